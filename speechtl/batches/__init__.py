@@ -1,0 +1,1 @@
+"""Input pipelines: sources, length buckets, SpecAugment, batches."""

@@ -1,0 +1,1 @@
+"""Waveforms, fbank and MFCC features, CMVN and archives."""

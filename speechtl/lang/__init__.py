@@ -1,0 +1,1 @@
+"""Phones, pronunciation lexicons and word grammars."""

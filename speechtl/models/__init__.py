@@ -1,0 +1,1 @@
+"""Encoders made of named blocks, heads, weights and checkpoints."""

@@ -1,0 +1,1 @@
+"""Error rates, their confidence intervals and system comparison."""

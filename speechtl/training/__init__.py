@@ -1,0 +1,1 @@
+"""The objective, the optimizer, the loop and its log."""

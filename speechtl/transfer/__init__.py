@@ -1,0 +1,1 @@
+"""Transfer methods, one file per way of borrowing experience."""
