@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# AN4: from the corpus to a scored word error rate. README.md says what the corpus is and how to get it.
+#
+#   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf conf/tdnn.toml]
+#
+# Stages: 0 prepare, 1 validate, perturb speed, features, 2 lexicon and grammars, 3 train, 4 tune the decoding on dev,
+# 5 decode the test part once, 6 score. Everything is written below data/ and exp/ of this folder; training resumes.
+set -euo pipefail
+
+stage=0
+stop_stage=6
+corpus=
+nj=$(nproc)
+conf=conf/tdnn.toml
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    --conf) conf=$2 ;;
+    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source ../env.sh
+
+exp=exp/$(basename "$conf" .toml)
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+if run_stage 0 "data directories from the corpus"; then
+  if [ -z "$corpus" ]; then
+    echo "error: give the corpus with --corpus DIR: a clone of the git repository cmusphinx/an4 from GitHub" >&2
+    exit 1
+  fi
+  python local/prepare.py --corpus "$corpus" --dev-speakers conf/dev_speakers.txt --out data
+fi
+
+if run_stage 1 "validation, speed perturbation, features"; then
+  for part in train_all train dev test; do
+    speechtl data validate data/$part
+  done
+  speechtl data perturb-speed data/train data/train_sp --factors 0.9,1.0,1.1
+  speechtl features data/train_sp data/dev data/test --config "$conf" --nj "$nj"
+fi
+
+if run_stage 2 "lexicon and grammars"; then
+  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
+  # Decoding is tuned on dev with a grammar that has not read dev; the test part gets the grammar of all 74 speakers.
+  speechtl lm data/train/text -o data/lang/train.arpa --order 3 --vocabulary data/lang/lexicon.txt --dev data/dev/text
+  speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 3 --vocabulary data/lang/lexicon.txt
+fi
+
+if run_stage 3 "acoustic model"; then
+  speechtl train "$conf" "$exp"
+fi
+
+if run_stage 4 "decoding settings, on dev"; then
+  # One setting at a time: first the grammar's weight, then the word penalty, each kept where dev errs least.
+  best=
+  best_wer=1000
+  try() { # try SETTING...: decode dev with these settings, keep them if they are the best so far
+    local out=$exp/dev/$(IFS=_; echo "$*")
+    local sets=()
+    for setting in "$@"; do sets+=(--set "decoding.$setting"); done
+    speechtl decode "$exp" data/dev "$out" --lexicon data/lang/lexicon.txt --lm data/lang/train.arpa "${sets[@]}"
+    speechtl score data/dev "$out/text" > "$out/score"
+    local wer
+    wer=$(awk '/^%WER/ {print $2; exit}' "$out/score")
+    echo "$*: WER $wer %"
+    if awk -v a="$wer" -v b="$best_wer" 'BEGIN {exit !(a < b)}'; then
+      best=$*
+      best_wer=$wer
+    fi
+  }
+  for weight in 0.4 0.6 0.8 1.0 1.4; do try "lm_weight=$weight"; done
+  with=$best
+  for penalty in -1.0 1.0 2.0; do try $with "word_insertion_penalty=$penalty"; done
+  echo "$best" > "$exp/decoding"
+  echo "best on dev: $best (WER $best_wer %)"
+fi
+
+if run_stage 5 "decode the test part"; then
+  sets=()
+  for setting in $(cat "$exp/decoding"); do sets+=(--set "decoding.$setting"); done
+  speechtl decode "$exp" data/test "$exp/test" --lexicon data/lang/lexicon.txt --lm data/lang/train_all.arpa "${sets[@]}"
+fi
+
+if run_stage 6 "score"; then
+  speechtl score data/test "$exp/test/text" --utt2spk data/test/utt2spk --out "$exp/test/wer"
+  speechtl score data/test "$exp/test/phones" --unit phone --lexicon data/lang/lexicon.txt \
+    --utt2spk data/test/utt2spk --out "$exp/test/per"
+fi
