@@ -19,10 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIXES = (".wav", ".flac", ".sph")
-HOW_TO_GET_IT = (
-    "AN4 is free: clone the git repository cmusphinx/an4 from GitHub and give its folder "
-    "with --corpus"
-)
+HOW_TO_GET_IT = "AN4 is free: clone the git repository cmusphinx/an4 from GitHub and give its folder with --corpus"
 
 
 @dataclass(frozen=True)
