@@ -1,0 +1,230 @@
+"""A Kaldi data directory in memory."""
+
+import contextlib
+import dataclasses
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from speechtl.data.structure import TABLES, Segment, scan_structure
+from speechtl.data.tables import raise_problems, write_table
+from speechtl.errors import DataError, list_problems
+
+__all__ = ["DataDir", "Segment", "Utterance"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Utterance:
+    """All that the tables say about one utterance.
+
+    Attributes:
+        id: key of ``utt2spk``.
+        speaker: its speaker.
+        recording: key of ``wav.scp``; equal to ``id`` where there are no segments.
+        audio: the value of ``wav.scp``: a path (relative to the working directory) or a command that ends in ``|``;
+            empty if the directory has features only.
+        start: seconds of the stored audio, before the change of speed; None for its beginning.
+        end: likewise; None for its end.
+        speed: the audio is to be played this many times as fast, tempo and pitch (Ko et al. 2015); 1 to leave it.
+        text: the transcript; None if the directory has none.
+        language: from ``utt2lang``, or None.
+        domain: from ``utt2dom``, or None.
+    """
+
+    id: str
+    speaker: str
+    recording: str
+    audio: str
+    start: float | None
+    end: float | None
+    speed: float
+    text: str | None
+    language: str | None
+    domain: str | None
+
+
+@dataclasses.dataclass
+class DataDir:
+    """The tables of a data directory; a table that does not exist is an empty dictionary.
+
+    Attributes:
+        path: where it was read from; nothing is written there unless ``save`` is told to.
+        utt2spk: utterance -> speaker. Its keys are the utterances.
+        wav_scp: recording -> path of the audio, or a command that ends in ``|``.
+        segments: utterance -> stretch of a recording. Empty: every recording is one utterance.
+        text: utterance -> transcript.
+        utt2lang: utterance -> language.
+        utt2dom: utterance -> domain (channel, corpus).
+        utt2uniq: utterance -> the utterance that it is a perturbed copy of.
+        utt2dur: utterance -> seconds, after the change of speed.
+        utt2num_frames: utterance -> frames of its features.
+        feats_scp: utterance -> features, ``file.ark:offset``.
+        vad_scp: utterance -> voice activity, likewise.
+        reco2dur: recording -> seconds of the stored audio.
+        reco2speed: recording -> factor by which to play it faster; 1 where there is no entry. This table is our own: it
+            stands for the ``sox ... speed 0.9 |`` pipes of Kaldi, and needs no permission.
+        reco2file_and_channel: recording -> file and channel, for NIST scoring; carried along.
+        spk2gender: speaker -> m or f.
+        cmvn_scp: speaker -> cepstral mean and variance statistics.
+    """
+
+    path: Path
+    utt2spk: dict[str, str] = dataclasses.field(default_factory=dict)
+    wav_scp: dict[str, str] = dataclasses.field(default_factory=dict)
+    segments: dict[str, Segment] = dataclasses.field(default_factory=dict)
+    text: dict[str, str] = dataclasses.field(default_factory=dict)
+    utt2lang: dict[str, str] = dataclasses.field(default_factory=dict)
+    utt2dom: dict[str, str] = dataclasses.field(default_factory=dict)
+    utt2uniq: dict[str, str] = dataclasses.field(default_factory=dict)
+    utt2dur: dict[str, float] = dataclasses.field(default_factory=dict)
+    utt2num_frames: dict[str, int] = dataclasses.field(default_factory=dict)
+    feats_scp: dict[str, str] = dataclasses.field(default_factory=dict)
+    vad_scp: dict[str, str] = dataclasses.field(default_factory=dict)
+    reco2dur: dict[str, float] = dataclasses.field(default_factory=dict)
+    reco2speed: dict[str, float] = dataclasses.field(default_factory=dict)
+    reco2file_and_channel: dict[str, str] = dataclasses.field(default_factory=dict)
+    spk2gender: dict[str, str] = dataclasses.field(default_factory=dict)
+    cmvn_scp: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "DataDir":
+        """Read a data directory.
+
+        The tables may be unsorted, and features may be there for some utterances only; ``spk2utt`` is not read, since
+        ``utt2spk`` says the same. Audio is not opened.
+
+        Raises:
+            DataError: the tables cannot be read or contradict each other; every problem is listed as ``file:line``.
+        """
+        structure = scan_structure(path)
+        raise_problems(structure.path, (problem for problem in structure.problems if problem.kind != "order"))
+        tables = {attribute_of(name): values for name, values in structure.values.items()}
+        return cls(structure.path, **tables)
+
+    @property
+    def spk2utt(self) -> dict[str, list[str]]:
+        """Speaker -> its utterances, both sorted."""
+        speakers: dict[str, list[str]] = {speaker: [] for speaker in sorted(set(self.utt2spk.values()))}
+        for utterance in sorted(self.utt2spk):
+            speakers[self.utt2spk[utterance]].append(utterance)
+        return speakers
+
+    @property
+    def utterance_ids(self) -> list[str]:
+        """All utterances, sorted in C order."""
+        return sorted(self.utt2spk)
+
+    def __len__(self) -> int:
+        return len(self.utt2spk)
+
+    def recording_of(self, utterance_id: str) -> str:
+        """Return the key of ``wav.scp`` that the utterance is cut from."""
+        return self.segments[utterance_id].recording if self.segments else utterance_id
+
+    def utterance(self, utterance_id: str) -> Utterance:
+        """Gather one utterance from all tables.
+
+        Raises:
+            DataError: there is no such utterance.
+        """
+        if utterance_id not in self.utt2spk:
+            raise DataError(f"{self.path}: no utterance '{utterance_id}'; see its utt2spk")
+        segment = self.segments.get(utterance_id)
+        recording = segment.recording if segment else utterance_id
+        return Utterance(
+            id=utterance_id,
+            speaker=self.utt2spk[utterance_id],
+            recording=recording,
+            audio=self.wav_scp.get(recording, ""),
+            start=segment.start if segment else None,
+            end=segment.end if segment and segment.end != -1 else None,
+            speed=self.reco2speed.get(recording, 1.0),
+            text=self.text.get(utterance_id),
+            language=self.utt2lang.get(utterance_id),
+            domain=self.utt2dom.get(utterance_id),
+        )
+
+    def utterances(self) -> list[Utterance]:
+        """Gather all utterances, sorted by id."""
+        return [self.utterance(utterance_id) for utterance_id in self.utterance_ids]
+
+    def tables(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """Yield ``(name, what its keys are, entries)`` of every table, also the empty ones; without ``spk2utt``."""
+        for name, kind in TABLES.items():
+            yield name, kind.owner, getattr(self, attribute_of(name))
+
+    def select(self, utterance_ids: Iterable[str]) -> "DataDir":
+        """Return these utterances with their recordings and speakers; entries of all others are left out everywhere.
+
+        Raises:
+            DataError: utterances that are not there, all listed.
+        """
+        utterances = set(utterance_ids)
+        unknown = sorted(utterances - self.utt2spk.keys())
+        if unknown:
+            problems = [f"no utterance '{utterance}'" for utterance in unknown]
+            raise DataError(list_problems(f"{self.path}: {len(unknown)} unknown utterances; see its utt2spk", problems))
+        keep = {
+            "utterance": utterances,
+            "recording": {self.recording_of(utterance) for utterance in utterances},
+            "speaker": {self.utt2spk[utterance] for utterance in utterances},
+        }
+        tables = {
+            attribute_of(name): {key: value for key, value in entries.items() if key in keep[owner]}
+            for name, owner, entries in self.tables()
+        }
+        return DataDir(self.path, **tables)
+
+    def save(self, path: str | Path) -> None:
+        """Write the directory: every table sorted, ``spk2utt`` too; tables that are empty now are removed.
+
+        All tables are written beside their places first and then renamed, so that a full disk leaves what was there
+        before. Files that are no tables are left alone.
+
+        Raises:
+            DataError: something cannot be written.
+        """
+        path = Path(path)
+        new = not path.exists()
+        # A sibling of a new directory, so that it appears whole; inside an old one, which may hold other files.
+        staging = (path.parent if new else path) / f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}"
+        with _explained(path):
+            try:
+                staging.mkdir(parents=True)
+                written = self._write_tables(staging)
+                if new:
+                    os.rename(staging, path)
+                else:
+                    for name in written:
+                        os.replace(staging / name, path / name)
+                    for name in TABLES.keys() - written:
+                        (path / name).unlink(missing_ok=True)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    def _write_tables(self, folder: Path) -> set[str]:
+        written = {"spk2utt"}
+        write_table(folder / "spk2utt", {speaker: " ".join(ids) for speaker, ids in self.spk2utt.items()})
+        for name, _, entries in self.tables():
+            # utt2spk stands for the directory itself, also for one without utterances.
+            if entries or name == "utt2spk":
+                write_table(folder / name, {key: TABLES[name].format(value) for key, value in entries.items()})
+                written.add(name)
+        return written
+
+
+def attribute_of(table: str) -> str:
+    """Return the attribute of DataDir that holds ``table``: ``wav.scp`` is ``wav_scp``."""
+    return table.replace(".", "_")
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error

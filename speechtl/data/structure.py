@@ -1,0 +1,275 @@
+"""What a data directory consists of: its tables, and how they must agree with each other."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from speechtl.data.tables import Problem, Table, scan_table
+from speechtl.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording.
+
+    Attributes:
+        recording: key of ``wav.scp``.
+        start: seconds of the audio as it is stored (before any change of speed).
+        end: likewise; -1 for the end of the recording.
+    """
+
+    recording: str
+    start: float
+    end: float
+
+    @classmethod
+    def parse(cls, value: str) -> "Segment":
+        """Read ``recording start end``.
+
+        Raises:
+            ValueError: says what is wrong.
+        """
+        fields = value.split()
+        if len(fields) != 3:
+            raise ValueError(f"expected 'recording start end' (got '{value}')")
+        start, end = _number(fields[1]), _number(fields[2])
+        if start < 0:
+            raise ValueError(f"starts before the recording (start {fields[1]})")
+        if end != -1 and end <= start:
+            raise ValueError(f"ends before it starts (start {fields[1]}, end {fields[2]})")
+        return cls(fields[0], start, end)
+
+    def __str__(self) -> str:
+        end = "-1" if self.end == -1 else format_seconds(self.end)
+        return f"{self.recording} {format_seconds(self.start)} {end}"
+
+
+@dataclasses.dataclass(frozen=True)
+class TableKind:
+    """How one table of a data directory is keyed and read.
+
+    Attributes:
+        owner: ``"utterance"``, ``"recording"`` or ``"speaker"``: what its keys are.
+        parse: turns a value into what DataDir holds; raises ValueError saying what is wrong.
+        format: the reverse.
+        complete: whether a key that lacks is an error to every reader. The others are made from the audio, step by
+            step, and may be unfinished.
+    """
+
+    owner: str
+    parse: Callable[[str], Any] = str
+    format: Callable[[Any], str] = str
+    complete: bool = False
+
+    @property
+    def textual(self) -> bool:
+        """Whether DataDir holds the value as it stands."""
+        return self.parse is str
+
+
+def format_seconds(seconds: float) -> str:
+    """Write seconds so that they read back as the same number, without an exponent."""
+    text = repr(float(seconds))
+    if "e" in text:
+        text = f"{seconds:.17f}".rstrip("0")
+        text += "0" if text.endswith(".") else ""
+    return text
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"'{text}' is not a number")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if seconds < 0:
+        raise ValueError(f"expected seconds, 0 or more (got {text})")
+    return seconds
+
+
+def _factor(text: str) -> float:
+    factor = _number(text)
+    if factor <= 0:
+        raise ValueError(f"expected a speed factor above 0 (got {text})")
+    return factor
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"expected a whole number (got '{text}')")
+    return int(text)
+
+
+# The attribute of DataDir is the name with "_" for ".". `reco2speed` is our own: speed perturbation without pipes.
+TABLES: dict[str, TableKind] = {
+    "utt2spk": TableKind("utterance", complete=True),
+    "wav.scp": TableKind("recording"),
+    "segments": TableKind("utterance", Segment.parse, str, complete=True),
+    "text": TableKind("utterance", complete=True),
+    "utt2lang": TableKind("utterance", complete=True),
+    "utt2dom": TableKind("utterance", complete=True),
+    "utt2uniq": TableKind("utterance", complete=True),
+    "utt2dur": TableKind("utterance", _seconds, format_seconds),
+    "utt2num_frames": TableKind("utterance", _count, str),
+    "feats.scp": TableKind("utterance"),
+    "vad.scp": TableKind("utterance"),
+    "reco2dur": TableKind("recording", _seconds, format_seconds),
+    "reco2speed": TableKind("recording", _factor, format_seconds),
+    "reco2file_and_channel": TableKind("recording"),
+    "spk2gender": TableKind("speaker"),
+    "cmvn.scp": TableKind("speaker"),
+}
+
+
+@dataclasses.dataclass
+class Structure:
+    """The tables of a directory as they stand, and everything that is wrong with them.
+
+    Attributes:
+        path: the directory.
+        tables: name -> table, of those that exist; ``spk2utt`` is not among them.
+        values: name -> key -> parsed value.
+        problems: all errors that keep the directory from being loaded, plus lines out of order (kind ``"order"``).
+    """
+
+    path: Path
+    tables: dict[str, Table]
+    values: dict[str, dict[str, Any]]
+    problems: list[Problem]
+
+    @property
+    def utterances(self) -> dict[str, int]:
+        """Utterance -> line of ``utt2spk``."""
+        return self.tables["utt2spk"].lines if "utt2spk" in self.tables else {}
+
+    def keys(self, owner: str) -> set[str]:
+        """The utterances, recordings or speakers that the directory is about."""
+        if owner == "utterance":
+            return set(self.utterances)
+        if owner == "speaker":
+            return set(self.values.get("utt2spk", {}).values())
+        if "wav.scp" in self.tables:
+            return set(self.tables["wav.scp"].lines)
+        if "segments" in self.tables:
+            return {segment.recording for segment in self.values["segments"].values()}
+        return set(self.utterances)
+
+
+def scan_structure(path: str | Path) -> Structure:
+    """Read every table of a data directory and note how they disagree.
+
+    Raises:
+        DataError: ``path`` is no directory.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such data directory; check the path")
+    structure = Structure(path, {}, {}, [])
+    for name, kind in TABLES.items():
+        if (path / name).exists():
+            _scan_one(structure, name, kind)
+    structure.problems += _missing_tables(structure)
+    if "utt2spk" in structure.tables:
+        structure.problems += _audio_links(structure)
+        for name, table in structure.tables.items():
+            structure.problems += _disagreement(structure, name, table)
+    return structure
+
+
+def absent_entries(structure: Structure, name: str) -> list[Problem]:
+    """List the utterances (or speakers) that have no entry in table ``name``, each at its line of ``utt2spk``."""
+    kind = TABLES[name]
+    table = structure.tables[name]
+    where = structure.path / "utt2spk"
+    # A line that is there and bad has been reported already.
+    seen = table.lines.keys() | {problem.key for problem in table.problems}
+    lines: dict[str, int] = {}
+    if kind.owner == "speaker":
+        for utterance, line in structure.utterances.items():
+            speaker = structure.values["utt2spk"][utterance]
+            if speaker:
+                lines.setdefault(speaker, line)
+    else:
+        lines = structure.utterances
+    advice = f"add it to {table.path}, or remove the {kind.owner} (fix does)"
+    return [
+        Problem(where, line, f"{kind.owner} '{key}' is not in {name}; {advice}", f"no-{name}", key=key)
+        for key, line in lines.items()
+        if key not in seen
+    ]
+
+
+def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
+    path = structure.path / name
+    try:
+        table = scan_table(path, value_required=True)
+    except DataError as error:
+        message = str(error).removeprefix(f"{path}: ")
+        structure.problems.append(Problem(path, 0, message, "unreadable"))
+        return
+    structure.tables[name] = table
+    if not table.lines and not table.problems:
+        table.problems.append(Problem(path, 0, "the file is empty; fill or remove it", "empty-table"))
+    if kind.textual:
+        structure.values[name] = table.entries
+    else:
+        values = structure.values[name] = {}
+        for key, value in table.entries.items():
+            if value:
+                try:
+                    values[key] = kind.parse(value)
+                except ValueError as error:
+                    message = f"'{key}': {error}; correct or remove the line"
+                    table.problems.append(Problem(path, table.lines[key], message, "bad-value", key=key))
+    structure.problems += table.problems
+
+
+def _missing_tables(structure: Structure) -> Iterable[Problem]:
+    path = structure.path
+    if not (path / "utt2spk").exists():
+        advice = "make it from spk2utt (fix does)" if (path / "spk2utt").exists() else "write 'utterance speaker' lines"
+        yield Problem(path / "utt2spk", 0, f"missing; {advice}", "missing-table")
+    if not (path / "wav.scp").exists() and not (path / "feats.scp").exists():
+        yield Problem(path / "wav.scp", 0, "missing; write 'recording path' lines", "missing-table")
+
+
+def _audio_links(structure: Structure) -> Iterable[Problem]:
+    """Every utterance must lead to a recording."""
+    if "wav.scp" not in structure.tables:
+        return
+    recordings = structure.keys("recording") | {problem.key for problem in structure.tables["wav.scp"].problems}
+    if "segments" in structure.tables:
+        table = structure.tables["segments"]
+        for key, segment in structure.values["segments"].items():
+            if segment.recording not in recordings:
+                message = f"'{key}': recording '{segment.recording}' is not in wav.scp; add it or remove the segment"
+                yield Problem(table.path, table.lines[key], message, "no-wav.scp", key=key)
+        return
+    for key, line in structure.utterances.items():
+        if key not in recordings:
+            message = f"utterance '{key}' is not in wav.scp (and there are no segments); add it or remove the utterance"
+            yield Problem(structure.path / "utt2spk", line, message, "no-wav.scp", key=key)
+
+
+def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Problem]:
+    kind = TABLES[name]
+    # With segments, a recording that nobody cuts from is only idle.
+    idle = name == "wav.scp" and "segments" in structure.tables
+    owners = structure.keys("utterance" if name == "wav.scp" and not idle else kind.owner)
+    source = "utt2spk" if kind.owner != "recording" or name == "wav.scp" else "wav.scp"
+    if not idle:
+        known = owners | {problem.key for problem in structure.tables["utt2spk"].problems}
+        for key, line in table.lines.items():
+            if key not in known:
+                message = f"'{key}' is not in {source}; add it there or remove this line"
+                yield Problem(table.path, line, message, "stray", key=key)
+    if kind.complete:
+        yield from absent_entries(structure, name)

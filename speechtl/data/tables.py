@@ -1,0 +1,204 @@
+"""Kaldi text tables: one entry per line, a key, white space, the rest of the line."""
+
+import dataclasses
+import unicodedata
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from speechtl.errors import DataError, list_problems
+from speechtl.files import atomic_write
+
+# Kaldi separates a key from its value by these alone; str.split() would also cut at a no-break space inside a word.
+BLANKS = " \t"
+_LINE_END = " \t\r"
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    Attributes:
+        path: the file.
+        line: its line, from 1; 0 for the file as a whole.
+        message: what is wrong (got, expected) and what to do.
+        kind: a short fixed name of the mistake, for example ``"duplicate"``.
+        warning: the input can be used all the same.
+        key: the entry in question, or ``""``.
+    """
+
+    path: Path
+    line: int
+    message: str
+    kind: str
+    warning: bool = False
+    key: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        return f"{place}: {self.message}"
+
+
+@dataclasses.dataclass
+class Table:
+    """What could be read of one table.
+
+    Attributes:
+        path: the file.
+        entries: key -> rest of the line; of a key that stands twice, the first.
+        lines: key -> line number, from 1, in the order of the file.
+        problems: every line that could not be used, and (kind ``"order"``, no mistake to a reader) lines out of order.
+    """
+
+    path: Path
+    entries: dict[str, str] = dataclasses.field(default_factory=dict)
+    lines: dict[str, int] = dataclasses.field(default_factory=dict)
+    problems: list[Problem] = dataclasses.field(default_factory=list)
+
+
+def key_fault(key: str) -> str:
+    """Say what makes ``key`` unfit as an id: white space, control characters, nothing at all; ``""`` if it is fit."""
+    if not key:
+        return "is empty"
+    if key.isprintable() and " " not in key:
+        return ""
+    for character in key:
+        if character.isspace() or unicodedata.category(character) in ("Cc", "Cs") or character == "\ufeff":
+            name = unicodedata.name(character, "control character").lower()
+            return f"holds U+{ord(character):04X} ({name})"
+    return ""
+
+
+def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
+    """Read all that can be read of a table, and note what cannot.
+
+    Args:
+        path: the file.
+        value_required: whether a line that holds a key alone is a problem (kind ``"empty"``).
+
+    Raises:
+        DataError: the file cannot be opened at all.
+    """
+    table = Table(Path(path))
+    out_of_order: list[tuple[int, str, str]] = []
+    previous = ""
+    for number, raw in _raw_lines(table.path):
+        try:
+            line = raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
+            _note(table, number, f"not UTF-8 ({byte}); save the file as UTF-8", "encoding")
+            continue
+        if number == 1 and line.startswith("\ufeff"):
+            _note(table, number, "starts with a byte order mark; save the file as UTF-8 without one", "encoding")
+            line = line[1:]
+        key, value = split_line(line)
+        if not key:
+            _note(table, number, "empty line (expected a key and a value); remove it", "blank-line")
+            continue
+        fault = key_fault(key)
+        if fault:
+            _note(table, number, f"id {key!r} {fault}; rename it in every table", "bad-id", key)
+        elif key in table.lines:
+            first = table.lines[key]
+            _note(table, number, f"'{key}' stands here again (first in line {first}); keep one", "duplicate", key)
+        else:
+            table.entries[key] = value
+            table.lines[key] = number
+            if value_required and not value:
+                _note(table, number, f"'{key}' has no value; add one or remove the line", "empty", key)
+        if key < previous:
+            out_of_order.append((number, key, previous))
+        previous = key
+    if out_of_order:
+        number, key, previous = out_of_order[0]
+        places = f"; {len(out_of_order)} such places in the file" if len(out_of_order) > 1 else ""
+        message = f"not sorted in C order ('{key}' after '{previous}'{places}); sort with LC_ALL=C, or run fix"
+        _note(table, number, message, "order", key)
+    return table
+
+
+def read_table(path: str | Path, *, value_required: bool = False) -> dict[str, str]:
+    """Read a table as key -> rest of the line, without the white space around it.
+
+    The lines may stand in any order.
+
+    Args:
+        path: the file, UTF-8.
+        value_required: whether a line that holds a key alone is an error.
+
+    Raises:
+        DataError: the file cannot be opened, or has bad lines (not UTF-8, empty, a key that stands twice or holds
+            control characters, no value); all of them are listed as ``file:line``.
+    """
+    table = scan_table(path, value_required=value_required)
+    raise_problems(table.path, (problem for problem in table.problems if problem.kind != "order"))
+    return table.entries
+
+
+def write_table(path: str | Path, entries: Mapping[str, str]) -> None:
+    """Write a table, sorted by key in C order, atomically.
+
+    Raises:
+        DataError: an id or value that would not read back (white space or control characters in an id, a line break in
+            a value), all listed; or the file cannot be written.
+    """
+    path = Path(path)
+    lines = []
+    problems = []
+    # Code point order is the byte order of UTF-8, which is the order of LC_ALL=C sort.
+    for key in sorted(entries):
+        value = entries[key].strip(_LINE_END)
+        fault = key_fault(key)
+        if fault:
+            problems.append(Problem(path, 0, f"id {key!r} {fault}; rename it", "bad-id", key=key))
+        elif "\n" in value:
+            problems.append(
+                Problem(path, 0, f"the value of '{key}' holds a line break; remove it", "line-break", key=key)
+            )
+        lines.append(f"{key} {value}\n" if value else f"{key}\n")
+    raise_problems(path, problems)
+    try:
+        content = "".join(lines).encode("utf-8")
+    except UnicodeEncodeError as error:
+        text = error.object[max(0, error.start - 20) : error.end + 20]
+        raise DataError(f"{path}: cannot be written as UTF-8: {text!r}; remove the lone surrogate") from error
+    with atomic_write(path, "wb") as file:
+        file.write(content)
+
+
+def split_line(line: str) -> tuple[str, str]:
+    """Split one line into its first field and the rest, at blanks and tabs only."""
+    line = line.strip(_LINE_END)
+    for position, character in enumerate(line):
+        if character in BLANKS:
+            return line[:position], line[position:].lstrip(BLANKS)
+    return line, ""
+
+
+def raise_problems(path: Path, problems: Iterator[Problem] | list[Problem]) -> None:
+    """Raise one DataError that lists ``problems``, if there are any.
+
+    Raises:
+        DataError: the list.
+    """
+    listed = [str(problem) for problem in problems]
+    if len(listed) == 1:
+        raise DataError(listed[0])
+    if listed:
+        raise DataError(list_problems(f"{path}: {len(listed)} problems", listed))
+
+
+def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read: {error.strerror}; check the path") from error
+    # Only \n ends a line: splitlines() would also cut at U+2028 and friends.
+    lines = content.split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    yield from enumerate(lines, start=1)
+
+
+def _note(table: Table, line: int, message: str, kind: str, key: str = "") -> None:
+    table.problems.append(Problem(table.path, line, message, kind, key=key))
