@@ -1,0 +1,131 @@
+"""How far two phones are apart in articulation, from panphon's table of features."""
+
+import csv
+import functools
+import importlib.util
+import unicodedata
+from pathlib import Path
+
+from speechtl.errors import LexiconError
+from speechtl.lang.ipa import TIE, split_ipa
+
+Features = tuple[int, ...]
+
+
+def phone_distance(phone: str, other: str) -> float:
+    """Return the articulatory distance of two phones: 0 for the same, about 1 for a consonant and a vowel.
+
+    A phone is a sequence of feature vectors (a diphthong or a cluster has several; an affricate is one). Between two of
+    them this is panphon's weighted feature edit distance: a substitution costs the weighted difference of the features,
+    an insertion or deletion the weight of all of them, both over the total weight; here divided by the length of the
+    longer one (Mortensen et al. 2016, PanPhon: a resource for mapping IPA segments to articulatory feature vectors).
+    Stress and tone count nothing.
+
+    Raises:
+        LexiconError: a phone is not IPA.
+    """
+    return sequence_distance([phone], [other])
+
+
+def sequence_distance(phones: list[str], others: list[str]) -> float:
+    """Return the weighted feature edit distance of two phone sequences, over the length of the longer one.
+
+    Lengths count feature vectors, see ``phone_distance``. Equal sequences give 0, and so do two empty ones.
+
+    Raises:
+        LexiconError: a phone is not IPA.
+    """
+    weights = _weights()
+    total = sum(weights)
+    first = [vector for phone in phones for vector in phone_vectors(phone)]
+    second = [vector for phone in others for vector in phone_vectors(phone)]
+    if not first or not second:
+        return 1.0 if first or second else 0.0
+    row = [float(column) for column in range(len(second) + 1)]
+    for number, vector in enumerate(first, start=1):
+        previous, row = row, [float(number)]
+        for column, target in enumerate(second, start=1):
+            substitution = _difference(vector, target, weights) / total
+            row.append(min(previous[column] + 1.0, row[-1] + 1.0, previous[column - 1] + substitution))
+    return row[-1] / max(len(first), len(second))
+
+
+@functools.cache
+def phone_vectors(phone: str) -> tuple[Features, ...]:
+    """Return the articulatory feature vectors of a phone, each value -1, 0 or 1.
+
+    Raises:
+        LexiconError: the phone is not IPA, or has no letter that panphon's table knows.
+    """
+    vectors = []
+    for segment in split_ipa(phone, stress="drop", tone="drop"):
+        decomposed = unicodedata.normalize("NFD", segment)
+        whole = _look_up(decomposed)
+        if whole is not None:
+            vectors.append(whole)
+            continue
+        # A diphthong under a tie bar is two vectors; what is in the table whole (an affricate) is one.
+        for part in decomposed.split(TIE):
+            vector = _look_up(part)
+            if vector is None:
+                raise LexiconError(f"'{phone}': no articulatory features are known for '{part}'")
+            vectors.append(vector)
+    return tuple(vectors)
+
+
+def _look_up(segment: str) -> Features | None:
+    """Return the features of a segment, if need be without the last of its diacritics."""
+    table = _table()
+    segment = segment.translate(_NEAR_SPELLINGS)
+    letters = {character for character in segment if not _is_diacritic(character)}
+    while segment:
+        if segment in table:
+            return table[segment]
+        position = next((i for i in range(len(segment) - 1, -1, -1) if _is_diacritic(segment[i])), None)
+        if position is None or len(letters) == 0:
+            return None
+        segment = segment[:position] + segment[position + 1 :]
+    return None
+
+
+def _is_diacritic(character: str) -> bool:
+    return character != TIE and unicodedata.category(character) in ("Mn", "Lm", "Sk")
+
+
+# Letters that panphon's table lacks, as their nearest description in letters that it has.
+_NEAR_SPELLINGS = str.maketrans({"ɚ": "ə˞", "ɝ": "ɜ˞", "ᵻ": "ɨ", "ᵿ": "ʉ", "ƥ": "ɓ̥", "ƭ": "ɗ̥", "ƙ": "ɠ̥", "ʠ": "ʛ̥"})
+
+
+def _difference(first: Features, second: Features, weights: tuple[float, ...]) -> float:
+    # panphon counts half of the distance on the scale -1, 0, 1.
+    return sum(abs(a - b) * weight for a, b, weight in zip(first, second, weights)) / 2.0
+
+
+def _data_folder() -> Path:
+    # Importing panphon takes a second; its tables are all that is needed.
+    spec = importlib.util.find_spec("panphon")
+    if spec is None or not spec.submodule_search_locations:
+        raise LexiconError("panphon is not installed, and articulatory distances need it; pip install panphon")
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+@functools.cache
+def _table() -> dict[str, Features]:
+    sign = {"+": 1, "0": 0, "-": -1}
+    with open(_data_folder() / "ipa_all.csv", encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        columns = [header.index(name) for name in _weight_row()]
+        return {unicodedata.normalize("NFD", row[0]): tuple(sign[row[column]] for column in columns) for row in rows}
+
+
+@functools.cache
+def _weight_row() -> dict[str, float]:
+    with open(_data_folder() / "feature_weights.csv", encoding="utf-8", newline="") as file:
+        names, values = csv.reader(file)
+    return {name: float(value) for name, value in zip(names, values)}
+
+
+@functools.cache
+def _weights() -> tuple[float, ...]:
+    return tuple(_weight_row().values())
