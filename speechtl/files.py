@@ -12,9 +12,9 @@ from speechtl.errors import DataError
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a temporary neighbour of ``path`` for writing and rename it to ``path`` if the block succeeds.
+    r"""Open a temporary neighbour of ``path`` for writing and rename it to ``path`` if the block succeeds.
 
-    Text is UTF-8 with ``\\n`` line ends. Missing parent folders are made. On any failure the temporary file is removed
+    Text is UTF-8 with ``\n`` line ends. Missing parent folders are made. On any failure the temporary file is removed
     and whatever ``path`` held before is left as it was.
 
     Args:
@@ -26,11 +26,10 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     """
     path = Path(path)
     text = {"encoding": "utf-8", "newline": "\n"} if "b" not in mode else {}
-    with replacing(path) as temporary:
-        with open(temporary, mode, **text) as file:  # type: ignore[call-overload]
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+    with replacing(path) as temporary, open(temporary, mode, **text) as file:  # type: ignore[call-overload]
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
@@ -55,4 +54,6 @@ def replacing(path: str | Path) -> Iterator[Path]:
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        # Where a parent folder is a file, unlinking what was never made would hide the error above.
+        if os.path.lexists(temporary):
+            temporary.unlink()

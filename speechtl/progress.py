@@ -21,7 +21,14 @@ def progress_bar(description: str, total: float | None) -> Iterator[Callable[...
         return
     # rich costs 50 ms to import; a command that shows no bar does not pay for it.
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

@@ -1,0 +1,29 @@
+import pytest
+
+from speechtl import errors
+from speechtl.errors import list_problems
+
+
+def test_every_error_of_the_user_is_a_speechtl_error():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    assert len(kinds) == 5
+    assert all(issubclass(kind, errors.SpeechtlError) for kind in kinds)
+    # Not an OSError or ValueError: `except OSError` around a read must not swallow the finished message.
+    assert not any(issubclass(kind, (OSError, ValueError)) for kind in kinds)
+
+
+def test_list_problems_puts_each_problem_on_a_line():
+    text = list_problems("data/train: 2 problems", ["text:1: no value", "text:7: twice"])
+    assert text == "data/train: 2 problems\n  text:1: no value\n  text:7: twice"
+
+
+@pytest.mark.parametrize("count", [0, 1, 50])
+def test_up_to_the_limit_every_problem_is_shown(count):
+    lines = list_problems("heading", (f"problem {number}" for number in range(count))).splitlines()
+    assert lines == ["heading", *(f"  problem {number}" for number in range(count))]
+
+
+def test_beyond_the_limit_the_rest_is_counted():
+    lines = list_problems("heading", [str(number) for number in range(53)]).splitlines()
+    assert lines[-2:] == ["  49", "  ... and 3 more"]
+    assert list_problems("heading", ["a", "b", "c"], limit=1) == "heading\n  a\n  ... and 2 more"
