@@ -100,7 +100,7 @@ class DataDir:
             DataError: the tables cannot be read or contradict each other; every problem is listed as ``file:line``.
         """
         structure = scan_structure(path)
-        raise_problems(structure.path, (problem for problem in structure.problems if problem.kind != "order"))
+        raise_problems(structure.path, [problem for problem in structure.problems if problem.fatal])
         tables = {attribute_of(name): values for name, values in structure.values.items()}
         return cls(structure.path, **tables)
 
@@ -214,6 +214,31 @@ class DataDir:
                 write_table(folder / name, {key: TABLES[name].format(value) for key, value in entries.items()})
                 written.add(name)
         return written
+
+
+def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: Iterable[str | Path] = ()) -> None:
+    """Refuse to write over something.
+
+    Args:
+        destinations: directories about to be written; each must be absent or empty.
+        overwrite: whether tables of an existing directory may be replaced.
+        sources: directories about to be read; not even ``overwrite`` lets one of them be written over.
+
+    Raises:
+        DataError: names every destination that is refused.
+    """
+    problems = []
+    taken = {Path(source).resolve() for source in sources}
+    for destination in map(Path, destinations):
+        if destination.resolve() in taken:
+            problems.append(f"{destination}: is also read, or written twice; choose another destination")
+        elif destination.exists() and not destination.is_dir():
+            problems.append(f"{destination}: is not a directory; choose another destination")
+        elif destination.is_dir() and any(destination.iterdir()) and not overwrite:
+            problems.append(f"{destination}: exists and is not empty; choose another destination, or add --overwrite")
+        taken.add(destination.resolve())
+    if problems:
+        raise DataError("\n".join(problems))
 
 
 def attribute_of(table: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from speechtl.data.tables import Problem, Table, scan_table
+from speechtl.data.tables import Problem, Table, key_fault, scan_table
 from speechtl.errors import DataError
 
 
@@ -63,11 +63,6 @@ class TableKind:
     format: Callable[[Any], str] = str
     complete: bool = False
 
-    @property
-    def textual(self) -> bool:
-        """Whether DataDir holds the value as it stands."""
-        return self.parse is str
-
 
 def format_seconds(seconds: float) -> str:
     """Write seconds so that they read back as the same number, without an exponent."""
@@ -102,6 +97,15 @@ def _factor(text: str) -> float:
     return factor
 
 
+def _field(text: str) -> str:
+    if len(text.split()) != 1:
+        raise ValueError(f"expected one field (got '{text}')")
+    fault = key_fault(text)
+    if fault:
+        raise ValueError(f"'{text}' {fault}")
+    return text
+
+
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"expected a whole number (got '{text}')")
@@ -110,13 +114,13 @@ def _count(text: str) -> int:
 
 # The attribute of DataDir is the name with "_" for ".". `reco2speed` is our own: speed perturbation without pipes.
 TABLES: dict[str, TableKind] = {
-    "utt2spk": TableKind("utterance", complete=True),
+    "utt2spk": TableKind("utterance", _field, complete=True),
     "wav.scp": TableKind("recording"),
     "segments": TableKind("utterance", Segment.parse, str, complete=True),
     "text": TableKind("utterance", complete=True),
-    "utt2lang": TableKind("utterance", complete=True),
-    "utt2dom": TableKind("utterance", complete=True),
-    "utt2uniq": TableKind("utterance", complete=True),
+    "utt2lang": TableKind("utterance", _field, complete=True),
+    "utt2dom": TableKind("utterance", _field, complete=True),
+    "utt2uniq": TableKind("utterance", _field, complete=True),
     "utt2dur": TableKind("utterance", _seconds, format_seconds),
     "utt2num_frames": TableKind("utterance", _count, str),
     "feats.scp": TableKind("utterance"),
@@ -124,7 +128,7 @@ TABLES: dict[str, TableKind] = {
     "reco2dur": TableKind("recording", _seconds, format_seconds),
     "reco2speed": TableKind("recording", _factor, format_seconds),
     "reco2file_and_channel": TableKind("recording"),
-    "spk2gender": TableKind("speaker"),
+    "spk2gender": TableKind("speaker", _field),
     "cmvn.scp": TableKind("speaker"),
 }
 
@@ -177,31 +181,40 @@ def scan_structure(path: str | Path) -> Structure:
         if (path / name).exists():
             _scan_one(structure, name, kind)
     structure.problems += _missing_tables(structure)
+    if not (path / "utt2spk").exists() and (path / "spk2utt").exists():
+        # The directory lacks a table, but what else is wrong with it can be said all the same.
+        _parse(structure, "utt2spk", _speakers_turned_round(path / "spk2utt"))
     if "utt2spk" in structure.tables:
         structure.problems += _audio_links(structure)
         for name, table in structure.tables.items():
             structure.problems += _disagreement(structure, name, table)
+    structure.problems = in_order(structure.problems)
     return structure
 
 
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Sort problems by file, in the order of TABLES, and line."""
+    rank = {name: number for number, name in enumerate(TABLES)}
+    return sorted(problems, key=lambda problem: (rank.get(problem.path.name, len(rank)), problem.path, problem.line))
+
+
 def absent_entries(structure: Structure, name: str) -> list[Problem]:
-    """List the utterances (or speakers) that have no entry in table ``name``, each at its line of ``utt2spk``."""
-    kind = TABLES[name]
+    """List the utterances, recordings or speakers without an entry in table ``name``, each at the line it stands in."""
+    owner = TABLES[name].owner
     table = structure.tables[name]
-    where = structure.path / "utt2spk"
+    source = structure.tables["wav.scp" if owner == "recording" else "utt2spk"]
+    lines = dict(source.lines)
+    if owner == "speaker":
+        speakers = structure.values["utt2spk"]
+        lines = {}
+        for utterance, line in source.lines.items():
+            if utterance in speakers:
+                lines.setdefault(speakers[utterance], line)
     # A line that is there and bad has been reported already.
     seen = table.lines.keys() | {problem.key for problem in table.problems}
-    lines: dict[str, int] = {}
-    if kind.owner == "speaker":
-        for utterance, line in structure.utterances.items():
-            speaker = structure.values["utt2spk"][utterance]
-            if speaker:
-                lines.setdefault(speaker, line)
-    else:
-        lines = structure.utterances
-    advice = f"add it to {table.path}, or remove the {kind.owner} (fix does)"
+    advice = f"add it to {table.path}, or remove the {owner} (fix does)"
     return [
-        Problem(where, line, f"{kind.owner} '{key}' is not in {name}; {advice}", f"no-{name}", key=key)
+        Problem(source.path, line, f"{owner} '{key}' is not in {name}; {advice}", f"no-{name}", key=key)
         for key, line in lines.items()
         if key not in seen
     ]
@@ -215,21 +228,38 @@ def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
         message = str(error).removeprefix(f"{path}: ")
         structure.problems.append(Problem(path, 0, message, "unreadable"))
         return
-    structure.tables[name] = table
     if not table.lines and not table.problems:
         table.problems.append(Problem(path, 0, "the file is empty; fill or remove it", "empty-table"))
-    if kind.textual:
-        structure.values[name] = table.entries
-    else:
-        values = structure.values[name] = {}
-        for key, value in table.entries.items():
-            if value:
-                try:
-                    values[key] = kind.parse(value)
-                except ValueError as error:
-                    message = f"'{key}': {error}; correct or remove the line"
-                    table.problems.append(Problem(path, table.lines[key], message, "bad-value", key=key))
+    _parse(structure, name, table)
+
+
+def _parse(structure: Structure, name: str, table: Table) -> None:
+    structure.tables[name] = table
+    values = structure.values[name] = {}
+    for key, value in table.entries.items():
+        if value:
+            try:
+                values[key] = TABLES[name].parse(value)
+            except ValueError as error:
+                message = f"'{key}': {error}; correct or remove the line"
+                table.problems.append(Problem(table.path, table.lines[key], message, "bad-value", key=key))
     structure.problems += table.problems
+
+
+def _speakers_turned_round(path: Path) -> Table:
+    """Read ``spk2utt`` as the ``utt2spk`` that it says."""
+    source = scan_table(path)
+    table = Table(path, problems=[problem for problem in source.problems if problem.kind != "order"])
+    for speaker, utterances in source.entries.items():
+        line = source.lines[speaker]
+        for utterance in utterances.split():
+            if utterance in table.lines:
+                message = f"utterance '{utterance}' belongs to two speakers; keep one"
+                table.problems.append(Problem(path, line, message, "conflict", key=utterance))
+            else:
+                table.entries[utterance] = speaker
+                table.lines[utterance] = line
+    return table
 
 
 def _missing_tables(structure: Structure) -> Iterable[Problem]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from speechtl.errors import DataError, list_problems
@@ -33,6 +33,11 @@ class Problem:
     warning: bool = False
     key: str = ""
 
+    @property
+    def fatal(self) -> bool:
+        """Whether a reader must refuse the input; lines out of order disturb only tools that merge sorted files."""
+        return not self.warning and self.kind != "order"
+
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else str(self.path)
         return f"{place}: {self.message}"
@@ -46,7 +51,7 @@ class Table:
         path: the file.
         entries: key -> rest of the line; of a key that stands twice, the first.
         lines: key -> line number, from 1, in the order of the file.
-        problems: every line that could not be used, and (kind ``"order"``, no mistake to a reader) lines out of order.
+        problems: every line that could not be used, and what does not keep it from being read (see Problem.fatal).
     """
 
     path: Path
@@ -59,10 +64,16 @@ def key_fault(key: str) -> str:
     """Say what makes ``key`` unfit as an id: white space, control characters, nothing at all; ``""`` if it is fit."""
     if not key:
         return "is empty"
-    if key.isprintable() and " " not in key:
+    return odd_character(key, allowed="")
+
+
+def odd_character(text: str, allowed: str = BLANKS) -> str:
+    """Say which white space or control character ``text`` holds beside the ``allowed`` ones; ``""`` if none."""
+    if text.isprintable() and (" " in allowed or " " not in text):
         return ""
-    for character in key:
-        if character.isspace() or unicodedata.category(character) in ("Cc", "Cs") or character == "\ufeff":
+    for character in text:
+        invisible = character.isspace() or unicodedata.category(character) in ("Cc", "Cs") or character == "\ufeff"
+        if invisible and character not in allowed:
             name = unicodedata.name(character, "control character").lower()
             return f"holds U+{ord(character):04X} ({name})"
     return ""
@@ -81,7 +92,9 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
     table = Table(Path(path))
     out_of_order: list[tuple[int, str, str]] = []
     previous = ""
+    windows_lines = 0
     for number, raw in _raw_lines(table.path):
+        windows_lines += raw.endswith(b"\r")
         try:
             line = raw.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -99,8 +112,10 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         if fault:
             _note(table, number, f"id {key!r} {fault}; rename it in every table", "bad-id", key)
         elif key in table.lines:
-            first = table.lines[key]
-            _note(table, number, f"'{key}' stands here again (first in line {first}); keep one", "duplicate", key)
+            same = value == table.entries[key]
+            what = "again" if same else "again with another value"
+            message = f"'{key}' stands here {what} (first in line {table.lines[key]}); keep one"
+            _note(table, number, message, "duplicate" if same else "conflict", key)
         else:
             table.entries[key] = value
             table.lines[key] = number
@@ -109,10 +124,15 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         if key < previous:
             out_of_order.append((number, key, previous))
         previous = key
+    if windows_lines:
+        message = (
+            f"{windows_lines} lines have Windows line ends, which Kaldi's tools take as text; convert them (fix does)"
+        )
+        table.problems.append(Problem(table.path, 0, message, "line-end", warning=True))
     if out_of_order:
         number, key, previous = out_of_order[0]
         places = f"; {len(out_of_order)} such places in the file" if len(out_of_order) > 1 else ""
-        message = f"not sorted in C order ('{key}' after '{previous}'{places}); sort with LC_ALL=C, or run fix"
+        message = f"not sorted in C order ('{key}' after '{previous}'{places}); sort with LC_ALL=C (fix does)"
         _note(table, number, message, "order", key)
     return table
 
@@ -131,7 +151,7 @@ def read_table(path: str | Path, *, value_required: bool = False) -> dict[str, s
             control characters, no value); all of them are listed as ``file:line``.
     """
     table = scan_table(path, value_required=value_required)
-    raise_problems(table.path, (problem for problem in table.problems if problem.kind != "order"))
+    raise_problems(table.path, [problem for problem in table.problems if problem.fatal])
     return table.entries
 
 
@@ -175,17 +195,16 @@ def split_line(line: str) -> tuple[str, str]:
     return line, ""
 
 
-def raise_problems(path: Path, problems: Iterator[Problem] | list[Problem]) -> None:
+def raise_problems(path: Path, problems: Sequence[Problem]) -> None:
     """Raise one DataError that lists ``problems``, if there are any.
 
     Raises:
         DataError: the list.
     """
-    listed = [str(problem) for problem in problems]
-    if len(listed) == 1:
-        raise DataError(listed[0])
-    if listed:
-        raise DataError(list_problems(f"{path}: {len(listed)} problems", listed))
+    if len(problems) == 1:
+        raise DataError(str(problems[0]))
+    if problems:
+        raise DataError(list_problems(f"{path}: {len(problems)} problems", map(str, problems)))
 
 
 def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:

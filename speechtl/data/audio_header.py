@@ -1,0 +1,203 @@
+"""How long a recording is, and whether it can be read to its end."""
+
+import concurrent.futures
+import dataclasses
+import io
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from speechtl.errors import DataError
+from speechtl.progress import progress_bar
+
+# Writers that stream do not know the length yet; they leave this much or more in a WAV header.
+_STREAMED_BYTES = 0x7FFF0000
+_BLOCK_FRAMES = 1 << 18
+
+
+@dataclasses.dataclass(frozen=True)
+class AudioHeader:
+    """What a recording says of itself.
+
+    Attributes:
+        frames: samples per channel.
+        sample_rate: Hz.
+        channels: 1 for mono.
+        silent: every sample is zero; None unless the recording was decoded.
+    """
+
+    frames: int
+    sample_rate: int
+    channels: int
+    silent: bool | None = None
+
+    @property
+    def seconds(self) -> float:
+        """Length of the recording."""
+        return self.frames / self.sample_rate
+
+    @classmethod
+    def read(cls, audio: str, *, decode: bool = False, allow_pipes: bool = False) -> "AudioHeader":
+        """Open a recording, and read its last sample: a compressed file that was cut short fails there.
+
+        Args:
+            audio: a value of ``wav.scp``.
+            decode: read all of it, not the header and the last sample alone.
+            allow_pipes: whether a command (it ends in ``|``) may be run.
+
+        Raises:
+            DataError: the recording is missing, empty, truncated, no audio, or a command that may not run or fails.
+        """
+        import soundfile
+
+        source: Any = io.BytesIO(run_pipe(audio, allow_pipes)) if is_pipe(audio) else _existing_file(audio)
+        try:
+            with soundfile.SoundFile(source) as file:
+                _refuse_short_file(audio, file)
+                if file.frames == 0:
+                    raise DataError(f"{audio}: no samples (empty recording, or cut short); replace it")
+                if decode:
+                    return cls(file.frames, file.samplerate, file.channels, _decode(audio, file))
+                _read_last_sample(audio, file)
+                return cls(file.frames, file.samplerate, file.channels)
+        except soundfile.LibsndfileError as error:
+            if os.path.basename(audio).partition(".ark:")[1]:
+                raise DataError(f"{audio}: audio inside an archive cannot be read; write single files") from error
+            reason = str(error.error_string).rstrip(".")
+            raise DataError(f"{audio}: not readable as audio ({reason}); replace it") from error
+
+
+def is_pipe(audio: str) -> bool:
+    """Whether a value of ``wav.scp`` is a shell command."""
+    return audio.rstrip().endswith("|")
+
+
+def run_pipe(audio: str, allow_pipes: bool) -> bytes:
+    """Return what the command of ``wav.scp`` writes.
+
+    Raises:
+        DataError: commands are not allowed, or it fails or writes nothing; with the last line of its own message.
+    """
+    if not allow_pipes:
+        raise DataError(f"{audio}: is a shell command; it runs only under --allow-pipes, for data that you trust")
+    # Like Kaldi: the shell reads the line. Permission was given for that.
+    process = subprocess.run(
+        audio.rstrip()[:-1], shell=True, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if process.returncode or not process.stdout:
+        complaint = process.stderr.decode(errors="replace").strip().splitlines()
+        reason = f": {complaint[-1]}" if complaint else ""
+        wrote = "" if process.stdout else ", nothing written"
+        raise DataError(
+            f"{audio}: the command failed (exit code {process.returncode}{wrote}){reason}; try it in a shell"
+        )
+    return process.stdout
+
+
+def read_headers(
+    recordings: Iterable[tuple[str, str]], *, decode: bool = False, allow_pipes: bool = False
+) -> tuple[dict[str, AudioHeader], dict[str, str]]:
+    """Read many headers, several at a time.
+
+    Args:
+        recordings: ``(id, value of wav.scp)``; audio that several ids share is opened once.
+        decode: see AudioHeader.read.
+        allow_pipes: likewise.
+
+    Returns:
+        id -> header, and id -> what is wrong, of the recordings that cannot be used.
+    """
+    recordings = list(recordings)
+    sources = sorted({audio for _, audio in recordings})
+    results: dict[str, AudioHeader | str] = {}
+
+    def read(audio: str) -> AudioHeader | str:
+        try:
+            return AudioHeader.read(audio, decode=decode, allow_pipes=allow_pipes)
+        except DataError as error:
+            return str(error)
+
+    with (
+        progress_bar("audio", len(sources)) as advance,
+        concurrent.futures.ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+    ):
+        for audio, result in zip(sources, pool.map(read, sources)):
+            results[audio] = result
+            advance()
+    headers: dict[str, AudioHeader] = {}
+    faults: dict[str, str] = {}
+    for recording, audio in recordings:
+        result = results[audio]
+        if isinstance(result, AudioHeader):
+            headers[recording] = result
+        else:
+            faults[recording] = result
+    return headers, faults
+
+
+def _existing_file(audio: str) -> str:
+    path = Path(audio)
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        if ".ark:" in path.name:
+            raise DataError(f"{audio}: audio inside an archive cannot be read; write single files") from error
+        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot read: {error.strerror}"
+        raise DataError(f"{audio}: {reason}; check the path (relative to {Path.cwd()})") from error
+    if path.is_dir():
+        raise DataError(f"{audio}: is a directory (expected an audio file); correct the path")
+    if size == 0:
+        raise DataError(f"{audio}: empty file (0 bytes); replace it")
+    if not os.access(path, os.R_OK):
+        raise DataError(f"{audio}: cannot read: Permission denied; check the permissions")
+    return audio
+
+
+def _refuse_short_file(audio: str, file: Any) -> None:
+    """Compare what an uncompressed file promises with what it holds; libsndfile reads the rest without a word."""
+    if file.format in ("WAV", "WAVEX"):
+        promise = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
+        if promise and int(promise[2]) < int(promise[1]) < _STREAMED_BYTES:
+            got = f"{promise[2]} of {promise[1]} bytes of sound are there"
+            raise DataError(f"{audio}: truncated ({got}); replace it")
+    elif file.format == "NIST" and not is_pipe(audio):
+        with open(audio, "rb") as header:
+            count = re.search(rb"^sample_count -i (\d+)", header.read(1024), re.MULTILINE)
+        if count and file.frames < int(count[1]):
+            raise DataError(f"{audio}: truncated ({file.frames} of {int(count[1])} samples are there); replace it")
+
+
+def _read_last_sample(audio: str, file: Any) -> None:
+    import soundfile
+
+    try:
+        file.seek(file.frames - 1)
+        complete = len(file.read(1, dtype="int16")) == 1
+    except soundfile.LibsndfileError:
+        complete = False
+    if not complete:
+        promise = f"the header promises {file.frames / file.samplerate:.2f} s"
+        raise DataError(f"{audio}: truncated ({promise}, the end cannot be read); replace it")
+
+
+def _decode(audio: str, file: Any) -> bool:
+    import soundfile
+
+    total = 0
+    silent = True
+    try:
+        while len(block := file.read(_BLOCK_FRAMES, dtype="float32")):
+            total += len(block)
+            silent = silent and not block.any()
+            if (block != block).any():
+                raise DataError(f"{audio}: holds samples that are not numbers (NaN); replace it")
+    except soundfile.LibsndfileError as error:
+        reason = str(error.error_string).rstrip(".")
+        seconds = f"after {total / file.samplerate:.2f} of {file.frames / file.samplerate:.2f} s"
+        raise DataError(f"{audio}: cannot be decoded {seconds} ({reason}); replace it") from error
+    if total < file.frames:
+        raise DataError(f"{audio}: truncated ({total} of {file.frames} samples are there); replace it")
+    return silent

@@ -1,0 +1,95 @@
+"""Join several data directories into one."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from speechtl.data.datadir import DataDir, Segment, attribute_of
+from speechtl.data.structure import TABLES
+from speechtl.errors import DataError, list_problems
+
+# Tables that mean the same where they say nothing of a key.
+_MAY_LACK = {"reco2speed", "reco2file_and_channel", "spk2gender"}
+
+
+def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
+    """Join data directories.
+
+    Where only some of them have segments, the whole recordings of the others become segments. Where only some have
+    ``utt2uniq``, the utterances of the others are their own originals. Any other table that not all of them have is left
+    out, since it could not be complete.
+
+    Args:
+        sources: the directories; left as they are.
+
+    Returns:
+        The joined directory, and one line for each table that was left out.
+
+    Raises:
+        DataError: an utterance is in two of them, or a recording or speaker means two things; all are listed.
+    """
+    if not sources:
+        raise DataError("nothing to combine; give at least one data directory")
+    sources = [_aligned(source, sources) for source in sources]
+    problems: list[str] = []
+    notes: list[str] = []
+    tables: dict[str, dict[str, Any]] = {}
+    for name, kind in TABLES.items():
+        attribute = attribute_of(name)
+        lacking = [source for source in sources if not getattr(source, attribute)]
+        if len(lacking) == len(sources):
+            continue
+        if lacking and name not in _MAY_LACK:
+            notes.append(f"{name} left out: {', '.join(str(source.path) for source in lacking)} has none")
+            continue
+        joined, conflicts = _union([getattr(source, attribute) for source in sources], sources)
+        if name == "utt2spk":
+            problems += _shared_utterances(sources)
+        elif conflicts and name == "cmvn.scp":
+            speaker = conflicts[0][0]
+            notes.append(f"{name} left out: speaker '{speaker}' has other statistics in each part; compute it anew")
+            continue
+        elif kind.owner != "utterance":
+            problems += [
+                f"{kind.owner} '{key}' has another entry of {name} in {one.path} and {other.path}; rename it in one"
+                for key, one, other in conflicts
+            ]
+        tables[attribute] = joined
+    if problems:
+        raise DataError(list_problems(f"cannot combine: {len(problems)} contradictions", problems))
+    return DataDir(sources[0].path, **tables), notes
+
+
+def _aligned(source: DataDir, sources: Sequence[DataDir]) -> DataDir:
+    """Give a directory the tables that say the obvious, where another one has them."""
+    ids = source.utterance_ids
+    tables = {attribute_of(name): entries for name, _, entries in source.tables()}
+    if not source.segments and any(other.segments for other in sources):
+        tables["segments"] = {utterance: Segment(utterance, 0.0, -1) for utterance in ids}
+    if not source.utt2uniq and any(other.utt2uniq for other in sources):
+        tables["utt2uniq"] = {utterance: utterance for utterance in ids}
+    return DataDir(source.path, **tables)
+
+
+def _union(
+    parts: list[dict[str, Any]], sources: Sequence[DataDir]
+) -> tuple[dict[str, Any], list[tuple[str, DataDir, DataDir]]]:
+    joined: dict[str, Any] = {}
+    origin: dict[str, DataDir] = {}
+    conflicts = []
+    for part, source in zip(parts, sources):
+        for key, value in part.items():
+            if joined.setdefault(key, value) != value:
+                conflicts.append((key, origin[key], source))
+            origin.setdefault(key, source)
+    return joined, conflicts
+
+
+def _shared_utterances(sources: Sequence[DataDir]) -> list[str]:
+    origin: dict[str, DataDir] = {}
+    problems = []
+    for source in sources:
+        for utterance in source.utterance_ids:
+            other = origin.setdefault(utterance, source)
+            if other is not source:
+                problems.append(f"utterance '{utterance}' is in {other.path} and {source.path}; remove it from one")
+    return problems

@@ -1,0 +1,49 @@
+"""Seconds of every utterance."""
+
+from collections.abc import Iterable
+
+from speechtl.data.audio_header import read_headers
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
+
+
+def durations(
+    data: DataDir, utterance_ids: Iterable[str] | None = None, *, allow_pipes: bool = False
+) -> dict[str, float]:
+    """Find out how long utterances are, after any change of speed.
+
+    Asks ``utt2dur``, then ``segments``, then ``reco2dur``, and opens the recordings of what is still unknown.
+
+    Args:
+        data: the directory.
+        utterance_ids: those to measure; all by default.
+        allow_pipes: whether commands in ``wav.scp`` may be run.
+
+    Returns:
+        utterance -> seconds.
+
+    Raises:
+        DataError: recordings that cannot be read, all listed.
+    """
+    ids = data.utterance_ids if utterance_ids is None else list(utterance_ids)
+    unmeasured = sorted({data.recording_of(id_) for id_ in ids if not _known(data, id_)} - data.reco2dur.keys())
+    headers, faults = read_headers([(key, data.wav_scp.get(key, "")) for key in unmeasured], allow_pipes=allow_pipes)
+    if faults:
+        problems = [f"recording '{recording}': {fault}" for recording, fault in faults.items()]
+        raise DataError(list_problems(f"{data.path}: {len(faults)} recordings cannot be measured", problems))
+    lengths = {**{key: header.seconds for key, header in headers.items()}, **data.reco2dur}
+    return {id_: _seconds(data, id_, lengths) for id_ in ids}
+
+
+def _known(data: DataDir, utterance: str) -> bool:
+    return utterance in data.utt2dur or (bool(data.segments) and data.segments[utterance].end != -1)
+
+
+def _seconds(data: DataDir, utterance: str, lengths: dict[str, float]) -> float:
+    if utterance in data.utt2dur:
+        return data.utt2dur[utterance]
+    recording = data.recording_of(utterance)
+    segment = data.segments.get(utterance)
+    start = segment.start if segment else 0.0
+    end = segment.end if segment and segment.end != -1 else lengths[recording]
+    return (end - start) / data.reco2speed.get(recording, 1.0)

@@ -1,0 +1,172 @@
+"""Mend a data directory: drop what cannot be used and say so, sort, make spk2utt anew."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+from speechtl.data.datadir import DataDir, attribute_of
+from speechtl.data.structure import TABLES, Segment, scan_structure
+from speechtl.data.tables import Problem
+from speechtl.data.validate import Report, validate
+from speechtl.errors import DataError, list_problems
+
+# Kaldi's extract-segments also takes a segment that passes the end of its recording by up to this many seconds.
+_MENDED_OVERSHOOT = 0.5
+# Problems of a line that is not needed: writing the table anew leaves it out.
+_LOST_LINES = {"blank-line", "encoding", "bad-id", "duplicate", "stray"}
+# Problems that writing the table anew removes without losing anything.
+_REWRITTEN = {"order", "line-end", "spk2utt", "missing-table", "empty-table", "idle"}
+# A table that can be computed again goes as a whole where it is wrong; its utterances stay.
+_COMPUTED = {"utt2dur", "utt2num_frames", "vad.scp", "reco2dur", "cmvn.scp", "reco2file_and_channel", "reco2speed"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Mending:
+    """What fix did, or would do.
+
+    Attributes:
+        actions: one line each, in the order of the report: what was done, to what, and why (``file:line``).
+        before: utterances that there were.
+        after: utterances that are left.
+        remaining: problems that it cannot mend.
+    """
+
+    actions: tuple[str, ...]
+    before: int
+    after: int
+    remaining: tuple[Problem, ...]
+
+
+def fix(
+    path: str | Path,
+    *,
+    check_audio: bool = True,
+    decode: bool = False,
+    allow_pipes: bool = False,
+    dry_run: bool = False,
+) -> Mending:
+    """Mend a data directory in place; the tables as they were are kept in its folder ``.backup``.
+
+    Utterances are dropped when a table that they need (text, segments, language, domain, features, audio) lacks them or
+    holds nothing usable for them; of a key that stands twice with different values, neither is believed. A segment that
+    passes the end of its recording by at most 0.5 s is cut there. Commands in ``wav.scp`` are kept.
+
+    Args:
+        path: the directory.
+        check_audio: whether to open every recording.
+        decode: whether to decode every recording.
+        allow_pipes: whether commands may be run to check them.
+        dry_run: find out what would be done, and write nothing.
+
+    Raises:
+        DataError: it is no directory, cannot be written, or nothing would be left of it; it is then unchanged.
+    """
+    path = Path(path)
+    report = validate(path, require_text=False, check_audio=check_audio, decode=decode, allow_pipes=allow_pipes)
+    values = scan_structure(path).values
+    plan = _Plan(values)
+    for problem in report.problems:
+        plan.add(problem, report)
+    if plan.actions:
+        mended = plan.apply(path)
+        if not mended.utt2spk:
+            raise DataError(list_problems(f"{path}: no utterance would be left; nothing was changed", plan.actions))
+        if not dry_run:
+            _back_up(path)
+            mended.save(path)
+    if dry_run or not plan.actions:
+        remaining = [problem for problem in report.problems if problem not in plan.handled]
+    else:
+        remaining = list(validate(path, require_text=False, check_audio=False, allow_pipes=True).problems)
+    after = report.utterances if not plan.actions else len(mended)
+    return Mending(tuple(plan.actions), report.utterances, after, tuple(remaining))
+
+
+class _Plan:
+    """What to leave out of the tables, gathered problem by problem."""
+
+    def __init__(self, values: dict[str, dict[str, Any]]) -> None:
+        self.values = values
+        self.actions: list[str] = []
+        self.handled: set[Problem] = set()
+        self.utterances: set[str] = set()
+        self.recordings: set[str] = set()
+        self.tables: set[str] = set()
+        self.cut: dict[str, float] = {}
+
+    def add(self, problem: Problem, report: Report) -> None:
+        action = self._action(problem, problem.path.name, report)
+        if action:
+            self.actions.append(f"{action}: {problem}")
+            self.handled.add(problem)
+
+    def _action(self, problem: Problem, table: str, report: Report) -> str:
+        if problem.kind in _REWRITTEN:
+            return "rewritten"
+        if problem.kind in _LOST_LINES:
+            return "line dropped"
+        # An entry that another table lacks is reported where it stands, under the name of the table that lacks it.
+        lacking = problem.kind.removeprefix("no-")
+        table = lacking if lacking in TABLES and lacking != "wav.scp" else table
+        if problem.kind == "beyond":
+            return self._beyond(problem, report)
+        if (problem.warning and problem.kind != "duration") or problem.kind == "pipe" or table not in TABLES:
+            return ""
+        if table in _COMPUTED:
+            self.tables.add(table)
+            return f"table {table} dropped, to be made anew"
+        if TABLES[table].owner == "speaker":
+            self.values[table].pop(problem.key, None)
+            return f"entry '{problem.key}' dropped"
+        if problem.kind == "no-archive" and not self._archives_left(table, report):
+            self.tables.add(table)
+            return f"table {table} dropped, since none of its archives is there"
+        if TABLES[table].owner == "recording":
+            self.recordings.add(problem.key)
+            return f"recording '{problem.key}' dropped, with its utterances"
+        self.utterances.add(problem.key)
+        return f"utterance '{problem.key}' dropped"
+
+    def _beyond(self, problem: Problem, report: Report) -> str:
+        segment: Segment = self.values["segments"][problem.key]
+        stored = self.values.get("reco2dur", {})
+        header = report.headers.get(segment.recording)
+        length = header.seconds if header else stored[segment.recording]
+        if segment.start < length and segment.end <= length + _MENDED_OVERSHOOT:
+            self.cut[problem.key] = length
+            return f"segment '{problem.key}' cut to end at {length:.3f} s"
+        self.utterances.add(problem.key)
+        return f"utterance '{problem.key}' dropped"
+
+    def _archives_left(self, table: str, report: Report) -> bool:
+        gone = {problem.key for problem in report.problems if problem.kind == "no-archive"}
+        return bool(self.values[table].keys() - gone)
+
+    def apply(self, path: Path) -> DataDir:
+        tables = {attribute_of(name): entries for name, entries in self.values.items() if name not in self.tables}
+        for utterance, end in self.cut.items():
+            segment = self.values["segments"][utterance]
+            self.values["segments"][utterance] = dataclasses.replace(segment, end=end)
+        data = DataDir(path, **tables)
+        usable = [
+            utterance
+            for utterance in data.utterance_ids
+            if utterance not in self.utterances
+            and (not data.segments or utterance in data.segments)
+            and data.recording_of(utterance) not in self.recordings
+        ]
+        return data.select(usable)
+
+
+def _back_up(path: Path) -> None:
+    backup = path / ".backup"
+    try:
+        backup.mkdir(exist_ok=True)
+        for name in (*TABLES, "spk2utt"):
+            (backup / name).unlink(missing_ok=True)
+            if (path / name).exists():
+                shutil.copy2(path / name, backup / name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise DataError(f"{backup}: cannot write: {reason}; nothing was changed, free some space") from error

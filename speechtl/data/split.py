@@ -1,0 +1,85 @@
+"""Divide a data directory into a large and a held-out part."""
+
+import math
+from typing import Literal
+
+from speechtl.data.datadir import DataDir
+from speechtl.data.subset import seeded
+from speechtl.errors import DataError
+
+
+def split(
+    data: DataDir,
+    *,
+    by: Literal["speaker", "utterance"] = "speaker",
+    fraction: float | None = None,
+    speakers: int | None = None,
+    seed: int = 0,
+) -> tuple[DataDir, DataDir]:
+    """Hold out some speakers, or some utterances of every speaker.
+
+    Perturbed copies (``utt2uniq``) stay on the side of what they were made from: the copies of a speaker count as that
+    speaker, the copies of an utterance as that utterance.
+
+    Args:
+        data: what to divide; left as it is.
+        by: ``"speaker"``: no speaker is on both sides. ``"utterance"``: the share of every speaker who has at least two
+            utterances is held out, at least one and not all of them.
+        fraction: share to hold out, of the speakers or of each speaker's utterances, rounded to whole ones; above 0 and
+            below 1.
+        speakers: number of speakers to hold out, instead of a fraction.
+        seed: of the choice.
+
+    Returns:
+        What is left, and what is held out; together they are all utterances, and neither is empty.
+
+    Raises:
+        DataError: the conditions contradict each other or leave one part empty.
+    """
+    if (fraction is None) == (speakers is None):
+        raise DataError("give either the fraction or the number of speakers to hold out")
+    if speakers is not None and by == "utterance":
+        raise DataError("a number of speakers is held out by speaker; give a fraction to hold out by utterance")
+    if fraction is not None and not 0 < fraction < 1:
+        raise DataError(f"the fraction to hold out must lie between 0 and 1 (got {fraction:g})")
+    people = _people(data)
+    if by == "speaker":
+        number = speakers if speakers is not None else max(1, _rounded(fraction, len(people)))
+        if not 0 < number < len(people):
+            raise DataError(f"{data.path}: cannot hold out {number} of {len(people)} speakers; both parts need one")
+        held_out = {utterance for person in seeded(people, seed)[:number] for utterance in people[person]}
+    else:
+        held_out = set()
+        for utterances in people.values():
+            copies: dict[str, list[str]] = {}
+            for utterance in utterances:
+                copies.setdefault(data.utt2uniq.get(utterance, utterance), []).append(utterance)
+            number = min(max(1, _rounded(fraction, len(copies))), len(copies) - 1)
+            held_out.update(utterance for unique in seeded(copies, seed)[:number] for utterance in copies[unique])
+        if not held_out:
+            raise DataError(f"{data.path}: no speaker has two utterances; hold out by speaker")
+    return data.select(data.utt2spk.keys() - held_out), data.select(held_out)
+
+
+def _rounded(fraction: float | None, whole: int) -> int:
+    return math.floor((fraction or 0.0) * whole + 0.5)
+
+
+def _people(data: DataDir) -> dict[str, list[str]]:
+    """Join speakers who share an original utterance; first of their names -> all their utterances, sorted."""
+    leader = {speaker: speaker for speaker in data.spk2utt}
+
+    def find(speaker: str) -> str:
+        while leader[speaker] != speaker:
+            leader[speaker] = speaker = leader[leader[speaker]]
+        return speaker
+
+    owner: dict[str, str] = {}
+    for utterance in data.utterance_ids:
+        unique = data.utt2uniq.get(utterance, utterance)
+        one, other = find(data.utt2spk[utterance]), find(owner.setdefault(unique, data.utt2spk[utterance]))
+        leader[max(one, other)] = min(one, other)
+    people: dict[str, list[str]] = {}
+    for utterance in data.utterance_ids:
+        people.setdefault(find(data.utt2spk[utterance]), []).append(utterance)
+    return people

@@ -1,0 +1,274 @@
+"""Say everything that is wrong with a data directory, in one report."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+from speechtl.data.audio_header import AudioHeader, is_pipe, read_headers
+from speechtl.data.structure import TABLES, Structure, absent_entries, in_order, scan_structure
+from speechtl.data.tables import Problem, odd_character, scan_table
+
+# A segment may pass the end of its recording by one frame shift, since tools round.
+SEGMENT_TOLERANCE = 0.01
+_DURATION_TOLERANCE = 0.05
+# Left by Kaldi, ESPnet and our own features: no tables of utterances, and nothing is lost where they stay behind.
+_KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "README", "README.md"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """The findings of validate.
+
+    Attributes:
+        path: the directory.
+        problems: errors and warnings, by file and line.
+        utterances: how many there are.
+        speakers: how many there are.
+        recordings: how many there are.
+        headers: recording -> header, of those that could be read; empty if the audio was not looked at.
+    """
+
+    path: Path
+    problems: tuple[Problem, ...]
+    utterances: int
+    speakers: int
+    recordings: int
+    headers: dict[str, AudioHeader]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """What must be mended before the directory can be used."""
+        return [problem for problem in self.problems if not problem.warning]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What may be right and deserves a look."""
+        return [problem for problem in self.problems if problem.warning]
+
+    def summary(self) -> str:
+        """One line: how much data there is, and how much is wrong with it."""
+        parts = [f"{self.utterances} utterances", f"{self.speakers} speakers", f"{self.recordings} recordings"]
+        if self.headers:
+            parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
+            rates = sorted({header.sample_rate for header in self.headers.values()})
+            parts.append(f"{', '.join(map(str, rates))} Hz")
+        return f"{self.path}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"
+
+
+def validate(
+    path: str | Path,
+    *,
+    require_text: bool = True,
+    check_audio: bool = True,
+    decode: bool = False,
+    allow_pipes: bool = False,
+) -> Report:
+    """Check a data directory.
+
+    Args:
+        path: the directory.
+        require_text: whether a directory without ``text`` is wrong.
+        check_audio: whether to open every recording: header and last sample.
+        decode: whether to decode every recording from beginning to end, which finds damage in its middle.
+        allow_pipes: whether commands in ``wav.scp`` may be run; without it each of them is an error.
+
+    Returns:
+        The report; nothing is raised for what is in it.
+
+    Raises:
+        DataError: ``path`` is no directory.
+    """
+    structure = scan_structure(path)
+    problems = list(structure.problems)
+    if require_text and not (structure.path / "text").exists():
+        message = "missing; write 'utterance transcript' lines, or pass --no-text"
+        problems.append(Problem(structure.path / "text", 0, message, "missing-table"))
+    problems += _unknown_files(structure)
+    if "utt2spk" in structure.tables:
+        problems += _unfinished(structure)
+        problems += _speakers(structure)
+    problems += _transcripts(structure)
+    problems += _features(structure)
+    headers: dict[str, AudioHeader] = {}
+    if "wav.scp" in structure.tables:
+        problems += _idle_recordings(structure)
+        pipes, files = _sources(structure)
+        if not allow_pipes:
+            problems += pipes
+        if check_audio:
+            headers, faults = read_headers(files, decode=decode, allow_pipes=allow_pipes)
+            problems += _audio(structure, headers, faults)
+        problems += _times(structure, {key: header.seconds for key, header in headers.items()})
+    recordings = len(structure.keys("recording")) if structure.utterances else 0
+    speakers = len(structure.keys("speaker"))
+    ordered = tuple(in_order(problems))
+    return Report(structure.path, ordered, len(structure.utterances), speakers, recordings, headers)
+
+
+def _unknown_files(structure: Structure) -> Iterable[Problem]:
+    for path in sorted(structure.path.iterdir()):
+        known = path.name in TABLES or path.name in _KNOWN_FILES
+        if path.is_file() and not known and not path.name.startswith("."):
+            near = difflib.get_close_matches(path.name, [*TABLES, "spk2utt"], n=1, cutoff=0.7)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            message = f"no table that speechtl knows{hint}; it is not read, and subset or split leave it behind"
+            yield Problem(path, 0, message, "unknown-file", warning=True)
+
+
+def _unfinished(structure: Structure) -> Iterable[Problem]:
+    """Tables made from the audio, which a reader may find unfinished, must be complete in a finished directory."""
+    for name in structure.tables:
+        if not TABLES[name].complete and name not in ("wav.scp", "reco2speed", "reco2file_and_channel"):
+            yield from absent_entries(structure, name)
+
+
+def _speakers(structure: Structure) -> Iterable[Problem]:
+    utt2spk = structure.values["utt2spk"]
+    table = structure.tables["utt2spk"]
+    others: dict[str, list[str]] = {}
+    for utterance, speaker in utt2spk.items():
+        if not utterance.startswith(speaker):
+            others.setdefault(speaker, []).append(utterance)
+    for speaker, utterances in others.items():
+        first = utterances[0]
+        more = f" and of {len(utterances) - 1} more" if len(utterances) > 1 else ""
+        message = f"speaker '{speaker}' is not the beginning of utterance id '{first}'{more}; Kaldi's tools expect that"
+        yield Problem(table.path, table.lines[first], message, "prefix", warning=True, key=first)
+    for speaker, gender in structure.values.get("spk2gender", {}).items():
+        if gender not in ("m", "f"):
+            table = structure.tables["spk2gender"]
+            message = f"speaker '{speaker}': gender '{gender}' (Kaldi's tools expect m or f)"
+            yield Problem(table.path, table.lines[speaker], message, "gender", warning=True, key=speaker)
+    yield from _turned_round(structure)
+
+
+def _turned_round(structure: Structure) -> Iterable[Problem]:
+    """``spk2utt`` must say what ``utt2spk`` says."""
+    path = structure.path / "spk2utt"
+    if not path.exists():
+        yield Problem(path, 0, "missing; make it from utt2spk (fix does)", "spk2utt")
+        return
+    if not (structure.path / "utt2spk").exists():
+        return
+    table = scan_table(path, value_required=True)
+    for problem in table.problems:
+        yield dataclasses.replace(problem, kind="order" if problem.kind == "order" else "spk2utt")
+    expected: dict[str, set[str]] = {}
+    for utterance, speaker in structure.values["utt2spk"].items():
+        expected.setdefault(speaker, set()).add(utterance)
+    for speaker, value in table.entries.items():
+        listed = value.split()
+        if speaker not in expected:
+            message = f"speaker '{speaker}' is not in utt2spk; remove the line (fix does)"
+        elif set(listed) != expected[speaker]:
+            wrong = [f"lacks '{utterance}'" for utterance in sorted(expected[speaker] - set(listed))]
+            wrong += [f"has '{utterance}' too" for utterance in sorted(set(listed) - expected[speaker])]
+            message = f"speaker '{speaker}' {', '.join(wrong)}, against utt2spk; make spk2utt anew (fix does)"
+        elif len(listed) != len(expected[speaker]):
+            message = f"speaker '{speaker}' has an utterance twice; make spk2utt anew (fix does)"
+        else:
+            continue
+        yield Problem(path, table.lines[speaker], message, "spk2utt", key=speaker)
+    for speaker in sorted(expected.keys() - table.lines.keys()):
+        yield Problem(path, 0, f"speaker '{speaker}' of utt2spk is not here; make it anew (fix does)", "spk2utt")
+
+
+def _transcripts(structure: Structure) -> Iterable[Problem]:
+    for utterance, transcript in structure.values.get("text", {}).items():
+        odd = odd_character(transcript)
+        if odd:
+            table = structure.tables["text"]
+            message = f"'{utterance}': transcript {odd}; put a space in its place, or nothing"
+            yield Problem(table.path, table.lines[utterance], message, "odd-character", warning=True, key=utterance)
+
+
+def _features(structure: Structure) -> Iterable[Problem]:
+    for name in ("feats.scp", "vad.scp", "cmvn.scp"):
+        exists: dict[str, bool] = {}
+        for key, value in structure.values.get(name, {}).items():
+            archive = value.split("[")[0].rpartition(":")[0] or value
+            if not is_pipe(value) and not exists.setdefault(archive, Path(archive).is_file()):
+                table = structure.tables[name]
+                message = f"'{key}': no such archive {archive}; compute it anew, or remove {name}"
+                yield Problem(table.path, table.lines[key], message, "no-archive", key=key)
+    for utterance, frames in structure.values.get("utt2num_frames", {}).items():
+        if frames == 0:
+            table = structure.tables["utt2num_frames"]
+            message = f"'{utterance}' has no frames; remove the utterance (fix does)"
+            yield Problem(table.path, table.lines[utterance], message, "no-frames", key=utterance)
+
+
+def _idle_recordings(structure: Structure) -> Iterable[Problem]:
+    if "segments" in structure.tables:
+        table = structure.tables["wav.scp"]
+        used = {segment.recording for segment in structure.values["segments"].values()}
+        for recording, line in table.lines.items():
+            if recording not in used:
+                message = f"no segment is cut from recording '{recording}'; remove it if that is right (fix does)"
+                yield Problem(table.path, line, message, "idle", warning=True, key=recording)
+
+
+def _sources(structure: Structure) -> tuple[list[Problem], list[tuple[str, str]]]:
+    """Return pipes as problems, and all recordings that might be opened if they were not."""
+    table = structure.tables["wav.scp"]
+    pipes = []
+    recordings = []
+    for recording, audio in structure.values["wav.scp"].items():
+        if is_pipe(audio):
+            message = f"'{recording}' is a shell command; it runs only under --allow-pipes, for data that you trust"
+            pipes.append(Problem(table.path, table.lines[recording], message, "pipe", key=recording))
+        recordings.append((recording, audio))
+    return pipes, recordings
+
+
+def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[str, str]) -> Iterable[Problem]:
+    table = structure.tables["wav.scp"]
+    for recording, fault in faults.items():
+        # Commands that may not run are in the report already.
+        if not is_pipe(table.entries[recording]) or "--allow-pipes" not in fault:
+            yield Problem(table.path, table.lines[recording], f"'{recording}': {fault}", "audio", key=recording)
+    speeds = structure.values.get("reco2speed", {})
+    first: dict[tuple[str, float], str] = {}
+    for recording, header in headers.items():
+        line = table.lines[recording]
+        if header.silent:
+            message = f"'{recording}': every sample is zero; see whether the recording went wrong"
+            yield Problem(table.path, line, message, "silent", warning=True, key=recording)
+        other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0)), recording)
+        if other != recording:
+            message = f"'{recording}' has the same audio as '{other}' (line {table.lines[other]})"
+            yield Problem(table.path, line, message, "same-audio", warning=True, key=recording)
+
+
+def _times(structure: Structure, measured: dict[str, float]) -> Iterable[Problem]:
+    """Compare segments and durations with the length of the recordings."""
+    stored = structure.values.get("reco2dur", {})
+    lengths = {**stored, **measured}
+    for recording, seconds in stored.items():
+        if abs(measured.get(recording, seconds) - seconds) > _DURATION_TOLERANCE:
+            yield _wrong_duration(structure, "reco2dur", recording, seconds, measured[recording])
+    segments = structure.values.get("segments", {})
+    speeds = structure.values.get("reco2speed", {})
+    for utterance, segment in segments.items():
+        length = lengths.get(segment.recording)
+        if length is not None and (segment.start >= length or segment.end > length + SEGMENT_TOLERANCE):
+            table = structure.tables["segments"]
+            bound = f"starts at {segment.start:g}" if segment.start >= length else f"ends at {segment.end:g}"
+            message = f"'{utterance}' {bound} s, beyond the end of recording '{segment.recording}' ({length:.3f} s)"
+            advice = "; correct it, or remove the utterance"
+            yield Problem(table.path, table.lines[utterance], message + advice, "beyond", key=utterance)
+    for utterance, seconds in structure.values.get("utt2dur", {}).items():
+        segment = segments.get(utterance)
+        recording = segment.recording if segment else utterance
+        if recording in measured and (segment or not segments):
+            start, end = (segment.start, segment.end) if segment else (0.0, -1)
+            expected = ((measured[recording] if end == -1 else end) - start) / speeds.get(recording, 1.0)
+            if abs(expected - seconds) > _DURATION_TOLERANCE:
+                yield _wrong_duration(structure, "utt2dur", utterance, seconds, expected)
+
+
+def _wrong_duration(structure: Structure, name: str, key: str, got: float, expected: float) -> Problem:
+    table = structure.tables[name]
+    message = f"'{key}': {got:.3f} s (expected {expected:.3f} s from the audio); remove {name} and make it anew"
+    return Problem(table.path, table.lines[key], message, "duration", warning=True, key=key)
