@@ -15,8 +15,8 @@ def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
     """Join data directories.
 
     Where only some of them have segments, the whole recordings of the others become segments. Where only some have
-    ``utt2uniq``, the utterances of the others are their own originals. Any other table that not all of them have is left
-    out, since it could not be complete.
+    ``utt2uniq``, the utterances of the others are their own originals. Any other table that not all of them have is
+    left out, since it could not be complete.
 
     Args:
         sources: the directories; left as they are.
@@ -44,11 +44,18 @@ def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
         joined, conflicts = _union([getattr(source, attribute) for source in sources], sources)
         if name == "utt2spk":
             problems += _shared_utterances(sources)
-        elif conflicts and name == "cmvn.scp":
+        if conflicts and name == "cmvn.scp":
             speaker = conflicts[0][0]
             notes.append(f"{name} left out: speaker '{speaker}' has other statistics in each part; compute it anew")
             continue
-        elif kind.owner != "utterance":
+        if name == "wav.scp":
+            # A recording without an entry has speed 1, which may contradict another part's entry.
+            speeds = [{key: part.reco2speed.get(key, 1.0) for key in part.wav_scp} for part in sources]
+            problems += [
+                f"recording '{key}' has another speed in {one.path} and {other.path}; rename it in one"
+                for key, one, other in _union(speeds, sources)[1]
+            ]
+        if kind.owner != "utterance" and name != "reco2speed":
             problems += [
                 f"{kind.owner} '{key}' has another entry of {name} in {one.path} and {other.path}; rename it in one"
                 for key, one, other in conflicts

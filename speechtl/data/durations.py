@@ -47,3 +47,10 @@ def _seconds(data: DataDir, utterance: str, lengths: dict[str, float]) -> float:
     start = segment.start if segment else 0.0
     end = segment.end if segment and segment.end != -1 else lengths[recording]
     return (end - start) / data.reco2speed.get(recording, 1.0)
+
+
+def short_speakers(data: DataDir, seconds: float, *, allow_pipes: bool = False) -> dict[str, float]:
+    """Name the speakers with less speech than ``seconds``, with how much they have."""
+    lengths = durations(data, allow_pipes=allow_pipes)
+    totals = {speaker: sum(lengths[id_] for id_ in ids) for speaker, ids in data.spk2utt.items()}
+    return {speaker: total for speaker, total in totals.items() if total < seconds}

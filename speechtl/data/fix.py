@@ -7,7 +7,7 @@ from typing import Any
 
 from speechtl.data.datadir import DataDir, attribute_of
 from speechtl.data.structure import TABLES, Segment, scan_structure
-from speechtl.data.tables import Problem
+from speechtl.data.tables import Problem, raise_problems
 from speechtl.data.validate import Report, validate
 from speechtl.errors import DataError, list_problems
 
@@ -16,9 +16,11 @@ _MENDED_OVERSHOOT = 0.5
 # Problems of a line that is not needed: writing the table anew leaves it out.
 _LOST_LINES = {"blank-line", "encoding", "bad-id", "duplicate", "stray"}
 # Problems that writing the table anew removes without losing anything.
-_REWRITTEN = {"order", "line-end", "spk2utt", "missing-table", "empty-table", "idle"}
+_REWRITTEN = {"order", "line-end", "spk2utt", "empty-table", "idle"}
 # A table that can be computed again goes as a whole where it is wrong; its utterances stay.
-_COMPUTED = {"utt2dur", "utt2num_frames", "vad.scp", "reco2dur", "cmvn.scp", "reco2file_and_channel", "reco2speed"}
+_COMPUTED = {"utt2dur", "utt2num_frames", "vad.scp", "reco2dur", "cmvn.scp"}
+# Tables that nothing needs: a wrong entry goes alone.
+_OPTIONAL = {"spk2gender", "reco2file_and_channel"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +66,9 @@ def fix(
     """
     path = Path(path)
     report = validate(path, require_text=False, check_audio=check_audio, decode=decode, allow_pipes=allow_pipes)
+    beyond_help = [problem for problem in report.problems if problem.kind == "unreadable" or _unmakeable(problem)]
+    if beyond_help:
+        raise_problems(path, beyond_help)
     values = scan_structure(path).values
     plan = _Plan(values)
     for problem in report.problems:
@@ -81,6 +86,11 @@ def fix(
         remaining = list(validate(path, require_text=False, check_audio=False, allow_pipes=True).problems)
     after = report.utterances if not plan.actions else len(mended)
     return Mending(tuple(plan.actions), report.utterances, after, tuple(remaining))
+
+
+def _unmakeable(problem: Problem) -> bool:
+    source = "spk2utt" if problem.path.name == "utt2spk" else ""
+    return problem.kind == "missing-table" and not (source and (problem.path.parent / source).exists())
 
 
 class _Plan:
@@ -102,13 +112,15 @@ class _Plan:
             self.handled.add(problem)
 
     def _action(self, problem: Problem, table: str, report: Report) -> str:
+        if problem.kind == "missing-table":
+            return "made anew"
         if problem.kind in _REWRITTEN:
             return "rewritten"
         if problem.kind in _LOST_LINES:
             return "line dropped"
         # An entry that another table lacks is reported where it stands, under the name of the table that lacks it.
         lacking = problem.kind.removeprefix("no-")
-        table = lacking if lacking in TABLES and lacking != "wav.scp" else table
+        table = lacking if lacking in TABLES and lacking != "wav.scp" else table.replace("spk2utt", "utt2spk")
         if problem.kind == "beyond":
             return self._beyond(problem, report)
         if (problem.warning and problem.kind != "duration") or problem.kind == "pipe" or table not in TABLES:
@@ -116,7 +128,7 @@ class _Plan:
         if table in _COMPUTED:
             self.tables.add(table)
             return f"table {table} dropped, to be made anew"
-        if TABLES[table].owner == "speaker":
+        if table in _OPTIONAL:
             self.values[table].pop(problem.key, None)
             return f"entry '{problem.key}' dropped"
         if problem.kind == "no-archive" and not self._archives_left(table, report):
@@ -145,10 +157,9 @@ class _Plan:
 
     def apply(self, path: Path) -> DataDir:
         tables = {attribute_of(name): entries for name, entries in self.values.items() if name not in self.tables}
-        for utterance, end in self.cut.items():
-            segment = self.values["segments"][utterance]
-            self.values["segments"][utterance] = dataclasses.replace(segment, end=end)
         data = DataDir(path, **tables)
+        for utterance, end in self.cut.items():
+            data.segments[utterance] = dataclasses.replace(data.segments[utterance], end=end)
         usable = [
             utterance
             for utterance in data.utterance_ids

@@ -11,9 +11,10 @@ from speechtl.errors import DataError
 def perturb_speed(data: DataDir, factors: Sequence[float] = (0.9, 1.0, 1.1)) -> DataDir:
     """Add copies of all utterances at other speeds, tempo and pitch together (Ko et al. 2015).
 
-    Names are Kaldi's: ``sp0.9-UTTERANCE`` of speaker ``sp0.9-SPEAKER``; the factor 1 keeps utterances as they are, under
-    their own names. The audio is not touched: table ``reco2speed`` says how to play it, and whoever reads the audio does.
-    ``segments`` keep their times, which count in the stored audio. Features are dropped: they are not those of the copies.
+    Names are Kaldi's: ``sp0.9-UTTERANCE`` of speaker ``sp0.9-SPEAKER``; the factor 1 keeps utterances as they are,
+    under their own names. The audio is not touched: table ``reco2speed`` says how to play it, and whoever reads the
+    audio obeys. ``segments`` keep their times, which count in the stored audio. Features are dropped: the copies sound
+    different.
 
     Args:
         data: the directory; left as it is.
