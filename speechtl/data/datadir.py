@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from speechtl.data.structure import TABLES, Segment, scan_structure
-from speechtl.data.tables import raise_problems, write_table
+from speechtl.data.tables import encode_table, raise_problems
 from speechtl.errors import DataError, list_problems
 
 __all__ = ["DataDir", "Segment", "Utterance"]
@@ -191,29 +191,34 @@ class DataDir:
         new = not path.exists()
         # A sibling of a new directory, so that it appears whole; inside an old one, which may hold other files.
         staging = (path.parent if new else path) / f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}"
+        contents = self._contents(path)
         with _explained(path):
             try:
                 staging.mkdir(parents=True)
-                written = self._write_tables(staging)
+                for name, content in contents.items():
+                    with open(staging / name, "wb") as file:
+                        file.write(content)
+                        file.flush()
+                        os.fsync(file.fileno())
                 if new:
                     os.rename(staging, path)
                 else:
-                    for name in written:
+                    for name in contents:
                         os.replace(staging / name, path / name)
-                    for name in TABLES.keys() - written:
+                    for name in TABLES.keys() - contents.keys():
                         (path / name).unlink(missing_ok=True)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
 
-    def _write_tables(self, folder: Path) -> set[str]:
-        written = {"spk2utt"}
-        write_table(folder / "spk2utt", {speaker: " ".join(ids) for speaker, ids in self.spk2utt.items()})
+    def _contents(self, path: Path) -> dict[str, bytes]:
+        spk2utt = {speaker: " ".join(utterances) for speaker, utterances in self.spk2utt.items()}
+        contents = {"spk2utt": encode_table(path / "spk2utt", spk2utt)}
         for name, _, entries in self.tables():
             # utt2spk stands for the directory itself, also for one without utterances.
             if entries or name == "utt2spk":
-                write_table(folder / name, {key: TABLES[name].format(value) for key, value in entries.items()})
-                written.add(name)
-        return written
+                lines = {key: TABLES[name].format(value) for key, value in entries.items()}
+                contents[name] = encode_table(path / name, lines)
+        return contents
 
 
 def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: Iterable[str | Path] = ()) -> None:

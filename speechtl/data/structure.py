@@ -1,6 +1,7 @@
 """What a data directory consists of: its tables, and how they must agree with each other."""
 
 import dataclasses
+import decimal
 import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -66,11 +67,7 @@ class TableKind:
 
 def format_seconds(seconds: float) -> str:
     """Write seconds so that they read back as the same number, without an exponent."""
-    text = repr(float(seconds))
-    if "e" in text:
-        text = f"{seconds:.17f}".rstrip("0")
-        text += "0" if text.endswith(".") else ""
-    return text
+    return format(decimal.Decimal(repr(float(seconds))), "f")
 
 
 def _number(text: str) -> float:

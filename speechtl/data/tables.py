@@ -159,8 +159,23 @@ def write_table(path: str | Path, entries: Mapping[str, str]) -> None:
     """Write a table, sorted by key in C order, atomically.
 
     Raises:
-        DataError: an id or value that would not read back (white space or control characters in an id, a line break in
-            a value), all listed; or the file cannot be written.
+        DataError: an entry that would not read back (see encode_table); or the file cannot be written.
+    """
+    content = encode_table(path, entries)
+    with atomic_write(path, "wb") as file:
+        file.write(content)
+
+
+def encode_table(path: str | Path, entries: Mapping[str, str]) -> bytes:
+    """Return the bytes of a table, sorted by key in C order.
+
+    Args:
+        path: where it will be written; for the message.
+        entries: key -> value; blanks around a value are left out.
+
+    Raises:
+        DataError: ids with white space or control characters, or values with line breaks or lone surrogates; all are
+            listed.
     """
     path = Path(path)
     lines = []
@@ -173,17 +188,14 @@ def write_table(path: str | Path, entries: Mapping[str, str]) -> None:
             problems.append(Problem(path, 0, f"id {key!r} {fault}; rename it", "bad-id", key=key))
         elif "\n" in value:
             problems.append(
-                Problem(path, 0, f"the value of '{key}' holds a line break; remove it", "line-break", key=key)
+                Problem(path, 0, f"the value of '{key}' holds a line break; remove it", "bad-value", key=key)
             )
+        elif not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            message = f"the value of '{key}' is not Unicode text (lone surrogate in {value!r}); correct it"
+            problems.append(Problem(path, 0, message, "bad-value", key=key))
         lines.append(f"{key} {value}\n" if value else f"{key}\n")
     raise_problems(path, problems)
-    try:
-        content = "".join(lines).encode("utf-8")
-    except UnicodeEncodeError as error:
-        text = error.object[max(0, error.start - 20) : error.end + 20]
-        raise DataError(f"{path}: cannot be written as UTF-8: {text!r}; remove the lone surrogate") from error
-    with atomic_write(path, "wb") as file:
-        file.write(content)
+    return "".join(lines).encode("utf-8")
 
 
 def split_line(line: str) -> tuple[str, str]:

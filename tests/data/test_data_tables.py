@@ -1,0 +1,110 @@
+import shutil
+import subprocess
+
+import pytest
+from datadir_strategies import few_examples, ids, values
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechtl.data.tables import read_table, scan_table, split_line, write_table
+from speechtl.errors import DataError
+
+
+@few_examples
+@given(entries=st.dictionaries(ids, values))
+def test_what_is_written_reads_back(tmp_path_factory, entries):
+    path = tmp_path_factory.mktemp("table") / "text"
+    write_table(path, entries)
+    assert read_table(path) == entries
+    assert [problem for problem in scan_table(path).problems if problem.kind == "order"] == []
+
+
+@pytest.mark.skipif(shutil.which("sort") is None, reason="no sort program")
+@few_examples
+@given(entries=st.dictionaries(ids, values, min_size=1))
+def test_order_is_that_of_the_sort_program(tmp_path_factory, entries):
+    path = tmp_path_factory.mktemp("table") / "utt2spk"
+    write_table(path, dict.fromkeys(entries, "s"))
+    keys = [line.split(b" ")[0] for line in path.read_bytes().splitlines(keepends=False) if line]
+    path.write_bytes(b"".join(key + b"\n" for key in keys))
+    subprocess.run(["sort", "--check", str(path)], check=True, env={"LC_ALL": "C", "PATH": "/usr/bin:/bin"})
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("a b c", ("a", "b c")),
+        ("a\tb  c ", ("a", "b  c")),
+        ("a \t b\r", ("a", "b")),
+        ("a", ("a", "")),
+        ("  a b", ("a", "b")),
+        ("a\u00a0b c", ("a\u00a0b", "c")),
+        ("", ("", "")),
+    ],
+)
+def test_only_blanks_and_tabs_divide_a_line(line, expected):
+    assert split_line(line) == expected
+
+
+def test_all_bad_lines_are_listed_at_once(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a one\n\xffb two\n\na again\nc\nd\x01e five\na one\n")
+    with pytest.raises(DataError) as error:
+        read_table(path, value_required=True)
+    assert str(error.value).splitlines() == [
+        f"{path}: 6 problems",
+        f"  {path}:2: not UTF-8 (byte 0xFF at column 1); save the file as UTF-8",
+        f"  {path}:3: empty line (expected a key and a value); remove it",
+        f"  {path}:4: 'a' stands here again with another value (first in line 1); keep one",
+        f"  {path}:5: 'c' has no value; add one or remove the line",
+        f"  {path}:6: id 'd\\x01e' holds U+0001 (control character); rename it in every table",
+        f"  {path}:7: 'a' stands here again (first in line 1); keep one",
+    ]
+
+
+def test_a_single_problem_is_one_line(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a b\na b\n")
+    with pytest.raises(DataError) as error:
+        read_table(path)
+    assert str(error.value) == f"{path}:2: 'a' stands here again (first in line 1); keep one"
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"none: cannot read: No such file or directory"):
+        read_table(tmp_path / "none")
+
+
+def test_lines_end_at_line_feeds_alone(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes("a one\u2028two\x0bthree\nb four\r\nc".encode())
+    assert read_table(path) == {"a": "one\u2028two\x0bthree", "b": "four", "c": ""}
+    assert [problem.kind for problem in scan_table(path).problems] == ["line-end"]
+
+
+def test_byte_order_mark_is_an_error_and_not_part_of_the_id(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"\xef\xbb\xbfa one\n")
+    table = scan_table(path)
+    assert table.entries == {"a": "one"}
+    assert "byte order mark" in str(table.problems[0])
+
+
+def test_unsorted_lines_read_and_are_noted_once(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"b 1\na 2\nd 3\nc 4\n")
+    assert read_table(path) == {"a": "2", "b": "1", "c": "4", "d": "3"}
+    (problem,) = scan_table(path).problems
+    assert str(problem) == (
+        f"{path}:2: not sorted in C order ('a' after 'b'; 2 such places in the file); sort with LC_ALL=C (fix does)"
+    )
+
+
+@pytest.mark.parametrize("entries", [{"a b": "x"}, {"": "x"}, {"a\u3000": "x"}, {"a": "x\ny"}, {"a": "\ud800"}])
+def test_what_would_not_read_back_is_not_written(tmp_path, entries):
+    path = tmp_path / "text"
+    write_table(path, {"old": "content"})
+    with pytest.raises(DataError, match="text: "):
+        write_table(path, entries)
+    assert read_table(path) == {"old": "content"}
+    assert list(tmp_path.iterdir()) == [path]
