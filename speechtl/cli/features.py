@@ -1,0 +1,61 @@
+"""``speechtl features``: compute the features of data directories."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def features(
+    data: Annotated[list[Path], typer.Argument(help="Data directories.")],
+    config: Annotated[Path | None, typer.Option("--config", help="TOML file; its [features] table is used.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one setting: features.num_mel_bins=40. May be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder of the archives. Default: feats inside each data directory.")
+    ] = None,
+    jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes, one thread each.")] = 1,
+    allow_pipes: Annotated[
+        bool, typer.Option("--allow-pipes", help="Run shell commands in wav.scp; for data you trust.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Compute everything anew, also if the configuration changed.")
+    ] = False,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="End with exit code 0 even if some utterances could not be read.")
+    ] = False,
+) -> None:
+    """Compute fbank or MFCC features and CMVN statistics; run again, it continues where it stopped.
+
+    Utterances that cannot be read are left out of feats.scp and listed at the end, with exit code 1.
+    """
+    from speechtl.config import override, parse, read_toml
+    from speechtl.data.datadir import DataDir
+    from speechtl.errors import DataError, list_problems
+    from speechtl.features.compute import compute_features, limit_threads
+    from speechtl.features.config import FeatureConfig
+
+    table = override(read_toml(config) if config else {}, settings or [])
+    section = parse(FeatureConfig, table.get("features", {}), f"{config or '--set'}: [features]")
+    limit_threads()
+    problems = []
+    for data_dir in [DataDir.load(path) for path in data]:
+        path = data_dir.path
+        # Each its own folder, so that removing one data set's features does not touch the other's.
+        feature_dir = path / "feats" if out is None else out if len(data) == 1 else out / path.absolute().name
+        summary = compute_features(
+            data_dir, section, feature_dir, jobs=jobs, allow_pipes=allow_pipes, overwrite=overwrite
+        )
+        typer.echo(
+            f"{path}: {summary.computed} utterances computed, {summary.reused} reused, {summary.frames} frames, "
+            f"{summary.seconds / 3600:.2f} h, {section.dimension} {section.kind} values per frame"
+        )
+        for utterance in summary.silent:
+            typer.echo(f"warning: {path}: utterance '{utterance}': silent (all samples are equal)", err=True)
+        problems += [f"{path}: utterance '{key}': {reason}" for key, reason in summary.broken.items()]
+    if problems:
+        heading = f"{len(problems)} utterances without features; all others are done"
+        if not skip_broken:
+            raise DataError(list_problems(heading, problems))
+        typer.echo(f"warning: {list_problems(heading, problems)}", err=True)

@@ -1,0 +1,115 @@
+"""Kaldi archives: matrices in ``.ark`` files, found through ``.scp`` tables."""
+
+import contextlib
+import struct
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from speechtl.errors import DataError
+from speechtl.files import atomic_write
+
+_TYPES: dict[bytes, np.dtype] = {b"FM ": np.dtype("<f4"), b"DM ": np.dtype("<f8")}
+_HEADER = struct.Struct("<2s3sbibi")  # Binary mark, kind of matrix, then rows and columns, each behind its size.
+
+
+@contextlib.contextmanager
+def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callable[[str, np.ndarray], str]]:
+    """Write matrices to an archive and its table; both appear when the block succeeds, and neither if it fails.
+
+    Args:
+        ark_path: the archive. The table names it as it is given here: make it absolute if readers may stand
+            elsewhere.
+        scp_path: the table, ``key ark_path:offset``.
+
+    Yields:
+        ``write(key, matrix)``: store a float32 or float64 matrix ``(rows, columns)``; returns ``ark_path:offset``.
+
+    Raises:
+        DataError: a file cannot be written (full disk).
+    """
+    with atomic_write(scp_path) as scp, atomic_write(ark_path, "wb") as ark:
+
+        def write(key: str, matrix: np.ndarray) -> str:
+            place = f"{ark_path}:{append_matrix(ark, key, matrix)}"
+            scp.write(f"{key} {place}\n")
+            return place
+
+        yield write
+
+
+def append_matrix(ark: IO[bytes], key: str, matrix: np.ndarray) -> int:
+    """Append a float32 or float64 matrix ``(rows, columns)`` to an open archive; return its offset in bytes.
+
+    Without a key it is a matrix file instead of an archive.
+    """
+    name = key.encode() + b" " if key else b""
+    offset = ark.tell() + len(name)
+    kind, dtype = (b"DM ", "<f8") if matrix.dtype == np.float64 else (b"FM ", "<f4")
+    rows, columns = matrix.shape
+    ark.write(name + _HEADER.pack(b"\0B", kind, 4, rows, 4, columns))
+    ark.write(np.ascontiguousarray(matrix, dtype).data if matrix.size else b"")
+    return offset
+
+
+def read_matrix(rxfilename: str) -> np.ndarray:
+    """Read one matrix of an archive; may be called from several threads.
+
+    Args:
+        rxfilename: what an scp table says: ``file.ark:offset``, ``file``, also with a range of rows ``[first:last]``.
+
+    Returns:
+        float32 ``(frames, bins)``, writable. Compressed, float64 and text matrices are converted.
+
+    Raises:
+        DataError: there is no such file or no matrix at that place.
+    """
+    matrix = _read_plain(rxfilename)
+    return _read_any(rxfilename, "FloatMatrix") if matrix is None else matrix.astype(np.float32, copy=False)
+
+
+def read_double_matrix(rxfilename: str) -> np.ndarray:
+    """Read one matrix as float64 ``(rows, columns)``, for statistics; otherwise as `read_matrix`."""
+    matrix = _read_plain(rxfilename)
+    return _read_any(rxfilename, "DoubleMatrix") if matrix is None else matrix.astype(np.float64, copy=False)
+
+
+def _read_plain(rxfilename: str) -> np.ndarray | None:
+    """Read an uncompressed binary matrix; None if it is stored in another way."""
+    path, colon, digits = rxfilename.rpartition(":")
+    offset = int(digits) if colon and digits.isdecimal() else 0
+    path = path if colon and digits.isdecimal() else rxfilename
+    if path.endswith("]"):
+        return None
+    try:
+        with open(path, "rb") as file:
+            file.seek(offset)
+            header = file.read(_HEADER.size)
+            if len(header) < _HEADER.size:
+                return None
+            mark, kind, row_size, rows, column_size, columns = _HEADER.unpack(header)
+            if mark != b"\0B" or kind not in _TYPES or (row_size, column_size) != (4, 4) or min(rows, columns) < 0:
+                return None
+            matrix = np.fromfile(file, _TYPES[kind], rows * columns)
+    except OSError as error:
+        raise DataError(f"{rxfilename}: cannot read: {error.strerror}; run speechtl features again") from error
+    if matrix.size != rows * columns:
+        raise DataError(
+            f"{rxfilename}: truncated (got {matrix.size} of {rows * columns} numbers); run speechtl features again"
+        )
+    return matrix.reshape(rows, columns)
+
+
+def _read_any(rxfilename: str, kind: str) -> np.ndarray:
+    """Read a matrix in any of Kaldi's storage forms through Kaldi's own code."""
+    import kaldi_native_io  # Rarely needed, and slower than the plain reader.
+
+    try:
+        # A copy, because the matrix dies with the object that owns it.
+        return np.array(getattr(kaldi_native_io, kind).read(rxfilename).numpy())
+    except (RuntimeError, UnicodeDecodeError) as error:  # The second: its message may quote bytes of the file.
+        raise DataError(
+            f"{rxfilename}: no Kaldi matrix there; check the path and offset, or run speechtl features again"
+        ) from error

@@ -1,0 +1,91 @@
+"""The ``[features]`` section of a configuration."""
+
+from typing import Annotated, Literal
+
+import pydantic
+
+from speechtl.config import Section
+
+
+class FeatureConfig(Section):
+    """Which features to compute; names and meanings are those of Kaldi's ``compute-fbank-feats``, ``compute-mfcc-feats``.
+
+    Attributes:
+        kind: log mel filter bank energies or mel cepstra.
+        sample_rate: Hz; audio at any other rate is resampled to it.
+        num_mel_bins: triangular mel filters.
+        num_ceps: cepstral coefficients, with C0 (``mfcc`` only).
+        frame_length_ms: window length in milliseconds.
+        frame_shift_ms: step between frames in milliseconds.
+        dither: standard deviation of the noise added to each sample, in units of the 16-bit range; 0 adds none.
+        low_freq: lower edge of the filter bank in Hz.
+        high_freq: upper edge in Hz; zero or less is an offset from the Nyquist frequency.
+        preemphasis: coefficient of the pre-emphasis filter.
+        use_energy: for ``fbank`` the log energy is put before the bins, for ``mfcc`` it replaces C0.
+        snip_edges: True keeps frames that fit wholly into the signal; False gives one frame for every shift and
+            mirrors the signal at its ends.
+        cepstral_lifter: liftering constant of the cepstra, 0 for none (``mfcc`` only).
+        window: the window function.
+        channel: of several channels, their mean (``mix``), the first (``first``) or the one with this number from 0.
+    """
+
+    kind: Literal["fbank", "mfcc"] = "fbank"
+    sample_rate: int = pydantic.Field(16000, gt=0)
+    num_mel_bins: int = pydantic.Field(80, gt=2)
+    num_ceps: int = pydantic.Field(13, gt=0)
+    frame_length_ms: float = pydantic.Field(25.0, gt=0)
+    frame_shift_ms: float = pydantic.Field(10.0, gt=0)
+    dither: float = pydantic.Field(0.0, ge=0)
+    low_freq: float = pydantic.Field(20.0, ge=0)
+    high_freq: float = 0.0
+    preemphasis: float = pydantic.Field(0.97, ge=0, le=1)
+    use_energy: bool = False
+    snip_edges: bool = True
+    cepstral_lifter: float = pydantic.Field(22.0, ge=0)
+    window: Literal["povey", "hamming", "hanning", "blackman", "sine", "rectangular"] = "povey"
+    channel: Literal["mix", "first"] | Annotated[int, pydantic.Field(ge=0)] = "mix"
+
+    @pydantic.model_validator(mode="after")
+    def _check(self) -> "FeatureConfig":
+        if not self.low_freq < self.upper_edge <= self.sample_rate / 2:
+            raise ValueError(
+                f"the filter bank would reach from {self.low_freq:g} to {self.upper_edge:g} Hz; low_freq and high_freq "
+                f"must give a band between 0 and {self.sample_rate / 2:g} Hz (half of sample_rate)"
+            )
+        if self.frame_shift < 1 or self.frame_length < 2:
+            raise ValueError(
+                f"a frame of {self.frame_length} samples every {self.frame_shift} samples is impossible; raise "
+                "frame_length_ms and frame_shift_ms"
+            )
+        if self.kind == "mfcc" and self.num_ceps > self.num_mel_bins:
+            raise ValueError(
+                f"{self.num_ceps} cepstra need at least as many mel bins; raise num_mel_bins (got {self.num_mel_bins}) "
+                "or lower num_ceps"
+            )
+        return self
+
+    @property
+    def dimension(self) -> int:
+        """Values in one frame."""
+        return self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
+
+    @property
+    def upper_edge(self) -> float:
+        """Upper edge of the filter bank in Hz."""
+        return self.high_freq if self.high_freq > 0 else self.sample_rate / 2 + self.high_freq
+
+    @property
+    def frame_length(self) -> int:
+        """Samples in one frame (rounded down, as Kaldi does)."""
+        return int(self.sample_rate * 0.001 * self.frame_length_ms)
+
+    @property
+    def frame_shift(self) -> int:
+        """Samples from one frame to the next (rounded down, as Kaldi does)."""
+        return int(self.sample_rate * 0.001 * self.frame_shift_ms)
+
+    def num_frames(self, samples: int) -> int:
+        """Frames that a signal of ``samples`` samples gives."""
+        if not self.snip_edges:
+            return (samples + self.frame_shift // 2) // self.frame_shift
+        return 0 if samples < self.frame_length else 1 + (samples - self.frame_length) // self.frame_shift

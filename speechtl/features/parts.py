@@ -1,0 +1,125 @@
+"""The archives of one feature directory and what is known about each utterance in them, so that a run can resume.
+
+A feature directory grows by parts. A part is ``<kind>.<number>-<token>.ark`` with the features, ``.stats.ark`` with one
+CMVN statistic per utterance, and ``.json``, which is written last: a part without it does not count. Numbers only rise,
+so of two parts with the same utterance the higher one is the newer.
+"""
+
+import contextlib
+import dataclasses
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from speechtl.errors import DataError
+from speechtl.features import cmvn
+from speechtl.features.archives import append_matrix
+from speechtl.features.config import FeatureConfig
+from speechtl.files import atomic_write
+
+_ABANDONED_AFTER = 3600.0  # Seconds without a write after which a temporary file belongs to a run that was killed.
+
+
+class Stored(NamedTuple):
+    """What is stored of one utterance.
+
+    Attributes:
+        features: ``file.ark:offset`` of its features.
+        stats: ``file.ark:offset`` of its CMVN statistics.
+        frames: number of frames.
+        seconds: duration of its audio.
+        silent: all samples are equal.
+        origin: fingerprint of the audio, stretch and speed that the features were computed from.
+    """
+
+    features: str
+    stats: str
+    frames: int
+    seconds: float
+    silent: bool
+    origin: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One finished part: its number, what it was computed with, and its utterances."""
+
+    journal: Path
+    number: int
+    config: dict[str, Any]
+    utterances: dict[str, Stored]
+
+    def remove(self) -> None:
+        """Delete the part; the journal first, so that a half-deleted part does not count."""
+        stem = self.journal.with_suffix("")
+        for path in (self.journal, Path(f"{stem}.ark"), Path(f"{stem}.stats.ark")):
+            path.unlink(missing_ok=True)
+
+
+def read_parts(feature_dir: Path) -> list[Part]:
+    """Read the journals of all finished parts, oldest first.
+
+    Raises:
+        DataError: a journal cannot be read or is not one; all are listed by the first.
+    """
+    parts = []
+    for journal in sorted(feature_dir.glob("*.*-*.json")):
+        try:
+            content = json.loads(journal.read_text(encoding="utf-8"))
+            utterances = {key: Stored(*values) for key, values in content["utterances"].items()}
+            parts.append(Part(journal, int(content["number"]), content["config"], utterances))
+        except OSError as error:
+            raise DataError(f"{journal}: cannot read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DataError(f"{journal}: not a journal of computed features; delete it to compute them anew") from error
+    return sorted(parts, key=lambda part: part.number)
+
+
+@contextlib.contextmanager
+def write_part(feature_dir: Path, number: int, config: FeatureConfig) -> Iterator[Callable[..., None]]:
+    """Write one part; it counts from the moment the block has succeeded.
+
+    Yields:
+        ``store(utterance_id, features, seconds, silent, origin)``.
+
+    Raises:
+        DataError: a file cannot be written (full disk); nothing of the part stays.
+    """
+    stem = feature_dir.absolute() / f"{config.kind}.{number:06d}-{secrets.token_hex(3)}"
+    features_path, stats_path = Path(f"{stem}.ark"), Path(f"{stem}.stats.ark")
+    stored: dict[str, Stored] = {}
+    try:
+        with atomic_write(stats_path, "wb") as stats_file, atomic_write(features_path, "wb") as features_file:
+
+            def store(utterance_id: str, features: np.ndarray, seconds: float, silent: bool, origin: str) -> None:
+                place = f"{features_path}:{append_matrix(features_file, utterance_id, features)}"
+                stats = f"{stats_path}:{append_matrix(stats_file, utterance_id, cmvn.accumulate(features))}"
+                stored[utterance_id] = Stored(place, stats, len(features), round(seconds, 4), silent, origin)
+
+            yield store
+        with atomic_write(f"{stem}.json") as file:
+            json.dump({"number": number, "config": config.model_dump(), "utterances": stored}, file, ensure_ascii=False)
+    except BaseException:
+        features_path.unlink(missing_ok=True)
+        stats_path.unlink(missing_ok=True)
+        raise
+
+
+def remove_superseded(parts: Iterable[Part], renewed: set[str]) -> None:
+    """Delete the parts whose utterances were all computed again."""
+    for part in parts:
+        if part.utterances.keys() <= renewed:
+            part.remove()
+
+
+def remove_abandoned(feature_dir: Path) -> None:
+    """Delete the unfinished files of runs that were killed."""
+    for path in feature_dir.glob(".*.*-*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.suffix in (".ark", ".json") and time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
+                path.unlink()

@@ -1,0 +1,186 @@
+"""Read audio: any container that libsndfile knows, any rate, any number of channels, stretches and speeds."""
+
+import io
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+
+from speechtl.data.datadir import Utterance
+from speechtl.errors import DataError
+from speechtl.features.config import FeatureConfig
+
+_SLACK = 0.5  # Seconds by which a segment may run over the end: transcribers round (Kaldi allows the same).
+_FULL_SCALE = 32768.0  # Kaldi's features are defined on samples in the range of 16-bit integers.
+
+
+def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
+    """Read the audio of one utterance; see `read_waveform`.
+
+    Returns:
+        float32 ``(samples,)`` at ``config.sample_rate``.
+
+    Raises:
+        DataError: the audio cannot be read; names the file, not the utterance.
+    """
+    if not utterance.audio:
+        raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
+    return read_waveform(
+        utterance.audio,
+        config.sample_rate,
+        channel=config.channel,
+        start=utterance.start,
+        end=utterance.end,
+        speed=utterance.speed,
+        allow_pipes=allow_pipes,
+    )
+
+
+def read_waveform(
+    audio: str,
+    sample_rate: int,
+    *,
+    channel: str | int = "mix",
+    start: float | None = None,
+    end: float | None = None,
+    speed: float = 1.0,
+    allow_pipes: bool = False,
+) -> np.ndarray:
+    """Read audio as one channel at one rate.
+
+    Args:
+        audio: a path, or a shell command that ends in ``|`` and writes an audio file to its standard output.
+        sample_rate: Hz of the result; audio at another rate is resampled (soxr, high quality).
+        channel: ``"mix"`` for the mean of all channels, ``"first"``, or the number of a channel from 0.
+        start: seconds of the stored audio where the stretch starts; None for the beginning.
+        end: seconds of the stored audio where it ends; None for the end.
+        speed: play this many times as fast, which changes tempo and pitch like ``sox speed`` (Ko et al., "Audio
+            augmentation for speech recognition", 2015).
+        allow_pipes: run commands; otherwise one is an error.
+
+    Returns:
+        float32 ``(samples,)`` in the range of 16-bit integers.
+
+    Raises:
+        DataError: the audio is missing, empty, truncated, not audio, or lacks the channel or stretch; names the file.
+    """
+    command = audio.rstrip()
+    if command.endswith("|"):
+        if not allow_pipes:
+            raise DataError(f"'{audio}' is a shell command; add --allow-pipes if you trust this wav.scp")
+        name = f"'{command}'"
+        output = _run(command[:-1])
+        source: str | io.BytesIO = io.BytesIO(output)
+        empty = not output
+    else:
+        name = source = audio
+        try:
+            empty = Path(audio).stat().st_size == 0
+        except OSError as error:
+            raise DataError(f"{audio}: cannot read: {error.strerror}; correct wav.scp") from error
+    if empty:
+        raise DataError(f"{name}: empty (0 bytes); restore the file or remove its utterances")
+    samples, stored_rate = _decode(source, name, start, end, piped=not isinstance(source, str))
+    signal = _choose_channel(samples, channel, name)
+    if stored_rate * speed != sample_rate and len(signal):
+        # Playing faster by a factor is the same as claiming a higher rate by that factor.
+        signal = soxr.resample(signal, stored_rate * speed, sample_rate, quality="HQ")
+    return np.ascontiguousarray(signal * np.float32(_FULL_SCALE))
+
+
+def _run(command: str) -> bytes:
+    """Run a shell command and return what it prints."""
+    result = subprocess.run(command, shell=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    if result.returncode:
+        said = result.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = f": {said[-1]}" if said else ""
+        raise DataError(f"'{command.strip()} |': the command failed with exit code {result.returncode}{reason}")
+    return result.stdout
+
+
+def _decode(
+    source: str | io.BytesIO, name: str, start: float | None, end: float | None, piped: bool
+) -> tuple[np.ndarray, int]:
+    """Decode a stretch to float32 ``(samples, channels)`` or ``(samples,)`` in [-1, 1], and its rate in Hz."""
+    try:
+        with soundfile.SoundFile(source) as file:
+            rate, total = file.samplerate, file.frames
+            # The length in the header of a stream is a guess; what is there is what there is.
+            known = 0 < total < 2**31 - 1 and not piped
+            first = 0 if start is None else round(start * rate)
+            last = None if end is None else round(end * rate)
+            if first or last is not None:
+                if known and (first >= total or (last is not None and last > total + rate * _SLACK)):
+                    raise DataError(
+                        f"{name}: the stretch {start or 0:g} to {'its end' if end is None else f'{end:g}'} s reaches "
+                        f"beyond the audio (got {total / rate:.2f} s); correct segments"
+                    )
+                if first:
+                    file.seek(first)
+            wanted = -1 if last is None else last - first
+            samples = file.read(wanted, dtype="float32")
+            expected = total - first if last is None else min(last, total) - first
+            if known and len(samples) < expected:
+                raise DataError(
+                    f"{name}: truncated or damaged (got {len(samples) / rate:.2f} s, expected {expected / rate:.2f}); "
+                    "restore the file or remove its utterances"
+                )
+            if known and file.format in ("WAV", "WAVEX"):
+                _check_wav_length(file.extra_info, name)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise DataError(f"{name}: {_explain(source, error)}; restore the file or remove its utterances") from error
+    if not len(samples):
+        raise DataError(f"{name}: holds no samples; restore the file or remove its utterances")
+    return samples, rate
+
+
+def _check_wav_length(log: str, name: str) -> None:
+    """Find a truncated WAV file, which libsndfile repairs without a word to anyone but its log.
+
+    Raises:
+        DataError: the header promises more bytes than the file has.
+    """
+    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    if found is None:
+        return
+    promised, present = int(found[1]), int(found[2])
+    # Writers to a pipe cannot know the length and put the largest number there.
+    if present < promised < 0x7FFFF000:
+        raise DataError(
+            f"{name}: truncated (got {present} bytes of audio, expected {promised}); restore the file or remove its "
+            "utterances"
+        )
+
+
+def _explain(source: str | io.BytesIO, error: Exception) -> str:
+    """Say why a file cannot be decoded."""
+    reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    if isinstance(source, str):
+        try:
+            with open(source, "rb") as file:
+                header = file.read(1024)
+        except OSError as failure:
+            return f"cannot read: {failure.strerror}"
+    else:
+        header = source.getvalue()[:1024]
+    if header.startswith(b"NIST_1A") and b"shorten" in header:
+        return "SPHERE file compressed with shorten, which libsndfile cannot read; convert it with sph2pipe -f wav"
+    if "lost sync" in reason or "psf" in reason.lower():
+        return f"truncated or damaged ({reason})"
+    return f"not audio that libsndfile can read ({reason})"
+
+
+def _choose_channel(samples: np.ndarray, channel: str | int, name: str) -> np.ndarray:
+    """Make one channel ``(samples,)`` of ``(samples,)`` or ``(samples, channels)``."""
+    if samples.ndim == 1:
+        samples = samples[:, np.newaxis]
+    count = samples.shape[1]
+    if channel == "mix":
+        return samples.mean(axis=1) if count > 1 else samples[:, 0]
+    number = 0 if channel == "first" else int(channel)
+    if number >= count:
+        raise DataError(f"{name}: no channel {number} (got {count}, counted from 0); correct features.channel")
+    return samples[:, number]
