@@ -10,6 +10,7 @@ from speechtl.errors import LexiconError
 from speechtl.lang.ipa import TIE, split_ipa
 
 Features = tuple[int, ...]
+RHOTIC = "˞"
 
 
 def phone_distance(phone: str, other: str) -> float:
@@ -77,15 +78,25 @@ def _look_up(segment: str) -> Features | None:
     """Return the features of a segment, if need be without the last of its diacritics."""
     table = _table()
     segment = segment.translate(_NEAR_SPELLINGS)
-    letters = {character for character in segment if not _is_diacritic(character)}
-    while segment:
-        if segment in table:
-            return table[segment]
+    if RHOTIC in segment:
+        vowel = _look_up(segment.replace(RHOTIC, ""))
+        return None if vowel is None else _curl(vowel)
+    while segment not in table:
         position = next((i for i in range(len(segment) - 1, -1, -1) if _is_diacritic(segment[i])), None)
-        if position is None or len(letters) == 0:
+        if position is None:
             return None
         segment = segment[:position] + segment[position + 1 :]
-    return None
+    return table[segment]
+
+
+def _curl(vowel: Features) -> Features:
+    """Return a vowel with the tongue tip raised behind the gum ridge.
+
+    panphon's table would make it high and round, and so the English ``ɝ`` a neighbour of ``ʊ``.
+    """
+    names = list(_weight_row())
+    changed = {names.index("cor"): 1, names.index("ant"): -1}
+    return tuple(changed.get(position, value) for position, value in enumerate(vowel))
 
 
 def _is_diacritic(character: str) -> bool:

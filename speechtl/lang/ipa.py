@@ -1,12 +1,14 @@
 """Reading IPA: Unicode normalisation and segmentation, with stress and tone handled by declared choice.
 
-One spelling per sound, so that two dictionaries that mean the same phone also write it the same: NFC, the IPA ``ɡ``, tie bars
-above, ligatures taken apart (``ʧ`` is ``t͡ʃ``), diacritics of a letter in one order, length behind all other modifiers.
+One spelling per sound, so that two dictionaries that mean the same phone also write it the same: NFC, the IPA ``ɡ``,
+tie bars above, ligatures taken apart (``ʧ`` is ``t͡ʃ``), diacritics of a letter in one order, length behind all other
+modifiers.
 Symbols: the IPA chart (revised to 2020), and of the extIPA what dictionaries use.
 """
 
 import functools
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,7 +106,7 @@ _ADVICE = {
 
 @dataclass
 class _Segment:
-    """One segment while it is read: ``prefix`` + ``body`` (letters, their marks, ties) + ``modifiers`` + length + tone."""
+    """One segment while it is read; ``body`` is its letters with their marks and ties."""
 
     prefix: str = ""
     body: str = ""
@@ -185,7 +187,7 @@ def split_ipa(text: str, stress: Stress = "drop", tone: Tone = "keep") -> list[s
     return result
 
 
-def place_stress(phones: list[str]) -> list[str]:
+def place_stress(phones: Sequence[str]) -> list[str]:
     """Move stress marks from the phone they are written on to the vowel (or syllabic consonant) of that syllable.
 
     Args:

@@ -1,42 +1,16 @@
 """Pronunciation dictionaries: Kaldi's ``lexicon.txt`` and ``lexiconp.txt``, and CMU-style dictionaries, in IPA."""
 
-import functools
-import logging
-import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.files import atomic_write
-from speechtl.lang.ipa import STRESS_MARKS, Stress, Tone, place_stress, split_ipa
-from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
+from speechtl.lang.ipa import Stress, Tone
+from speechtl.lang.lexicon_file import Notation, Pronunciation, add_pronunciation, read_lexicon
 from speechtl.lang.phones import PhoneInventory
 
-Notation = Literal["ipa", "arpabet", "xsampa"]
-
-# More letters than this in one phone, without a tie bar, are a word that nobody split.
-MAX_SEGMENTS_PER_PHONE = 3
-
-# What str.split() takes for white space (or nobody sees) and Kaldi takes for a letter.
-_STRANGE_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
-_ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
-_logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Pronunciation:
-    """One way to say a word.
-
-    Attributes:
-        phones: IPA phones.
-        probability: in (0, 1], 1.0 for the most likely pronunciation of the word, as in Kaldi's ``lexiconp.txt``.
-    """
-
-    phones: tuple[str, ...]
-    probability: float = 1.0
+__all__ = ["Lexicon", "Notation", "Pronunciation"]
 
 
 class Lexicon:
@@ -74,59 +48,8 @@ class Lexicon:
         Raises:
             LexiconError: the file cannot be read, or lists every bad line.
         """
-        path = Path(path)
-        lines, problems = _read_lines(path)
-        read_phone = _phone_reader(notation, stress, tone)
-        with_probability = path.name.startswith("lexiconp") or _have_probabilities(lines)
-        known: dict[str, tuple[str, ...]] = {}
-        written: dict[tuple[str, ...], int] = {}
-        repeated: list[str] = []
         lexicon = cls()
-        for number, text in lines:
-            fields = text.split()
-            if notation == "arpabet":
-                fields = _strip_cmu_marks(fields, text)
-            if not fields:
-                continue
-            word, probability, start = fields[0], 1.0, 1
-            if with_probability:
-                problem, probability = _parse_probability(fields)
-                start = 2
-                if problem:
-                    problems.append((number, f"'{word}': {problem}"))
-                    continue
-            if len(fields) <= start:
-                problems.append((number, f"'{word}' has no phones; add them or remove the line"))
-                continue
-            phones: list[str] = []
-            for field in fields[start:]:
-                try:
-                    phones += known[field]
-                except KeyError:
-                    try:
-                        known[field] = read_phone(field)
-                    except LexiconError as error:
-                        problems.append((number, f"'{word}': {error}"))
-                        continue
-                    phones += known[field]
-            if stress == "keep" and notation != "arpabet":
-                phones = place_stress(phones)
-            if not phones:
-                # A bad phone is in the list already; this is a line of nothing but dropped tones.
-                if all(field in known for field in fields[start:]):
-                    problems.append((number, f"'{word}' has no phones but tones; add them or remove the line"))
-                continue
-            key = (word, *fields[start:])
-            if written.setdefault(key, number) != number:
-                repeated.append(f"{path}:{number}: '{word}' has this pronunciation already in line {written[key]}")
-            lexicon.add(word, phones, probability)
-        if problems:
-            shown = [f"{path}:{number}: {problem}" for number, problem in sorted(problems)]
-            raise LexiconError(list_problems(f"{path}: {len(shown)} problem{'s' * (len(shown) > 1)}", shown))
-        if not lexicon.entries:
-            raise LexiconError(f"{path}: no words in it; expected lines 'word phone phone ...'")
-        if repeated:
-            _logger.warning(list_problems(f"{path}: repeated pronunciations, merged:", repeated, limit=10))
+        lexicon.entries = read_lexicon(Path(path), notation, stress, tone)
         return lexicon
 
     def save(self, path: str | Path) -> None:
@@ -155,19 +78,9 @@ class Lexicon:
         """
         if not word or not phones or not 0.0 < probability <= 1.0:
             raise LexiconError(f"'{word}': cannot add '{' '.join(phones)}' with probability {probability}")
-        options = self.entries.get(word)
-        new = Pronunciation(tuple(phones), probability)
-        if options is None:
-            if word.split() != [word]:
-                raise LexiconError(f"'{word}': a word of a lexicon cannot have white space in it")
-            self.entries[word] = [new]
-            return
-        for position, old in enumerate(options):
-            if old.phones == new.phones:
-                if probability > old.probability:
-                    options[position] = new
-                return
-        options.append(new)
+        if word.split() != [word] or any(phone.split() != [phone] for phone in phones):
+            raise LexiconError(f"'{word}': words and phones of a lexicon have no white space in them")
+        add_pronunciation(self.entries, word, tuple(phones), probability)
 
     def merge(self, other: "Lexicon") -> None:
         """Add all words and pronunciations of another lexicon behind those that are here."""
@@ -251,95 +164,3 @@ class Lexicon:
 
 def _probability(pronunciation: Pronunciation) -> float:
     return pronunciation.probability
-
-
-def _read_lines(path: Path) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Return the lines that are not empty, with their numbers, and the problems of lines that are not plain text."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a lexicon") from error
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    problems: list[tuple[int, str]] = []
-    try:
-        text = data.decode("utf-8")
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line]
-        strange = _STRANGE_SPACE.search(text) is not None
-    except UnicodeDecodeError:
-        lines, strange = [], True
-        for number, raw in enumerate(data.split(b"\n"), start=1):
-            try:
-                lines.append((number, raw.decode("utf-8")))
-            except UnicodeDecodeError as error:
-                problems.append((number, f"not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"))
-    if strange:
-        for number, line in lines:
-            found = _STRANGE_SPACE.search(line)
-            if found:
-                point = ord(found.group())
-                problems.append(
-                    (number, f"a character U+{point:04X} that looks like a space; use a plain space or none")
-                )
-        bad = {number for number, _ in problems}
-        lines = [(number, line) for number, line in lines if number not in bad]
-    return lines, problems
-
-
-def _have_probabilities(lines: list[tuple[int, str]]) -> bool:
-    """Tell whether every line has a number for its second field."""
-    for _, text in lines:
-        fields = text.split(None, 2)
-        if fields and (len(fields) < 2 or _number(fields[1]) is None):
-            return False
-    return bool(lines)
-
-
-def _number(text: str) -> float | None:
-    # float() would also take "nan", "1_0" and the digits of other scripts.
-    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) else None
-
-
-def _parse_probability(fields: list[str]) -> tuple[str, float]:
-    value = _number(fields[1]) if len(fields) > 1 else None
-    if value is None or not 0.0 < value <= 1.0:
-        got = f"'{fields[1]}'" if len(fields) > 1 else "nothing"
-        return f"bad probability (got {got}, expected a number above 0 and at most 1 behind the word)", 1.0
-    return "", value
-
-
-def _strip_cmu_marks(fields: list[str], text: str) -> list[str]:
-    """Take comments and the marker of an alternative pronunciation off a line of a CMU dictionary."""
-    if text.startswith(";;;"):
-        return []
-    if "#" in fields[1:]:
-        fields = fields[: fields.index("#", 1)]
-    if fields and fields[0][-1] == ")":
-        found = _ALTERNATIVE.fullmatch(fields[0])
-        if found:
-            fields[0] = found.group(1)
-    return fields
-
-
-def _phone_reader(notation: Notation, stress: Stress, tone: Tone) -> Callable[[str], tuple[str, ...]]:
-    """Return what turns one field of a line into phones: one, none (a dropped tone) or two (a separate tone)."""
-    if notation == "arpabet":
-        return lambda field: (arpabet_to_ipa(field, stress),)
-    if notation == "xsampa":
-        return lambda field: _read_ipa_phone(xsampa_to_ipa(field), stress, tone, field)
-    if notation == "ipa":
-        return functools.partial(_read_ipa_phone, stress=stress, tone=tone)
-    raise LexiconError(f"unknown notation '{notation}'; expected ipa, arpabet or xsampa")
-
-
-def _read_ipa_phone(text: str, stress: Stress, tone: Tone, shown: str = "") -> tuple[str, ...]:
-    bare = split_ipa(text, stress="drop", tone="drop")
-    if len(bare) > MAX_SEGMENTS_PER_PHONE:
-        raise LexiconError(f"'{shown or text}' is {len(bare)} phones ({' '.join(bare)}); put spaces between phones")
-    mark = next((character for character in text if character in STRESS_MARKS), "") if stress == "keep" else ""
-    if not bare:
-        return tuple(split_ipa(text, tone=tone)) if text and tone != "drop" else ()
-    if tone == "separate":
-        pieces = split_ipa(text, tone="separate")
-        tones = "".join(piece for piece in pieces if piece not in bare)
-        return (mark + "".join(bare), *([tones] if tones else []))
-    return (mark + "".join(split_ipa(text, tone=tone)),)

@@ -63,7 +63,8 @@ ARPABET = {
     "Z": "z",
     "ZH": "ʒ",
 }
-_ARPABET_VOWELS = frozenset("AA AE AH AO AW AX AXR AY EH EL EM EN ENG ER EY IH IX IY OW OY UH UW UX".split())
+# Vowels and syllabic consonants, which carry the stress digits, are the names that start with a vowel letter.
+_ARPABET_NUCLEI = frozenset(name for name in ARPABET if name[0] in "AEIOU")
 # With stress kept, the unstressed mid central vowels are told from the stressed ones.
 _REDUCED = {"AH": "ə", "ER": "ɚ"}
 
@@ -243,7 +244,7 @@ def arpabet_to_ipa(symbol: str, stress: Stress = "drop") -> str:
     """
     name = symbol.upper()
     digit = ""
-    if name[-1:] in ("0", "1", "2") and name[:-1] in _ARPABET_VOWELS:
+    if name[-1:] in ("0", "1", "2") and name[:-1] in _ARPABET_NUCLEI:
         name, digit = name[:-1], name[-1]
     if name not in ARPABET:
         raise LexiconError(f"'{symbol}' is not an ARPABET phone; known ones: {' '.join(ARPABET)}")

@@ -1,0 +1,255 @@
+"""Reading a lexicon file: lines into pronunciations, with every bad line named at once."""
+
+import functools
+import gc
+import logging
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from speechtl.errors import LexiconError, list_problems
+from speechtl.lang.ipa import STRESS_MARKS, Stress, Tone, place_stress, split_ipa
+from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
+
+Notation = Literal["ipa", "arpabet", "xsampa"]
+Problems = list[tuple[int, str]]
+
+# More letters than this in one phone, without a tie bar, are a word that nobody split.
+MAX_SEGMENTS_PER_PHONE = 3
+
+# What str.split() takes for white space (or nobody sees) and Kaldi takes for a letter.
+_STRANGE_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
+_ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Pronunciation:
+    """One way to say a word.
+
+    Attributes:
+        phones: IPA phones.
+        probability: in (0, 1], 1.0 for the most likely pronunciation of the word, as in Kaldi's ``lexiconp.txt``.
+    """
+
+    phones: tuple[str, ...]
+    probability: float = 1.0
+
+
+Entries = dict[str, list[Pronunciation]]
+
+
+def read_lexicon(path: Path, notation: Notation, stress: Stress, tone: Tone) -> Entries:
+    """Read the pronunciations of a lexicon file; ``Lexicon.load`` says how.
+
+    Raises:
+        LexiconError: the file cannot be read, or lists every bad line.
+    """
+    lines, problems = _read_lines(path)
+    # Hundreds of thousands of small objects and no cycle among them: the collector would only walk over them again and
+    # again, for half of the time that reading takes.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        entries, repeated = _read_entries(path, lines, problems, notation, stress, tone)
+    finally:
+        if collecting:
+            gc.enable()
+    if problems:
+        shown = [f"{path}:{number}: {problem}" for number, problem in sorted(problems)]
+        raise LexiconError(list_problems(f"{path}: {len(shown)} problem{'s' * (len(shown) > 1)}", shown))
+    if not entries:
+        raise LexiconError(f"{path}: no words in it; expected lines 'word phone phone ...'")
+    _warn_of_repetitions(path, lines, repeated)
+    return entries
+
+
+def add_pronunciation(entries: Entries, word: str, phones: tuple[str, ...], probability: float) -> bool:
+    """Add a pronunciation, or give the one that is there already the higher probability; tell whether it is new."""
+    new = Pronunciation(phones, probability)
+    options = entries.get(word)
+    if options is None:
+        entries[word] = [new]
+        return True
+    for position, old in enumerate(options):
+        if old.phones == phones:
+            if probability > old.probability:
+                options[position] = new
+            return False
+    options.append(new)
+    return True
+
+
+def _read_entries(
+    path: Path, lines: list[tuple[int, str]], problems: Problems, notation: Notation, stress: Stress, tone: Tone
+) -> tuple[Entries, set[str]]:
+    """Return the entries and the words that have a pronunciation twice; add to ``problems``."""
+    read_phone = _phone_reader(notation, stress, tone)
+    with_probability = path.name.startswith("lexiconp") or _have_probabilities(lines)
+    cmu = notation == "arpabet"
+    move_stress = stress == "keep" and not cmu
+    start = 2 if with_probability else 1
+    probability = 1.0
+    single: dict[str, str] = {}
+    entries: Entries = {}
+    repeated: set[str] = set()
+    for number, text in lines:
+        fields = text.split()
+        if cmu:
+            fields = _strip_cmu_marks(fields, text)
+        if not fields:
+            continue
+        word = fields[0]
+        if with_probability:
+            problem, probability = _parse_probability(fields)
+            if problem:
+                problems.append((number, f"'{word}': {problem}"))
+                continue
+        if len(fields) <= start:
+            problems.append((number, f"'{word}' has no phones; add them or remove the line"))
+            continue
+        try:
+            phones = tuple([single[field] for field in fields[start:]])
+        except KeyError:
+            before = len(problems)
+            phones = _read_phones(word, fields[start:], read_phone, single, number, problems)
+            if not phones:
+                if len(problems) == before:
+                    problems.append((number, f"'{word}' has no phones but tones; add them or remove the line"))
+                continue
+        if move_stress:
+            phones = tuple(place_stress(phones))
+        if not add_pronunciation(entries, word, phones, probability):
+            repeated.add(word)
+    return entries, repeated
+
+
+def _read_phones(
+    word: str,
+    fields: list[str],
+    read_phone: Callable[[str], tuple[str, ...]],
+    single: dict[str, str],
+    number: int,
+    problems: Problems,
+) -> tuple[str, ...]:
+    """Read the phones of one line, remembering in ``single`` the fields that are one phone each."""
+    phones: list[str] = []
+    for field in fields:
+        try:
+            read = read_phone(field)
+        except LexiconError as error:
+            problems.append((number, f"'{word}': {error}"))
+            continue
+        if len(read) == 1:
+            single[field] = read[0]
+        phones += read
+    return tuple(phones)
+
+
+def _warn_of_repetitions(path: Path, lines: list[tuple[int, str]], words: Iterable[str]) -> None:
+    """Log the lines that repeat an earlier line; not those that dropping stress or tone made equal."""
+    wanted = set(words)
+    if not wanted:
+        return
+    first: dict[tuple[str, ...], int] = {}
+    warnings = []
+    for number, text in lines:
+        fields = tuple(text.split())
+        if fields and fields[0] in wanted and first.setdefault(fields, number) != number:
+            warnings.append(f"{path}:{number}: '{fields[0]}' has this pronunciation already in line {first[fields]}")
+    if warnings:
+        _logger.warning(list_problems(f"{path}: repeated lines, merged:", warnings, limit=10))
+
+
+def _read_lines(path: Path) -> tuple[list[tuple[int, str]], Problems]:
+    """Return the lines that are not empty, with their numbers, and the problems of lines that are not plain text."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a lexicon") from error
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    problems: Problems = []
+    try:
+        text = data.decode("utf-8")
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line]
+        strange = _STRANGE_SPACE.search(text) is not None
+    except UnicodeDecodeError:
+        lines, strange = [], True
+        for number, raw in enumerate(data.split(b"\n"), start=1):
+            try:
+                lines.append((number, raw.decode("utf-8")))
+            except UnicodeDecodeError as error:
+                problems.append((number, f"not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"))
+    if strange:
+        for number, line in lines:
+            found = _STRANGE_SPACE.search(line)
+            if found:
+                point = ord(found.group())
+                problems.append(
+                    (number, f"a character U+{point:04X} that looks like a space; use a plain space or none")
+                )
+        bad = {number for number, _ in problems}
+        lines = [(number, line) for number, line in lines if number not in bad]
+    return lines, problems
+
+
+def _have_probabilities(lines: list[tuple[int, str]]) -> bool:
+    """Tell whether every line has a number for its second field."""
+    for _, text in lines:
+        fields = text.split(None, 2)
+        if fields and (len(fields) < 2 or _number(fields[1]) is None):
+            return False
+    return bool(lines)
+
+
+def _number(text: str) -> float | None:
+    # float() would also take "nan", "1_0" and the digits of other scripts.
+    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) else None
+
+
+def _parse_probability(fields: list[str]) -> tuple[str, float]:
+    value = _number(fields[1]) if len(fields) > 1 else None
+    if value is None or not 0.0 < value <= 1.0:
+        got = f"'{fields[1]}'" if len(fields) > 1 else "nothing"
+        return f"bad probability (got {got}, expected a number above 0 and at most 1 behind the word)", 1.0
+    return "", value
+
+
+def _strip_cmu_marks(fields: list[str], text: str) -> list[str]:
+    """Take comments and the marker of an alternative pronunciation off a line of a CMU dictionary."""
+    if text.startswith(";;;"):
+        return []
+    if "#" in fields[1:]:
+        fields = fields[: fields.index("#", 1)]
+    if fields and fields[0][-1] == ")":
+        found = _ALTERNATIVE.fullmatch(fields[0])
+        if found:
+            fields[0] = found.group(1)
+    return fields
+
+
+def _phone_reader(notation: Notation, stress: Stress, tone: Tone) -> Callable[[str], tuple[str, ...]]:
+    """Return what turns one field of a line into phones: one, none (a dropped tone) or two (a separate tone)."""
+    if notation == "arpabet":
+        return lambda field: (arpabet_to_ipa(field, stress),)
+    if notation == "xsampa":
+        return lambda field: _read_ipa_phone(xsampa_to_ipa(field), stress, tone, field)
+    if notation == "ipa":
+        return functools.partial(_read_ipa_phone, stress=stress, tone=tone)
+    raise LexiconError(f"unknown notation '{notation}'; expected ipa, arpabet or xsampa")
+
+
+def _read_ipa_phone(text: str, stress: Stress, tone: Tone, shown: str = "") -> tuple[str, ...]:
+    bare = split_ipa(text, stress="drop", tone="drop")
+    if len(bare) > MAX_SEGMENTS_PER_PHONE:
+        raise LexiconError(f"'{shown or text}' is {len(bare)} phones ({' '.join(bare)}); put spaces between phones")
+    mark = next((character for character in text if character in STRESS_MARKS), "") if stress == "keep" else ""
+    if not bare:
+        return tuple(split_ipa(text, tone=tone)) if text and tone != "drop" else ()
+    if tone == "separate":
+        pieces = split_ipa(text, tone="separate")
+        tones = "".join(piece for piece in pieces if piece not in bare)
+        return (mark + "".join(bare), *([tones] if tones else []))
+    return (mark + "".join(split_ipa(text, tone=tone)),)
