@@ -14,13 +14,12 @@ RHOTIC = "˞"
 
 
 def phone_distance(phone: str, other: str) -> float:
-    """Return the articulatory distance of two phones: 0 for the same, about 1 for a consonant and a vowel.
+    """Return the articulatory distance of two phones, from 0 for the same to 1.
 
-    A phone is a sequence of feature vectors (a diphthong or a cluster has several; an affricate is one). Between two of
-    them this is panphon's weighted feature edit distance: a substitution costs the weighted difference of the features,
-    an insertion or deletion the weight of all of them, both over the total weight; here divided by the length of the
-    longer one (Mortensen et al. 2016, PanPhon: a resource for mapping IPA segments to articulatory feature vectors).
-    Stress and tone count nothing.
+    A phone is a sequence of feature vectors (a diphthong or a cluster has several; an affricate is one). This is the
+    weighted feature edit distance of Mortensen et al. 2016 (PanPhon: a resource for mapping IPA segments to
+    articulatory feature vectors) over the length of the longer phone, scaled so that an insertion costs 1 and a
+    substitution 1 if it turns every feature round; panphon's own lets that cost 2. Stress and tone count nothing.
 
     Raises:
         LexiconError: a phone is not IPA.
@@ -104,7 +103,25 @@ def _is_diacritic(character: str) -> bool:
 
 
 # Letters that panphon's table lacks, as their nearest description in letters that it has.
-_NEAR_SPELLINGS = str.maketrans({"ɚ": "ə˞", "ɝ": "ɜ˞", "ᵻ": "ɨ", "ᵿ": "ʉ", "ƥ": "ɓ̥", "ƭ": "ɗ̥", "ƙ": "ɠ̥", "ʠ": "ʛ̥"})
+_NEAR_SPELLINGS = str.maketrans(
+    {
+        "ɚ": "ə˞",
+        "ɝ": "ɜ˞",
+        "ᵻ": "ɨ",
+        "ᵿ": "ʉ",
+        "ƥ": "ɓ̥",
+        "ƭ": "ɗ̥",
+        "ƈ": "ʄ̥",
+        "ƙ": "ɠ̥",
+        "ʠ": "ʛ̥",
+        "ᶑ": "ɗ",
+        "ʡ": "ʔ",
+        "ʢ": "ʕ",
+        "ʜ": "ħ",
+        "ⱱ": "ʋ",
+        "ꞎ": "ɬ",
+    }
+)
 
 
 def _difference(first: Features, second: Features, weights: tuple[float, ...]) -> float:
