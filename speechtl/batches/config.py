@@ -1,0 +1,66 @@
+"""Sections that say what a model is trained on and how it is fed."""
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from speechtl.config import Section
+
+
+class DataConfig(Section):
+    """One ``[[data]]`` table: the speech of one language.
+
+    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. ``weight`` scales how
+    often the pipeline draws from this language. Data directories may be given as one path or as a list.
+    """
+
+    language: str = "und"
+    train: tuple[str, ...] = ()
+    dev: tuple[str, ...] = ()
+    lexicon: str | None = None
+    notation: Literal["ipa", "arpabet", "xsampa"] = "ipa"
+    stress: Literal["drop", "keep"] = "drop"
+    tone: Literal["keep", "drop", "separate"] = "keep"
+    weight: float = Field(1.0, gt=0)
+
+    @field_validator("train", "dev", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class NormalisationConfig(Section):
+    """``[normalisation]``: mean (and variance) normalisation of the features.
+
+    ``speaker`` takes the statistics that ``speechtl features`` stored for each speaker; ``global`` those of all training
+    speech, kept with the experiment; ``utterance`` those of the utterance itself.
+    """
+
+    kind: Literal["speaker", "global", "utterance", "none"] = "speaker"
+    variance: bool = True
+
+
+class AugmentationConfig(Section):
+    """``[augmentation]``: SpecAugment (Park et al. 2019), masks of zeros on normalised features.
+
+    A time mask is at most ``time_width`` frames and at most ``time_fraction`` of the utterance; ``frequency_width`` is in bins.
+    """
+
+    frequency_masks: int = Field(2, ge=0)
+    frequency_width: int = Field(15, ge=0)
+    time_masks: int = Field(2, ge=0)
+    time_width: int = Field(40, ge=0)
+    time_fraction: float = Field(0.15, ge=0, le=1)
+
+
+class BatchConfig(Section):
+    """``[batches]``.
+
+    A batch holds utterances of similar length and at most ``frames`` feature frames, padding included, over all replicas.
+    ``temperature`` sets the share of each language: share ∝ (weight · utterances) ^ temperature, so 1 is natural and 0 is equal.
+    """
+
+    frames: int = Field(6400, gt=0)
+    utterances: int = Field(64, gt=0)
+    shuffle_pool: int = Field(512, gt=0)
+    temperature: float = Field(1.0, ge=0, le=1)

@@ -1,0 +1,51 @@
+"""``speechtl``: the command line. A verb imports what it needs when it runs, so that ``--help`` answers at once."""
+
+import sys
+
+import typer
+
+from speechtl import __version__
+from speechtl.cli import data, features, lexicon, lm, score, train
+from speechtl.cli.decode import decode
+from speechtl.errors import SpeechtlError
+
+app = typer.Typer(
+    help="Speech transfer learning: train, adapt to a speaker, decode through a pronunciation lexicon.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(lexicon.app, name="lexicon")
+app.command("features")(features.features)
+app.command("lm")(lm.lm)
+app.command("train")(train.train)
+app.command("decode")(decode)
+app.command("score")(score.score)
+app.command("compare")(score.compare)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"speechtl {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _global_options(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line: a user's mistake is one message and exit code 1, a bug keeps its traceback."""
+    try:
+        app()
+    except SpeechtlError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        # The reader of a pipe (head) has seen enough.
+        sys.stderr.close()
+        sys.exit(1)

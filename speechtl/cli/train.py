@@ -1,0 +1,24 @@
+"""``speechtl train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="TOML file that describes the experiment.")],
+    directory: Annotated[Path, typer.Argument(help="Experiment directory; a run that stopped there continues.")],
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="section.key=value over the config; may be repeated.")
+    ] = None,
+) -> None:
+    """Train an acoustic model, or continue where a run stopped."""
+    from speechtl.experiment import load_config
+    from speechtl.experiment import train as run
+
+    result = run(load_config(config, settings or ()), directory)
+    if result:
+        print(f"{directory}: dev loss {result['dev_loss']:.3f}, dev PER {result['dev_per']:.2f} %")
+    else:
+        print(f"{directory}: done")

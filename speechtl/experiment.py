@@ -1,0 +1,341 @@
+"""From a config file to a trained model, and back from an experiment directory to posteriors.
+
+An experiment directory stands alone: ``config.toml`` (every value written out), ``phones/<language>.txt``,
+``lexicon/<language>.txt``, ``cmvn.h5`` where normalisation is global, ``weights.h5`` once training has ended,
+``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tomli_w
+from pydantic import model_validator
+
+from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.plan import plan_once
+from speechtl.batches.source import Normaliser, Source
+from speechtl.config import Section, override, parse, read_toml
+from speechtl.data.datadir import DataDir
+from speechtl.decoding.config import DecodingConfig
+from speechtl.errors import ConfigError, LexiconError, ModelError, list_problems
+from speechtl.features.archives import read_double_matrix
+from speechtl.features.cmvn import add
+from speechtl.features.config import FeatureConfig
+from speechtl.files import atomic_write
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.weights import assign, load_arrays, save_arrays
+from speechtl.training.config import TrainingConfig
+from speechtl.training.evaluate import forward_function
+from speechtl.training.train import Trainer
+from speechtl.transfer.fine_tuning import FineTuning
+from speechtl.transfer.method import source_inventories
+
+
+class ExperimentConfig(Section):
+    """A whole config file; every section has defaults but ``[[data]]``."""
+
+    seed: int = 1
+    features: FeatureConfig = FeatureConfig()
+    normalisation: NormalisationConfig = NormalisationConfig()
+    data: tuple[DataConfig, ...]
+    model: ModelConfig = ModelConfig()
+    batches: BatchConfig = BatchConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    training: TrainingConfig = TrainingConfig()
+    transfer: tuple[FineTuning, ...] = ()
+    decoding: DecodingConfig = DecodingConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> "ExperimentConfig":
+        languages = [data.language for data in self.data]
+        if not languages:
+            raise ValueError("no [[data]] table; name at least one language's training data")
+        if len(set(languages)) < len(languages):
+            raise ValueError(
+                f"two [[data]] tables of one language (got {languages}); list its directories in one table"
+            )
+        return self
+
+
+def load_config(path: str | Path, settings: Sequence[str] = ()) -> ExperimentConfig:
+    """Read a config file and apply ``section.key=value`` settings.
+
+    Raises:
+        ConfigError: the file or a setting is wrong; all problems at once.
+    """
+    return parse(ExperimentConfig, override(read_toml(path), settings), path)
+
+
+class Experiment:
+    """A trained experiment: its config, its model and what turns speech into posteriors.
+
+    Attributes:
+        path: the experiment directory.
+        config: every value it was trained with.
+        model: with its weights.
+    """
+
+    def __init__(self, path: Path, config: ExperimentConfig, model: AcousticModel, normaliser: Normaliser):
+        self.path, self.config, self.model, self.normaliser = path, config, model, normaliser
+        self._forward: dict[str, Any] = {}
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Experiment":
+        """Load a finished experiment.
+
+        Raises:
+            ModelError: the directory is missing, unfinished or damaged.
+        """
+        path = Path(path)
+        if not (path / "config.toml").is_file():
+            raise ModelError(f"{path}: not an experiment directory (no config.toml); give one that speechtl train made")
+        if not (path / "weights.h5").is_file():
+            raise ModelError(f"{path}: training has not ended (no weights.h5); continue with speechtl train")
+        config = load_config(path / "config.toml")
+        inventories = _read_inventories(path, config)
+        model = AcousticModel(config.model, config.features.dimension, {k: len(v) + 1 for k, v in inventories.items()})
+        assign(model.variables(), load_arrays(path / "weights.h5")[0], str(path / "weights.h5"))
+        stats = load_arrays(path / "cmvn.h5")[0]["global"] if config.normalisation.kind == "global" else None
+        return cls(path, config, model, Normaliser(config.normalisation, stats))
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages that the model has a head for, as the config lists them."""
+        return list(self.model.heads)
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds between two frames of posteriors."""
+        return self.config.features.frame_shift_ms / 1000 * self.model.subsampling
+
+    @cached_property
+    def inventories(self) -> dict[str, PhoneInventory]:
+        """Phones by language."""
+        return _read_inventories(self.path, self.config)
+
+    def language(self, name: str | None) -> str:
+        """Return ``name``, or the only language there is.
+
+        Raises:
+            ModelError: the model lacks that language, or has several and none was named.
+        """
+        if name is None and len(self.languages) == 1:
+            return self.languages[0]
+        if name is None or name not in self.languages:
+            wanted = "say which language" if name is None else f"no head for language '{name}'"
+            raise ModelError(f"{self.path}: {wanted}; this model has: {', '.join(self.languages)} (--language)")
+        return name
+
+    def inventory(self, language: str | None = None) -> PhoneInventory:
+        """Return the phones of a language (of the only one by default)."""
+        return self.inventories[self.language(language)]
+
+    def lexicon(self, language: str | None = None) -> Lexicon:
+        """Return the lexicon that a language was trained with.
+
+        Raises:
+            LexiconError: it was trained on phone transcripts, without a lexicon.
+        """
+        path = self.path / "lexicon" / f"{self.language(language)}.txt"
+        if not path.is_file():
+            raise LexiconError(f"{path}: this model was trained without a lexicon; give one with --lexicon")
+        return Lexicon.load(path, stress="keep", tone="keep")
+
+    def posteriors(self, features: np.ndarray, language: str | None = None) -> np.ndarray:
+        """Return log-posteriors of one utterance.
+
+        Args:
+            features: ``(frames, bins)``, normalised.
+            language: which head; may be left out if there is only one.
+
+        Returns:
+            ``(frames', units)`` float32; unit 0 is the blank, unit i the inventory's phone i.
+        """
+        return self._log_posteriors(features[np.newaxis], np.array([len(features)], np.int32), self.language(language))[
+            0
+        ]
+
+    def posteriors_of(self, directory: str | Path, language: str | None = None) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield ``(utterance id, log-posteriors (frames', units))`` for a data directory with features, shortest first."""
+        language = self.language(language)
+        source = Source([directory], DataConfig(language=language), self.normaliser, None, None, require_text=False)
+        for batch in plan_once([source.frames], self.config.batches):
+            matrices = [source.features(index) for index in batch.utterances]
+            lengths = np.array([len(matrix) for matrix in matrices], np.int32)
+            padded = np.zeros((len(matrices), max(lengths.max(), 1), self.model.inputs), np.float32)
+            for row, matrix in zip(padded, matrices, strict=True):
+                row[: len(matrix)] = matrix
+            for index, posteriors in zip(
+                batch.utterances, self._log_posteriors(padded, lengths, language), strict=True
+            ):
+                yield source.utterance_ids[index], posteriors
+
+    def _log_posteriors(self, features: np.ndarray, lengths: np.ndarray, language: str) -> list[np.ndarray]:
+        if language not in self._forward:
+            self._forward[language] = forward_function(self.model, language)
+        logits, valid = self._forward[language](tf.constant(features), tf.constant(lengths))
+        scores = tf.nn.log_softmax(logits).numpy()
+        return [row[:length] for row, length in zip(scores, valid.numpy(), strict=True)]
+
+
+def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
+    """Train the experiment that a config describes, or continue it where it stopped.
+
+    Uses every GPU of this machine, and every machine of ``TF_CONFIG``.
+
+    Args:
+        config: the experiment.
+        directory: where everything is kept.
+
+    Returns:
+        ``dev_loss`` and ``dev_per`` of the final model, empty without dev data.
+
+    Raises:
+        ConfigError: the directory holds another experiment, or a source experiment does not fit.
+        DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
+    """
+    directory = Path(directory)
+    # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
+    strategy = _strategy()
+    tf.keras.utils.set_random_seed(config.seed)
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    _check_directory(config, directory)
+    _check_sources(config)
+    lexicons = {data.language: _lexicon(data) for data in config.data}
+    inventories = {data.language: _inventory(data, lexicons[data.language], config) for data in config.data}
+    normaliser = Normaliser(config.normalisation, _global_stats(config))
+    train_sources, dev_sources = [], []
+    for data in config.data:
+        shared = (normaliser, lexicons[data.language], inventories[data.language])
+        train_sources.append(Source(data.train, data, *shared))
+        dev_sources += [Source(data.dev, data, *shared)] if data.dev else []
+    with strategy.scope():
+        units = {language: len(inventory) + 1 for language, inventory in inventories.items()}
+        model = AcousticModel(config.model, config.features.dimension, units)
+        for method in config.transfer:
+            model = method.prepare(model)
+    trainer = Trainer(
+        model,
+        config.transfer,
+        train_sources,
+        dev_sources,
+        config.training,
+        config.batches,
+        config.augmentation,
+        directory,
+        config.seed,
+        strategy,
+    )
+    if trainer.is_chief:
+        _write_directory(config, directory, inventories, lexicons, normaliser)
+    frames = sum(int(source.frames.sum()) for source in train_sources)
+    hours = frames * config.features.frame_shift_ms / 3.6e6
+    print(
+        f"{sum(map(len, train_sources))} utterances, {hours:.2f} h; {model.parameter_count():,} parameters; "
+        f"{trainer.steps} steps",
+        flush=True,
+    )
+    return trainer.run()
+
+
+def _strategy() -> tf.distribute.Strategy:
+    if os.environ.get("TF_CONFIG"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def _check_directory(config: ExperimentConfig, directory: Path) -> None:
+    """Refuse to mix two experiments in one directory."""
+    path = directory / "config.toml"
+    if not path.exists():
+        return
+    kept, now = load_config(path).model_dump(), config.model_dump()
+    changed = [name for name in now if name != "decoding" and now[name] != kept[name]]
+    if changed:
+        raise ConfigError(
+            f"{path}: this directory holds an experiment with other values of: {', '.join(changed)}; "
+            "use another directory, or delete this one to start over"
+        )
+
+
+def _check_sources(config: ExperimentConfig) -> None:
+    """Check that the experiments that methods borrow from see the same features."""
+    for method in config.transfer:
+        for source in method.sources():
+            kept = load_config(Path(source) / "config.toml")
+            for section in ("features", "normalisation"):
+                if getattr(kept, section) != getattr(config, section):
+                    raise ConfigError(
+                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused on "
+                        "the features it was trained on; copy that section"
+                    )
+
+
+def _lexicon(data: DataConfig) -> Lexicon | None:
+    if data.lexicon is None:
+        return None
+    return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
+
+
+def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConfig) -> PhoneInventory:
+    """Return the phones of a language: those of a source that keeps its head, or those of the training transcripts."""
+    for method in config.transfer:
+        kept = [
+            s
+            for s in method.sources()
+            if f"heads/{data.language}/*" not in method.fresh and "heads/*" not in method.fresh
+        ]
+        for source in kept:
+            inventory = source_inventories(source).get(data.language)
+            if inventory is not None:
+                return inventory
+    words = {word for path in data.train for text in DataDir.load(path).text.values() for word in text.split()}
+    if lexicon is None:
+        return PhoneInventory(sorted(words))
+    known = words & set(lexicon.words)
+    if not known:
+        raise LexiconError(
+            f"{data.lexicon}: has no word of the training transcripts; is it the lexicon of '{data.language}'?"
+        )
+    return PhoneInventory(
+        sorted({phone for word in known for said in lexicon.pronounce(word) for phone in said.phones})
+    )
+
+
+def _global_stats(config: ExperimentConfig) -> np.ndarray | None:
+    if config.normalisation.kind != "global":
+        return None
+    problems, places = [], []
+    for path in (path for data in config.data for path in data.train):
+        found = DataDir.load(path).cmvn_scp
+        places += list(found.values())
+        problems += [] if found else [f"{path}/cmvn.scp: missing; run speechtl features {path}"]
+    if problems:
+        raise ConfigError(list_problems("global normalisation needs the statistics of all training data", problems))
+    return add(read_double_matrix(place) for place in places)
+
+
+def _write_directory(config, directory: Path, inventories, lexicons, normaliser: Normaliser) -> None:
+    for language, inventory in inventories.items():
+        inventory.save(directory / "phones" / f"{language}.txt")
+        if lexicons[language] is not None:
+            lexicons[language].save(directory / "lexicon" / f"{language}.txt")
+    if normaliser.global_stats is not None:
+        save_arrays(directory / "cmvn.h5", {"global": normaliser.global_stats})
+    # Last, since its presence says that the rest is there.
+    with atomic_write(directory / "config.toml") as file:
+        file.write(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+
+
+def _read_inventories(path: Path, config: ExperimentConfig) -> dict[str, PhoneInventory]:
+    return {data.language: PhoneInventory.load(path / "phones" / f"{data.language}.txt") for data in config.data}

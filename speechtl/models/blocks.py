@@ -1,0 +1,126 @@
+"""What every encoder block is: a named layer over padded sequences with explicit lengths."""
+
+import keras
+import tensorflow as tf
+
+
+class Block(keras.layers.Layer):
+    """One named step of an encoder.
+
+    A block maps ``(batch, frames, inputs)`` to ``(batch, output_lengths(frames), outputs)``. It must not let padding
+    leak: the valid frames of an utterance are the same alone and in a padded batch. Sublayers are built in ``__init__``
+    from known sizes, so that a model's weights exist before it sees data.
+
+    Attributes:
+        output_size: width of the output.
+        context: input frames to the left or right that can change an output frame; None when unbounded.
+    """
+
+    output_size: int
+
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Transform a padded batch.
+
+        Args:
+            inputs: ``(batch, frames, inputs)``.
+            lengths: ``(batch,)`` valid input frames, int32.
+            seed: ``(2,)`` int32 while training, the seed of this step's dropout; None for inference.
+        """
+        raise NotImplementedError
+
+    def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:
+        """Return how many output frames ``lengths`` input frames give, for tensors and plain integers."""
+        return lengths
+
+    def finish(self) -> None:
+        """Mark the block as built, so that Keras does not trace it to find its shapes."""
+        self.built = True
+
+
+def mask(inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Set the frames beyond ``lengths`` of ``(batch, frames, size)`` to zero."""
+    valid = tf.sequence_mask(lengths, tf.shape(inputs)[1], dtype=inputs.dtype)
+    return inputs * valid[:, :, tf.newaxis]
+
+
+def dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor | None, salt: int) -> tf.Tensor:
+    """Drop elements with probability ``rate`` and scale the rest, or do nothing without a seed.
+
+    The mask depends on ``seed`` and ``salt`` alone: a resumed run draws what an uninterrupted one would have drawn,
+    which the hidden counters of stateful random operations do not allow.
+
+    Args:
+        inputs: any shape.
+        rate: probability to drop, in [0, 1).
+        seed: ``(2,)`` int32, or None for inference.
+        salt: tells the dropouts of one block apart.
+    """
+    if seed is None or rate == 0.0:
+        return inputs
+    return tf.nn.experimental.stateless_dropout(inputs, rate, seed + tf.constant([0, salt], tf.int32))
+
+
+def dense(inputs: int, outputs: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
+    """Return a built Dense layer."""
+    layer = keras.layers.Dense(outputs, use_bias=use_bias, name=name)
+    layer.build((None, None, inputs))
+    return layer
+
+
+def layer_norm(size: int, name: str) -> "LayerNorm":
+    """Return a built layer normalisation."""
+    layer = LayerNorm(name=name)
+    layer.build((None, None, size))
+    return layer
+
+
+class LayerNorm(keras.layers.Layer):
+    """Layer normalisation over the last axis (Ba et al. 2016): ``scale · (x − mean) / sqrt(variance + ε) + offset``.
+
+    Statistics per frame: nothing to freeze, nothing that padding can touch, and the same at training and decoding time.
+    """
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make scale and offset."""
+        self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones")
+        self.offset = self.add_weight(name="offset", shape=(input_shape[-1],), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Normalise ``(batch, frames, size)``."""
+        centred = inputs - tf.reduce_mean(inputs, axis=-1, keepdims=True)
+        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+        return centred * tf.math.rsqrt(variance + 1e-5) * self.scale.value + self.offset.value
+
+
+class DilatedConv(keras.layers.Layer):
+    """Convolution over time with dilation, as one matrix product over spliced frames.
+
+    This is a TDNN layer as Peddinti et al. 2015 write it. TensorFlow has no gradient for dilated convolutions on CPUs;
+    splicing costs a copy, and the product is the same.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1, name: str = "conv"):
+        super().__init__(name=name)
+        self.kernel_size, self.dilation, self.stride = kernel, dilation, stride
+        # He initialisation: a ReLU follows.
+        initializer = keras.initializers.VarianceScaling(2.0, "fan_in", "truncated_normal")
+        self.kernel = self.add_weight(name="kernel", shape=(kernel * inputs, outputs), initializer=initializer)
+        self.bias = self.add_weight(name="bias", shape=(outputs,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Convolve ``(batch, frames, inputs)``, zeros beyond both ends, into ``(batch, ceil(frames / stride), outputs)``."""
+        frames = tf.shape(inputs)[1]
+        steps = -(-frames // self.stride)
+        reach = (self.kernel_size - 1) * self.dilation
+        left = reach // 2
+        # The last window starts at (steps - 1) * stride - left and must not run out of frames.
+        right = tf.maximum((steps - 1) * self.stride - left + reach + 1 - frames, 0)
+        padded = tf.pad(inputs, [[0, 0], [left, right], [0, 0]])
+        span = (steps - 1) * self.stride + 1
+        taps = [
+            padded[:, start : start + span : self.stride]
+            for start in range(0, self.kernel_size * self.dilation, self.dilation)
+        ]
+        return tf.matmul(tf.concat(taps, axis=-1), self.kernel.value) + self.bias.value

@@ -1,0 +1,111 @@
+"""Weights on disk and between models: named, strict, atomic."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+
+from speechtl.errors import ModelError, list_problems
+from speechtl.files import replacing
+
+
+def save_arrays(
+    path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object] | None = None
+) -> None:
+    """Write named arrays (and attributes of the file) to an HDF5 file, atomically."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, value in arrays.items():
+            file.create_dataset(name, data=value)
+        for key, attribute in (attributes or {}).items():
+            file.attrs[key] = attribute
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+    """Read what `save_arrays` wrote.
+
+    Raises:
+        ModelError: the file is missing, damaged or not HDF5.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(
+                lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+            return arrays, dict(file.attrs)
+    except OSError as error:
+        raise ModelError(
+            f"{path}: not a readable weight file ({error}); train the model again or restore it"
+        ) from error
+
+
+def arrays_of(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
+    """Return the values of named variables."""
+    return {name: np.asarray(variable.value) for name, variable in variables.items()}
+
+
+def assign(
+    variables: Mapping[str, keras.Variable],
+    arrays: Mapping[str, np.ndarray],
+    origin: str,
+    fresh: Sequence[str] = (),
+    unused: Sequence[str] = (),
+) -> list[str]:
+    """Copy arrays into variables of the same name and shape, strictly.
+
+    Args:
+        variables: the target.
+        arrays: the source.
+        origin: where the arrays come from, for the error.
+        fresh: patterns (``heads/*``) of variables that keep their own values.
+        unused: patterns of arrays that may have no target.
+
+    Returns:
+        Names that were copied.
+
+    Raises:
+        ModelError: lists every variable without an array, array without a variable, and difference of shape, unless
+            a pattern declares it.
+    """
+    wanted = {name: variable for name, variable in variables.items() if not _matches(name, fresh)}
+    offered = {name: array for name, array in arrays.items() if not _matches(name, (*fresh, *unused))}
+    problems = [f"{name}: not in the source" for name in sorted(wanted.keys() - offered.keys())]
+    problems += [f"{name}: in the source only" for name in sorted(offered.keys() - wanted.keys())]
+    problems += [
+        f"{name}: shape {tuple(wanted[name].shape)} here, {offered[name].shape} in the source"
+        for name in sorted(wanted.keys() & offered.keys())
+        if tuple(wanted[name].shape) != offered[name].shape
+    ]
+    if problems:
+        heading = f"{origin}: weights do not match ({len(problems)}); declare what may differ as fresh (patterns such as heads/*)"
+        raise ModelError(list_problems(heading, problems))
+    for name, variable in wanted.items():
+        variable.assign(offered[name])
+    return sorted(wanted)
+
+
+def average(files: Iterable[str | Path]) -> dict[str, np.ndarray]:
+    """Return the mean of the weights in several files, summed in float64.
+
+    Raises:
+        ModelError: no file, or files with different names or shapes.
+    """
+    paths = list(files)
+    if not paths:
+        raise ModelError("nothing to average; give at least one weight file")
+    total: dict[str, np.ndarray] = {}
+    for path in paths:
+        arrays, _ = load_arrays(path)
+        shapes = {name: array.shape for name, array in arrays.items()}
+        if total and shapes != {name: array.shape for name, array in total.items()}:
+            raise ModelError(f"{path}: other weights than in {paths[0]}; average checkpoints of one run only")
+        for name, array in arrays.items():
+            total[name] = total.get(name, 0.0) + array.astype(np.float64)
+    return {name: (array / len(paths)).astype(np.float32) for name, array in total.items()}
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)

@@ -1,0 +1,41 @@
+"""The ``[training]`` section."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from speechtl.config import Section
+
+
+class TrainingConfig(Section):
+    """How long, how fast, when to stop and what to keep.
+
+    Attributes:
+        epochs: passes over the training speech.
+        learning_rate: peak of AdamW's rate; it rises linearly over ``warmup`` of all steps and falls along a cosine to
+            ``final_rate`` times the peak.
+        weight_decay: decoupled decay (Loshchilov & Hutter 2019), not on biases and normalisation.
+        clip_norm: largest global norm of a gradient.
+        patience: epochs without a better dev loss before training stops; 0 never stops early.
+        average: weights of so many epochs are averaged into the final model,
+        average_of: those with the best dev loss, or the last ones.
+        choose_pronunciations: after these epochs (counted from 1), each word with several pronunciations is trained
+            on the one that its recording fits best.
+        checkpoint_minutes: longest time between checkpoints within an epoch.
+        deterministic: the same seed gives the same weights, at some cost on GPUs.
+        jit: compile steps with XLA; slower on CPUs.
+    """
+
+    epochs: int = Field(30, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    warmup: float = Field(0.1, ge=0, lt=1)
+    final_rate: float = Field(0.01, ge=0, le=1)
+    weight_decay: float = Field(0.01, ge=0)
+    clip_norm: float = Field(5.0, gt=0)
+    patience: int = Field(0, ge=0)
+    average: int = Field(5, gt=0)
+    average_of: Literal["best", "last"] = "last"
+    choose_pronunciations: tuple[int, ...] = ()
+    checkpoint_minutes: float = Field(5.0, gt=0)
+    deterministic: bool = True
+    jit: bool = False

@@ -1,0 +1,40 @@
+"""What a training run writes down: ``log.jsonl`` and TensorBoard summaries."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from speechtl.files import atomic_write
+
+
+class TrainingLog:
+    """Append events to ``log.jsonl`` and scalars to ``tensorboard/``."""
+
+    def __init__(self, directory: Path, step: int):
+        """Continue the log of a run that stands at ``step``, dropping what a killed run wrote beyond it."""
+        self.path = directory / "log.jsonl"
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step and step]
+            with atomic_write(self.path) as file:
+                file.writelines(kept)
+        self._file = open(self.path, "a", encoding="utf-8")
+        self._summaries = tf.summary.create_file_writer(os.fspath(directory / "tensorboard"))
+
+    def write(self, event: str, step: int, **values: Any) -> None:
+        """Write one event; numbers become TensorBoard scalars named ``event/name``."""
+        rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in values.items()}
+        self._file.write(json.dumps({"event": event, "step": step, **rounded}, ensure_ascii=False) + "\n")
+        self._file.flush()
+        with self._summaries.as_default(step=step):
+            for key, value in values.items():
+                if isinstance(value, int | float):
+                    tf.summary.scalar(f"{event}/{key}", value)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self._file.close()
+        self._summaries.close()

@@ -1,0 +1,82 @@
+"""The loss: CTC plus whatever the transfer methods add."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from speechtl.batches.pipeline import Batch
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.transfer.method import TransferMethod
+
+
+def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_lengths: tf.Tensor) -> tf.Tensor:
+    """Return the CTC loss of each utterance (Graves et al. 2006): ``−log Σ p(alignment)`` over all alignments.
+
+    Args:
+        logits: ``(batch, frames, units)``, unit 0 is the blank.
+        lengths: ``(batch,)`` valid frames of logits.
+        labels: ``(batch, labels)`` units, padded.
+        label_lengths: ``(batch,)``; an utterance with 0 is unlabelled and has loss 0.
+
+    Returns:
+        ``(batch,)`` losses in nats.
+    """
+    labelled = label_lengths > 0
+    # The operation wants one label and one frame everywhere; unlabelled rows get a dummy and are masked out below.
+    counts = tf.maximum(label_lengths, 1)
+    width = tf.maximum(tf.shape(labels)[1], 1)
+    dense = tf.pad(labels, [[0, 0], [0, width - tf.shape(labels)[1]]])
+    dense = tf.where(labelled[:, tf.newaxis], dense, 1)
+    # Sparse labels select TensorFlow's C++ kernel, over ten times faster on CPUs than the one for dense labels.
+    places = tf.where(tf.sequence_mask(counts, width))
+    sparse = tf.SparseTensor(places, tf.gather_nd(dense, places), tf.shape(dense, out_type=tf.int64))
+    losses = tf.nn.ctc_loss(
+        labels=sparse,
+        logits=tf.transpose(logits, (1, 0, 2)),
+        label_length=None,
+        logit_length=tf.maximum(lengths, 1),
+        logits_time_major=True,
+        blank_index=0,
+    )
+    return tf.where(labelled, losses, 0.0)
+
+
+def frames_needed(labels: Sequence[int]) -> int:
+    """Return the fewest frames in which CTC can write these labels: one each, and a blank between repetitions."""
+    return len(labels) + sum(first == second for first, second in zip(labels, labels[1:], strict=False))
+
+
+def loss_terms(
+    model: AcousticModel,
+    methods: Sequence[TransferMethod],
+    batch: Batch,
+    language: str,
+    seed: tf.Tensor | None,
+    progress: tf.Tensor,
+) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    """Run the model on a batch and return every term of the loss.
+
+    Args:
+        model: the acoustic model.
+        methods: transfer methods, whose terms are added.
+        batch: one language's utterances.
+        language: whose head is trained.
+        seed: ``(2,)`` int32 dropout seed, None for evaluation.
+        progress: share of the training done, in [0, 1].
+
+    Returns:
+        Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and the CTC losses
+        ``(batch,)``.
+    """
+    encoded = model.encode(batch.features, batch.lengths, seed)
+    logits = model.logits(encoded, language, seed)
+    losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
+    total = tf.cast(batch.total, tf.float32)
+    terms = {"ctc": tf.reduce_sum(losses) / total}
+    share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
+    for method in methods:
+        for name, term in method.loss_terms(model, batch, encoded, progress).items():
+            if name in terms:
+                raise ValueError(f"two loss terms are named {name}")
+            terms[name] = term * share
+    return terms, losses

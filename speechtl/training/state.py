@@ -1,0 +1,61 @@
+"""Where a run stands, on disk: everything that exact resumption needs."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from speechtl.errors import ModelError
+from speechtl.models.weights import arrays_of, load_arrays, save_arrays
+
+
+@dataclass
+class Progress:
+    """What a run has done.
+
+    Attributes:
+        epoch: epochs finished.
+        position: batches done of the next epoch.
+        step: updates made.
+        loss_sum: sum of the losses of this epoch's utterances so far.
+        loss_count: their number.
+        history: one entry per finished epoch: ``epoch``, ``train_loss``, ``dev_loss``, ``dev_per``.
+        choices: by language, by utterance id, the index of every word's pronunciation in training.
+    """
+
+    epoch: int = 0
+    position: int = 0
+    step: int = 0
+    loss_sum: float = 0.0
+    loss_count: int = 0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    choices: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+
+
+def save_state(
+    path: Path, progress: Progress, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer
+) -> None:
+    """Write weights, optimizer and progress to one file, atomically."""
+    arrays = {f"model/{name}": value for name, value in arrays_of(variables).items()}
+    for number, variable in enumerate(optimizer.variables):
+        arrays[f"optimizer/{number:05d}"] = np.asarray(variable.value)
+    save_arrays(path, arrays, {"progress": json.dumps(asdict(progress), ensure_ascii=False)})
+
+
+def load_state(path: Path, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Progress:
+    """Read what `save_state` wrote into the variables.
+
+    Raises:
+        ModelError: the file does not fit this model or optimizer.
+    """
+    arrays, attributes = load_arrays(path)
+    targets = {f"model/{name}": variable for name, variable in variables.items()}
+    targets |= {f"optimizer/{number:05d}": variable for number, variable in enumerate(optimizer.variables)}
+    if targets.keys() != arrays.keys():
+        raise ModelError(f"{path}: saved by a run with another model or optimizer; use a new experiment directory")
+    for name, variable in targets.items():
+        variable.assign(arrays[name])
+    return Progress(**json.loads(str(attributes["progress"])))
