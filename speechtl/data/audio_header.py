@@ -15,6 +15,8 @@ from speechtl.progress import progress_bar
 
 # Writers that stream do not know the length yet; they leave this much or more in a WAV header.
 _STREAMED_BYTES = 0x7FFF0000
+# And this many samples stand for a FLAC stream of unknown length.
+_UNKNOWN_FRAMES = 1 << 40
 _BLOCK_FRAMES = 1 << 18
 
 
@@ -59,6 +61,9 @@ class AudioHeader:
                 _refuse_short_file(audio, file)
                 if file.frames == 0:
                     raise DataError(f"{audio}: no samples (empty recording, or cut short); replace it")
+                if file.frames >= _UNKNOWN_FRAMES:
+                    # libsndfile opens such a file and then fails to read it.
+                    raise DataError(f"{audio}: its header does not say how long it is (a stream); encode it again")
                 if decode:
                     return cls(file.frames, file.samplerate, file.channels, _decode(audio, file))
                 _read_last_sample(audio, file)
@@ -196,8 +201,7 @@ def _decode(audio: str, file: Any) -> bool:
                 raise DataError(f"{audio}: holds samples that are not numbers (NaN); replace it")
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(".")
-        seconds = f"after {total / file.samplerate:.2f} of {file.frames / file.samplerate:.2f} s"
-        raise DataError(f"{audio}: cannot be decoded {seconds} ({reason}); replace it") from error
+        raise DataError(f"{audio}: damaged after {total / file.samplerate:.2f} s ({reason}); replace it") from error
     if total < file.frames:
         raise DataError(f"{audio}: truncated ({total} of {file.frames} samples are there); replace it")
     return silent

@@ -17,8 +17,6 @@ _MENDED_OVERSHOOT = 0.5
 _LOST_LINES = {"blank-line", "encoding", "bad-id", "duplicate", "stray"}
 # Problems that writing the table anew removes without losing anything.
 _REWRITTEN = {"order", "line-end", "spk2utt", "empty-table", "idle"}
-# A table that can be computed again goes as a whole where it is wrong; its utterances stay.
-_COMPUTED = {"utt2dur", "utt2num_frames", "vad.scp", "reco2dur", "cmvn.scp"}
 # Tables that nothing needs: a wrong entry goes alone.
 _OPTIONAL = {"spk2gender", "reco2file_and_channel"}
 
@@ -125,7 +123,8 @@ class _Plan:
             return self._beyond(problem, report)
         if (problem.warning and problem.kind != "duration") or problem.kind == "pipe" or table not in TABLES:
             return ""
-        if table in _COMPUTED:
+        if TABLES[table].computed:
+            # Its utterances stay.
             self.tables.add(table)
             return f"table {table} dropped, to be made anew"
         if table in _OPTIONAL:

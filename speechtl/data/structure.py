@@ -57,12 +57,14 @@ class TableKind:
         format: the reverse.
         complete: whether a key that lacks is an error to every reader. The others are made from the audio, step by
             step, and may be unfinished.
+        computed: whether the table can be made again from the audio, so that losing it loses nothing.
     """
 
     owner: str
     parse: Callable[[str], Any] = str
     format: Callable[[Any], str] = str
     complete: bool = False
+    computed: bool = False
 
 
 def format_seconds(seconds: float) -> str:
@@ -118,16 +120,18 @@ TABLES: dict[str, TableKind] = {
     "utt2lang": TableKind("utterance", _field, complete=True),
     "utt2dom": TableKind("utterance", _field, complete=True),
     "utt2uniq": TableKind("utterance", _field, complete=True),
-    "utt2dur": TableKind("utterance", _seconds, format_seconds),
-    "utt2num_frames": TableKind("utterance", _count, str),
+    "utt2dur": TableKind("utterance", _seconds, format_seconds, computed=True),
+    "utt2num_frames": TableKind("utterance", _count, str, computed=True),
     "feats.scp": TableKind("utterance"),
-    "vad.scp": TableKind("utterance"),
-    "reco2dur": TableKind("recording", _seconds, format_seconds),
+    "vad.scp": TableKind("utterance", computed=True),
+    "reco2dur": TableKind("recording", _seconds, format_seconds, computed=True),
     "reco2speed": TableKind("recording", _factor, format_seconds),
     "reco2file_and_channel": TableKind("recording"),
     "spk2gender": TableKind("speaker", _field),
-    "cmvn.scp": TableKind("speaker"),
+    "cmvn.scp": TableKind("speaker", computed=True),
 }
+# Nothing depends on these: a speaker or recording without an entry deserves a warning only.
+_OPTIONAL = {"spk2gender"}
 
 
 @dataclasses.dataclass
@@ -151,6 +155,12 @@ class Structure:
         """Utterance -> line of ``utt2spk``."""
         return self.tables["utt2spk"].lines if "utt2spk" in self.tables else {}
 
+    @property
+    def segmented(self) -> bool:
+        """Whether utterances are cut from recordings; an empty ``segments`` is a mistake and cuts nothing."""
+        table = self.tables.get("segments")
+        return table is not None and not _is_empty(table)
+
     def keys(self, owner: str) -> set[str]:
         """The utterances, recordings or speakers that the directory is about."""
         if owner == "utterance":
@@ -159,7 +169,7 @@ class Structure:
             return set(self.values.get("utt2spk", {}).values())
         if "wav.scp" in self.tables:
             return set(self.tables["wav.scp"].lines)
-        if "segments" in self.tables:
+        if self.segmented:
             return {segment.recording for segment in self.values["segments"].values()}
         return set(self.utterances)
 
@@ -199,7 +209,7 @@ def absent_entries(structure: Structure, name: str) -> list[Problem]:
     """List the utterances, recordings or speakers without an entry in table ``name``, each at the line it stands in."""
     owner = TABLES[name].owner
     table = structure.tables[name]
-    if any(problem.kind == "empty-table" for problem in table.problems):
+    if _is_empty(table):
         return []
     source = structure.tables["wav.scp" if owner == "recording" else "utt2spk"]
     lines = dict(source.lines)
@@ -211,12 +221,17 @@ def absent_entries(structure: Structure, name: str) -> list[Problem]:
                 lines.setdefault(speakers[utterance], line)
     # A line that is there and bad has been reported already.
     seen = table.lines.keys() | {problem.key for problem in table.problems}
-    advice = f"add it to {table.path}, or remove the {owner} (fix does)"
+    remedy = f"remove {name} (fix does) and make it anew" if TABLES[name].computed else f"remove the {owner} (fix does)"
+    advice = f"add it to {table.path}, or {remedy}" if name not in _OPTIONAL else f"add it to {table.path}"
     return [
-        Problem(source.path, line, f"{owner} '{key}' is not in {name}; {advice}", f"no-{name}", key=key)
+        Problem(source.path, line, f"{owner} '{key}' is not in {name}; {advice}", f"no-{name}", name in _OPTIONAL, key)
         for key, line in lines.items()
         if key not in seen
     ]
+
+
+def _is_empty(table: Table) -> bool:
+    return any(problem.kind == "empty-table" for problem in table.problems)
 
 
 def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
@@ -275,7 +290,7 @@ def _audio_links(structure: Structure) -> Iterable[Problem]:
     if "wav.scp" not in structure.tables:
         return
     recordings = structure.keys("recording") | {problem.key for problem in structure.tables["wav.scp"].problems}
-    if "segments" in structure.tables:
+    if structure.segmented:
         table = structure.tables["segments"]
         for key, segment in structure.values["segments"].items():
             if segment.recording not in recordings:
@@ -291,7 +306,7 @@ def _audio_links(structure: Structure) -> Iterable[Problem]:
 def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Problem]:
     kind = TABLES[name]
     # With segments, a recording that nobody cuts from is only idle.
-    idle = name == "wav.scp" and "segments" in structure.tables
+    idle = name == "wav.scp" and structure.segmented
     owners = structure.keys("utterance" if name == "wav.scp" and not idle else kind.owner)
     source = "utt2spk" if kind.owner != "recording" or name == "wav.scp" else "wav.scp"
     if not idle:

@@ -200,7 +200,7 @@ def _features(structure: Structure) -> Iterable[Problem]:
 
 
 def _idle_recordings(structure: Structure) -> Iterable[Problem]:
-    if "segments" in structure.tables:
+    if structure.segmented:
         table = structure.tables["wav.scp"]
         used = {segment.recording for segment in structure.values["segments"].values()}
         for recording, line in table.lines.items():
