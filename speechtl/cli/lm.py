@@ -1,0 +1,52 @@
+"""``speechtl lm``: train a word n-gram grammar."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def lm(
+    texts: Annotated[list[Path], typer.Argument(metavar="TEXT...", help="Text tables, or data directories with one.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="ARPA file to write; NAME.gz is compressed.")],
+    order: Annotated[int, typer.Option("--order", min=1, help="Length of the longest n-grams.")] = 3,
+    vocabulary: Annotated[
+        Path | None,
+        typer.Option(help="Lexicon or word list: its words alone are in the grammar, also those the text never has."),
+    ] = None,
+    layout: Annotated[
+        Literal["kaldi", "plain"], typer.Option("--text-column", help="Lines begin with an utterance id, or are plain.")
+    ] = "kaldi",
+    prune: Annotated[
+        str, typer.Option(help="Leave out n-grams that occur at most so often, per order: 0,0,1. Default: none.")
+    ] = "0",
+    dev: Annotated[
+        list[Path] | None, typer.Option("--dev", help="Text to print the perplexity of; same layout. May be repeated.")
+    ] = None,
+) -> None:
+    """Train an interpolated modified Kneser-Ney n-gram grammar and write it as ARPA."""
+    from speechtl.errors import DataError
+    from speechtl.lang.ngram import train_ngram
+    from speechtl.lang.sentences import read_sentences, read_words
+
+    try:
+        thresholds = [int(number) for number in prune.split(",")]
+    except ValueError as error:
+        raise DataError(f"--prune {prune}: expected whole numbers with commas, like 0,0,1") from error
+    words = read_words(vocabulary) if vocabulary else None
+    # Read first: a mistake in them should not wait for the training.
+    held_out = {path: read_sentences(path, layout) for path in dev or []}
+    sentences = [sentence for path in texts for sentence in read_sentences(path, layout)]
+    if not sentences:
+        raise DataError(f"{', '.join(map(str, texts))}: no sentence with words; give a text to train on")
+    model = train_ngram(sentences, order, vocabulary=words, prune=thresholds)
+    model.write_arpa(out)
+    sizes = [0] * model.order
+    for ngram, _ in model.ngrams():
+        sizes[len(ngram) - 1] += 1
+    counts = ", ".join(f"{size} {length}-grams" for length, size in enumerate(sizes, start=1))
+    typer.echo(f"{out}: {counts} from {len(sentences)} sentences, {sum(map(len, sentences))} words")
+    for path, text in held_out.items():
+        fit = model.fit(text)
+        unknown = f", {fit.unknown} unknown, {fit.perplexity_of_known:.2f} without them" if fit.unknown else ""
+        typer.echo(f"{path}: perplexity {fit.perplexity:.2f} ({fit.sentences} sentences, {fit.words} words{unknown})")
