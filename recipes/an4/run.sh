@@ -46,12 +46,12 @@ if run_stage 1 "validation, speed perturbation, features"; then
   for part in train_all train dev test; do
     speechtl data validate data/$part
   done
-  speechtl data perturb-speed data/train data/train_sp --factors 0.9,1.0,1.1
+  speechtl data perturb-speed data/train data/train_sp --factors 0.9,1.0,1.1 --overwrite
   speechtl features data/train_sp data/dev data/test --config "$conf" --nj "$nj"
 fi
 
 if run_stage 2 "lexicon and grammars"; then
-  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
+  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
   # Decoding is tuned on dev with a grammar that has not read dev; the test part gets the grammar of all 74 speakers.
   speechtl lm data/train/text -o data/lang/train.arpa --order 3 --vocabulary data/lang/lexicon.txt --dev data/dev/text
   speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 3 --vocabulary data/lang/lexicon.txt
@@ -62,34 +62,14 @@ if run_stage 3 "acoustic model"; then
 fi
 
 if run_stage 4 "decoding settings, on dev"; then
-  # One setting at a time: first the grammar's weight, then the word penalty, each kept where dev errs least.
-  best=
-  best_wer=1000
-  try() { # try SETTING...: decode dev with these settings, keep them if they are the best so far
-    local out=$exp/dev/$(IFS=_; echo "$*")
-    local sets=()
-    for setting in "$@"; do sets+=(--set "decoding.$setting"); done
-    speechtl decode "$exp" data/dev "$out" --lexicon data/lang/lexicon.txt --lm data/lang/train.arpa "${sets[@]}"
-    speechtl score data/dev "$out/text" > "$out/score"
-    local wer
-    wer=$(awk '/^%WER/ {print $2; exit}' "$out/score")
-    echo "$*: WER $wer %"
-    if awk -v a="$wer" -v b="$best_wer" 'BEGIN {exit !(a < b)}'; then
-      best=$*
-      best_wer=$wer
-    fi
-  }
-  for weight in 0.4 0.6 0.8 1.0 1.4; do try "lm_weight=$weight"; done
-  with=$best
-  for penalty in -1.0 1.0 2.0; do try $with "word_insertion_penalty=$penalty"; done
-  echo "$best" > "$exp/decoding"
-  echo "best on dev: $best (WER $best_wer %)"
+  speechtl decode "$exp" data/dev "$exp/dev" --lexicon data/lang/lexicon.txt --lm data/lang/train.arpa \
+    --tune data/dev --nj "$nj"
+  speechtl score data/dev "$exp/dev/text" --utt2spk data/dev/utt2spk --out "$exp/dev/wer"
 fi
 
 if run_stage 5 "decode the test part"; then
-  sets=()
-  for setting in $(cat "$exp/decoding"); do sets+=(--set "decoding.$setting"); done
-  speechtl decode "$exp" data/test "$exp/test" --lexicon data/lang/lexicon.txt --lm data/lang/train_all.arpa "${sets[@]}"
+  speechtl decode "$exp" data/test "$exp/test" --lexicon data/lang/lexicon.txt --lm data/lang/train_all.arpa \
+    --config "$exp/dev/tuned.toml" --nj "$nj"
 fi
 
 if run_stage 6 "score"; then
