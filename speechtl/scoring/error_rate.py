@@ -1,0 +1,223 @@
+"""Word, character and phone error rates, counted by jiwer."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import jiwer
+
+from speechtl.errors import DataError, list_problems
+
+Unit = Literal["word", "character", "phone"]
+
+_NAMES = {"word": "WER", "character": "CER", "phone": "PER"}
+_OPERATIONS = {"equal": "C", "substitute": "S", "insert": "I", "delete": "D"}
+# Words hold no line break, so it can stand between them where a space may be a character of its own.
+_DELIMITER = "\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """Errors of an utterance, a speaker or a whole test.
+
+    Attributes:
+        substitutions: words (characters, phones) taken for others.
+        deletions: words of the reference that were not found.
+        insertions: words found that the reference does not have.
+        reference_length: words of the reference.
+        sentences: number of utterances.
+        wrong_sentences: utterances with at least one error.
+    """
+
+    substitutions: int = 0
+    deletions: int = 0
+    insertions: int = 0
+    reference_length: int = 0
+    sentences: int = 0
+    wrong_sentences: int = 0
+
+    @property
+    def errors(self) -> int:
+        """All three kinds of errors."""
+        return self.substitutions + self.deletions + self.insertions
+
+    @property
+    def rate(self) -> float:
+        """Errors per word of the reference; where that is empty, 0 without errors and infinity with them."""
+        if not self.reference_length:
+            return math.inf if self.errors else 0.0
+        return self.errors / self.reference_length
+
+    @property
+    def sentence_rate(self) -> float:
+        """Share of the utterances that have an error."""
+        return self.wrong_sentences / self.sentences if self.sentences else 0.0
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(mine + yours for mine, yours in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One step of an alignment.
+
+    Attributes:
+        operation: ``"C"`` correct, ``"S"`` substitution, ``"D"`` deletion, ``"I"`` insertion.
+        reference: the word of the reference; None for an insertion.
+        hypothesis: the word found; None for a deletion.
+    """
+
+    operation: str
+    reference: str | None
+    hypothesis: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ErrorRate:
+    """The score of one system on one test.
+
+    Attributes:
+        unit: what was counted.
+        total: over all utterances.
+        per_utterance: of each utterance, sorted by its id.
+        alignments: utterance -> its alignment.
+        missing: utterances without a hypothesis; all their words are deletions.
+    """
+
+    unit: Unit
+    total: Counts
+    per_utterance: dict[str, Counts]
+    alignments: dict[str, list[Pair]]
+    missing: list[str]
+
+    @property
+    def substitutions(self) -> int:
+        """Substitutions of the whole test."""
+        return self.total.substitutions
+
+    @property
+    def deletions(self) -> int:
+        """Deletions of the whole test."""
+        return self.total.deletions
+
+    @property
+    def insertions(self) -> int:
+        """Insertions of the whole test."""
+        return self.total.insertions
+
+    @property
+    def reference_length(self) -> int:
+        """Words (characters, phones) of all references."""
+        return self.total.reference_length
+
+    @property
+    def rate(self) -> float:
+        """Errors per word (character, phone) of the references."""
+        return self.total.rate
+
+    def kaldi_line(self) -> str:
+        """Return the score as Kaldi writes it: ``%WER 5.95 [ 46 / 773, 8 ins, 6 del, 32 sub ]``."""
+        total = self.total
+        return (
+            f"%{_NAMES[self.unit]} {100 * total.rate:.2f} [ {total.errors} / {total.reference_length}, "
+            f"{total.insertions} ins, {total.deletions} del, {total.substitutions} sub ]"
+        )
+
+    def kaldi_sentence_line(self) -> str:
+        """Return the sentence error rate as Kaldi writes it: ``%SER 24.62 [ 32 / 130 ]``."""
+        total = self.total
+        return f"%SER {100 * total.sentence_rate:.2f} [ {total.wrong_sentences} / {total.sentences} ]"
+
+
+def error_rate(references: Mapping[str, str], hypotheses: Mapping[str, str], unit: Unit = "word") -> ErrorRate:
+    """Count the errors of a test.
+
+    Args:
+        references: utterance -> words (or phones), between them blanks.
+        hypotheses: the same of the system. An utterance that is missing counts as empty. An empty reference is
+            allowed: what was found there are insertions.
+        unit: ``"word"`` and ``"phone"`` count what stands between blanks, ``"character"`` Unicode characters, with one
+            space between words.
+
+    Raises:
+        DataError: there are hypotheses of utterances without a reference, or no references; all are listed.
+    """
+    if not references:
+        raise DataError("no references to score against; give a text table that is not empty")
+    extra = sorted(hypotheses.keys() - references.keys())
+    if extra:
+        heading = f"{len(extra)} hypotheses have no reference; score the system on the test that it decoded:"
+        raise DataError(list_problems(heading, extra, limit=20))
+    utterances = sorted(references)
+    expected = [_tokens(references[utterance], unit) for utterance in utterances]
+    found = [_tokens(hypotheses.get(utterance, ""), unit) for utterance in utterances]
+    split = jiwer.ReduceToListOfListOfWords(_DELIMITER)
+    output = jiwer.process_words(
+        [_DELIMITER.join(tokens) for tokens in expected], [_DELIMITER.join(tokens) for tokens in found], split, split
+    )
+    alignments = {}
+    for utterance, chunks, reference, hypothesis in zip(utterances, output.alignments, expected, found):
+        alignments[utterance] = _pairs(chunks, reference, hypothesis)
+    per_utterance = {utterance: _count(pairs) for utterance, pairs in alignments.items()}
+    missing = [utterance for utterance in utterances if utterance not in hypotheses]
+    return ErrorRate(unit, _sum(per_utterance.values()), per_utterance, alignments, missing)
+
+
+def per_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, Counts]:
+    """Return the counts of each speaker, sorted by speaker.
+
+    Raises:
+        DataError: ``utt2spk`` lacks scored utterances; all are listed.
+    """
+    groups = group_by_speaker(score, utt2spk)
+    return {speaker: _sum(score.per_utterance[utterance] for utterance in groups[speaker]) for speaker in groups}
+
+
+def group_by_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+    """Return the scored utterances of each speaker, sorted.
+
+    Raises:
+        DataError: ``utt2spk`` lacks scored utterances; all are listed.
+    """
+    lacking = [utterance for utterance in score.per_utterance if utterance not in utt2spk]
+    if lacking:
+        heading = f"{len(lacking)} scored utterances are not in utt2spk; give the one of the references:"
+        raise DataError(list_problems(heading, lacking, limit=20))
+    groups: dict[str, list[str]] = {}
+    for utterance in score.per_utterance:
+        groups.setdefault(utt2spk[utterance], []).append(utterance)
+    return dict(sorted(groups.items()))
+
+
+def split_words(text: str) -> list[str]:
+    """Split a transcript at blanks and tabs, and nowhere else (a no-break space is part of a word)."""
+    return [word for word in text.replace("\t", " ").split(" ") if word]
+
+
+def _tokens(text: str, unit: Unit) -> list[str]:
+    words = split_words(text)
+    return list(" ".join(words)) if unit == "character" else words
+
+
+def _pairs(chunks: Sequence[jiwer.AlignmentChunk], expected: list[str], found: list[str]) -> list[Pair]:
+    pairs: list[Pair] = []
+    for chunk in chunks:
+        operation = _OPERATIONS[chunk.type]
+        references: Sequence[str | None] = expected[chunk.ref_start_idx : chunk.ref_end_idx]
+        hypotheses: Sequence[str | None] = found[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        references = references or [None] * len(hypotheses)
+        hypotheses = hypotheses or [None] * len(references)
+        pairs.extend(Pair(operation, expects, finds) for expects, finds in zip(references, hypotheses))
+    return pairs
+
+
+def _count(pairs: Sequence[Pair]) -> Counts:
+    operations = [pair.operation for pair in pairs]
+    substitutions, deletions, insertions = (operations.count(operation) for operation in "SDI")
+    wrong = int(substitutions + deletions + insertions > 0)
+    return Counts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
+
+
+def _sum(counts: Iterable[Counts]) -> Counts:
+    return sum(counts, Counts())

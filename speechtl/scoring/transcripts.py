@@ -1,0 +1,93 @@
+"""Read what is to be scored: references and hypotheses, from tables or data directories."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speechtl.data.tables import read_table
+from speechtl.errors import DataError, list_problems
+from speechtl.scoring.error_rate import ErrorRate, Unit, error_rate
+
+if TYPE_CHECKING:
+    from speechtl.lang.lexicon import Lexicon
+
+
+@dataclasses.dataclass(frozen=True)
+class References:
+    """What was said, and by whom.
+
+    Attributes:
+        path: where it was read from.
+        text: utterance -> words.
+        utt2spk: utterance -> speaker; empty if unknown.
+    """
+
+    path: Path
+    text: dict[str, str]
+    utt2spk: dict[str, str]
+
+
+def read_references(path: str | Path, utt2spk: str | Path | None = None) -> References:
+    """Read references.
+
+    Args:
+        path: a text table, or a data directory, of which its ``text`` and ``utt2spk``.
+        utt2spk: a table of speakers, instead of the directory's.
+
+    Raises:
+        DataError: a table cannot be read, or has bad lines; or an utterance has no speaker.
+    """
+    path = Path(path)
+    if path.is_dir():
+        speakers = path / "utt2spk"
+        if utt2spk is None and speakers.exists():
+            utt2spk = speakers
+        path = path / "text"
+    text = read_table(path)
+    if not any(text.values()):
+        raise DataError(f"{path}: no words to score against; give references with transcripts")
+    by_utterance = read_table(utt2spk, value_required=True) if utt2spk is not None else {}
+    lacking = sorted(text.keys() - by_utterance.keys()) if utt2spk is not None else []
+    if lacking:
+        heading = f"{utt2spk}: {len(lacking)} utterances of {path} have no speaker; add them:"
+        raise DataError(list_problems(heading, lacking, limit=20))
+    return References(path, text, {utterance: by_utterance[utterance] for utterance in text if utt2spk is not None})
+
+
+def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dict[str, str]:
+    """Read what a system found.
+
+    Args:
+        path: a text table, or a folder that ``speechtl decode`` wrote, of which its ``text`` (for phones: ``phones``).
+        unit: what will be scored.
+        references: the test; every hypothesis must belong to it.
+
+    Raises:
+        DataError: the table cannot be read, has bad lines, or utterances that the references lack; all are listed.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = path / ("phones" if unit == "phone" else "text")
+    hypotheses = read_table(path)
+    extra = sorted(hypotheses.keys() - references.text.keys())
+    if extra:
+        heading = f"{path}: {len(extra)} utterances are not in {references.path}; score them against their own test:"
+        raise DataError(list_problems(heading, extra, limit=20))
+    return hypotheses
+
+
+def score(
+    references: References, hypotheses: dict[str, str], unit: Unit = "word", lexicon: "Lexicon | None" = None
+) -> ErrorRate:
+    """Score hypotheses; with a lexicon, references are words and are turned into phones by the best-matching variant.
+
+    Raises:
+        DataError: see ``error_rate``.
+        LexiconError: lists every word of the references that is not in the lexicon.
+    """
+    text = references.text
+    if lexicon is not None:
+        from speechtl.scoring.pronunciation_match import reference_phones
+
+        text = reference_phones(text, hypotheses, lexicon)
+    return error_rate(text, hypotheses, unit)
