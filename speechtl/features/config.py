@@ -8,7 +8,7 @@ from speechtl.config import Section
 
 
 class FeatureConfig(Section):
-    """Which features to compute; names and meanings are those of Kaldi's ``compute-fbank-feats``, ``compute-mfcc-feats``.
+    """Which features to compute; names and meanings are those of Kaldi's feature programs.
 
     Attributes:
         kind: log mel filter bank energies or mel cepstra.

@@ -52,8 +52,8 @@ def mfcc(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tensor:
 def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list[np.ndarray]:
     """Compute the features of many signals with few calls of TensorFlow.
 
-    The signals are laid one behind the other, each starting at a whole number of frame shifts, so that one pass
-    computes them all; the frames that straddle two signals are thrown away. A call then costs little even for short signals.
+    The signals are laid one behind the other, each at a whole number of frame shifts, and computed in one pass;
+    the frames that straddle two signals are thrown away. A call then costs little even for short signals.
 
     Args:
         waveforms: float32 ``(samples,)`` each, as for `compute`.
