@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from speechtl.data.datadir import DataDir, Segment
 
 # Saving waits for the disk, however long that takes on a busy machine.
-few_examples = settings(max_examples=40, deadline=None)
+few_examples = settings(max_examples=25, deadline=None)
 
 letters = st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zs", "Zl", "Zp"), exclude_characters="\ufeff")
 ids = st.text(letters, min_size=1, max_size=8)
