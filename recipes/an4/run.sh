@@ -64,7 +64,7 @@ fi
 if run_stage 4 "decoding settings, on dev"; then
   speechtl decode "$exp" data/dev "$exp/dev" --lexicon data/lang/lexicon.txt --lm data/lang/train.arpa \
     --tune data/dev --nj "$nj"
-  speechtl score data/dev "$exp/dev/text" --utt2spk data/dev/utt2spk --out "$exp/dev/wer"
+  speechtl score data/dev "$exp/dev/text" --out "$exp/dev/wer"
 fi
 
 if run_stage 5 "decode the test part"; then
@@ -73,7 +73,7 @@ if run_stage 5 "decode the test part"; then
 fi
 
 if run_stage 6 "score"; then
-  speechtl score data/test "$exp/test/text" --utt2spk data/test/utt2spk --out "$exp/test/wer"
+  speechtl score data/test "$exp/test/text" --out "$exp/test/wer"
   speechtl score data/test "$exp/test/phones" --unit phone --lexicon data/lang/lexicon.txt \
-    --utt2spk data/test/utt2spk --out "$exp/test/per"
+    --out "$exp/test/per"
 fi
