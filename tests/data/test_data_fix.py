@@ -1,6 +1,6 @@
 import pytest
 from datadir_strategies import data_dirs, few_examples, same, write_recordings
-from hypothesis import given
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from speechtl.data.datadir import DataDir, Segment
@@ -32,13 +32,14 @@ def test_a_clean_directory_stays_as_it_is(tmp_path_factory, drawn):
     assert not (folder / ".backup").exists()
 
 
-@few_examples
+# Without shrinking, which takes many minutes for a shuffled directory and explains little.
+@settings(few_examples, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(drawn=data_dirs(min_speakers=2, min_utterances=2), chance=st.randoms(use_true_random=False))
 def test_whatever_lines_are_lost_or_doubled_the_result_is_valid(tmp_path_factory, drawn, chance):
     folder = tmp_path_factory.mktemp("data") / "x"
     drawn.save(folder)
     for path in sorted(folder.iterdir()):
-        lines = path.read_bytes().splitlines(keepends=True)
+        lines = [line + b"\n" for line in path.read_bytes().split(b"\n")[:-1]]
         damaged = []
         for line in lines:
             versions = {0: [], 1: [line, line], 2: [line.split(b" ")[0] + b"\n"], 3: [b"\xff" + line], 4: [b"\n", line]}
