@@ -43,7 +43,8 @@ class NormalisationConfig(Section):
 class AugmentationConfig(Section):
     """``[augmentation]``: SpecAugment (Park et al. 2019), masks of zeros on normalised features.
 
-    A time mask is at most ``time_width`` frames and at most ``time_fraction`` of the utterance; ``frequency_width`` is in bins.
+    A time mask is at most ``time_width`` frames and at most ``time_fraction`` of the utterance, rounded up;
+    ``frequency_width`` is in bins.
     """
 
     frequency_masks: int = Field(2, ge=0)

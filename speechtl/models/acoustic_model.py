@@ -119,14 +119,14 @@ class AcousticModel:
             yield f"beside/{name}", layer
 
     def variables(self) -> dict[str, keras.Variable]:
-        """Return all weights by path, for example ``encoder/tdnn1/conv/kernel``."""
+        """Return all weights by path, for example ``encoder/tdnn1/conv/kernel`` (no counters or seeds)."""
         found: dict[str, keras.Variable] = {}
         for path, layer in self.layers():
-            for variable in layer.variables:
+            for variable in layer.weights:
                 # Keras prefixes the names of the layers a variable was made in, the block's own name not always.
                 tail = variable.path.split(f"{layer.name}/", 1)[-1]
                 found[f"{path}/{tail}"] = variable
-        count = sum(len(layer.variables) for _, layer in self.layers())
+        count = sum(len(layer.weights) for _, layer in self.layers())
         if len(found) != count:
             raise ModelError(f"{count - len(found)} weights share a name; give the sublayers of a block distinct names")
         return found

@@ -1,0 +1,80 @@
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+from speechtl.data.datadir import DataDir
+from speechtl.data.tables import write_table
+
+PHONES = ["a", "i", "k", "s", "t", "u"]
+WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": ["a t a"], "si": ["s i"]}
+
+
+@pytest.fixture
+def make_corpus(tmp_path):
+    """Return a function that writes a data directory with features of invented speech: one pattern of bins per phone."""
+    from speechtl.features.archives import write_ark_scp
+    from speechtl.features.cmvn import accumulate, add
+
+    def make(name, utterances=12, speakers=3, seed=0, bins=12, frames_per_phone=9):
+        rng = np.random.default_rng(seed)
+        patterns = np.random.default_rng(99).normal(0, 2, (len(PHONES), bins))
+        folder = tmp_path / name
+        text, utt2spk, counts, matrices = {}, {}, {}, {}
+        for number in range(utterances):
+            speaker = f"s{number % speakers}"
+            utterance = f"{speaker}-{name}-u{number:03d}"
+            words = list(rng.choice(sorted(WORDS), rng.integers(1, 4)))
+            phones = [phone for word in words for phone in WORDS[word][0].split()]
+            rows = [patterns[PHONES.index(phone)] for phone in phones for _ in range(rng.integers(6, frames_per_phone + 4))]
+            matrix = (np.array(rows) + rng.normal(0, 1, (len(rows), bins))).astype(np.float32)
+            text[utterance], utt2spk[utterance] = " ".join(words), speaker
+            counts[utterance], matrices[utterance] = str(len(matrix)), matrix
+        data = DataDir(path=folder, wav_scp={u: f"{u}.wav" for u in text}, text=text, utt2spk=utt2spk)
+        data.save(folder)
+        with write_ark_scp(folder / "feats.ark", folder / "feats.scp") as write:
+            for utterance in sorted(matrices):
+                write(utterance, matrices[utterance])
+        with write_ark_scp(folder / "cmvn.ark", folder / "cmvn.scp") as write:
+            for speaker in sorted(set(utt2spk.values())):
+                write(speaker, add(accumulate(matrices[u]) for u in text if utt2spk[u] == speaker))
+        write_table(folder / "utt2num_frames", counts)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def lexicon_file(tmp_path):
+    """Return the path of a lexicon with all invented words; ``kus`` has two pronunciations."""
+    path = tmp_path / "lexicon.txt"
+    path.write_text("".join(f"{word} {said}\n" for word, variants in sorted(WORDS.items()) for said in variants))
+    return path
+
+
+@pytest.fixture
+def make_config(make_corpus, lexicon_file, tmp_path):
+    """Return a function that writes a small experiment config, with ``key = value`` lines per section added."""
+
+    def make(train="train", dev="dev", name="conf.toml", **sections):
+        for directory, seed in ((train, 1), (dev, 2)):
+            if not (tmp_path / directory).exists():
+                make_corpus(directory, seed=seed)
+        tables = {
+            "data": f'language = "xx"\ntrain = "{tmp_path / train}"\ndev = "{tmp_path / dev}"\nlexicon = "{lexicon_file}"',
+            "features": "num_mel_bins = 12",
+            "model.encoder": 'kind = "tdnn"\nsize = 16\ndilations = [1, 2]\nsubsampling = {factor = 2}',
+            "batches": "frames = 300\nshuffle_pool = 8",
+            "training": "epochs = 3\nlearning_rate = 0.01\ncheckpoint_minutes = 1e-6\nchoose_pronunciations = [1]\naverage = 2",
+        }
+        for section, text in sections.items():
+            section = section.replace("__", ".")
+            tables[section] = f"{tables[section]}\n{text}" if section in tables else text
+        path = tmp_path / name
+        brackets = {"data": "[[data]]", "transfer": "[[transfer]]"}
+        path.write_text("".join(f"{brackets.get(s, f'[{s}]')}\n{text}\n\n" for s, text in tables.items()))
+        return path
+
+    return make

@@ -1,0 +1,148 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechtl.config import parse
+from speechtl.errors import ConfigError, ModelError
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.blocks import DilatedConv, dropout
+
+ENCODERS = {
+    "tdnn": {"kind": "tdnn", "size": 16, "dilations": (1, 3)},
+    "tdnn_bottleneck": {"kind": "tdnn", "size": 16, "dilations": (1, 2), "bottleneck": 8},
+    "tdnn_conv2d": {"kind": "tdnn", "size": 16, "dilations": (2,), "subsampling": {"kind": "conv2d", "channels": 4}},
+    "blstm": {"kind": "blstm", "size": 16, "blocks": 2},
+    "conformer": {"kind": "conformer", "size": 16, "blocks": 2, "heads": 2, "kernel": 5},
+}
+SEED = tf.constant([3, 4], tf.int32)
+
+
+def make(encoder="tdnn", bins=10, units=7, **changes):
+    config = ModelConfig.model_validate({"encoder": {**ENCODERS[encoder], **changes}})
+    return AcousticModel(config, bins, {"xx": units})
+
+
+def logits(model, features, lengths, seed=None):
+    encoded = model.encode(tf.constant(features), tf.constant(lengths, tf.int32), seed)
+    return model.logits(encoded, "xx", seed).numpy(), encoded
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_padding_and_company_change_nothing(encoder, factor):
+    tf.keras.utils.set_random_seed(1)
+    kind = ENCODERS[encoder].get("subsampling", {})
+    model = make(encoder, subsampling={**kind, "factor": factor})
+    rng = np.random.default_rng(0)
+    lengths = [23, 9, 4]
+    features = rng.normal(size=(3, 23, 10)).astype(np.float32)  # beyond the lengths there is noise, not zeros
+    together, encoded = logits(model, features, lengths)
+    for row, length in enumerate(lengths):
+        alone, _ = logits(model, features[row : row + 1, :length], [length])
+        frames = int(model.output_lengths(length))
+        assert frames == -(-length // factor)
+        assert int(encoded.lengths[encoded.last][row]) == frames == alone.shape[1]
+        np.testing.assert_allclose(alone[0], together[row, :frames], atol=2e-5)
+
+
+def test_blocks_are_named_in_order_and_all_outputs_are_given():
+    model = make("tdnn")
+    assert model.block_names == ["subsampling", "tdnn1", "tdnn2"]
+    _, encoded = logits(model, np.zeros((2, 9, 10), np.float32), [9, 5])
+    assert list(encoded.outputs) == model.block_names
+    assert all(output.shape == (2, 3, 16) for output in encoded.outputs.values())
+    assert model.subsampling == 3
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_every_weight_has_its_own_path_and_gets_a_gradient(encoder):
+    model = make(encoder)
+    variables = model.variables()
+    assert all(path.startswith(("encoder/", "heads/xx/")) for path in variables)
+    assert sum(int(np.prod(v.shape)) for v in variables.values()) == model.parameter_count()
+    features = tf.random.stateless_normal((2, 20, 10), [1, 2])
+    with tf.GradientTape() as tape:
+        encoded = model.encode(features, tf.constant([20, 13]), None)
+        loss = tf.reduce_sum(tf.square(model.logits(encoded, "xx", None)))
+    gradients = tape.gradient(loss, [variable.value for variable in variables.values()])
+    without = [path for path, g in zip(variables, gradients, strict=True) if g is None or not np.any(np.asarray(g))]
+    # What comes before a normalisation cannot change the loss by a shift of all features: only such biases may be free.
+    assert not [path for path in without if not path.endswith("bias")], without
+
+
+def test_a_frozen_block_leaves_the_trainable_weights():
+    model = make("tdnn")
+    model.block("tdnn1").trainable = False
+    left = set(model.variables()) - set(model.trainable_variables())
+    assert left == {path for path in model.variables() if path.startswith("encoder/tdnn1/")} != set()
+
+
+def test_dropout_depends_on_its_seed_alone():
+    tf.keras.utils.set_random_seed(1)
+    model = make("tdnn")
+    features = np.random.default_rng(0).normal(size=(2, 20, 10)).astype(np.float32)
+    plain, _ = logits(model, features, [20, 20])
+    first, _ = logits(model, features, [20, 20], SEED)
+    again, _ = logits(model, features, [20, 20], SEED)
+    other, _ = logits(model, features, [20, 20], SEED + 1)
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-3 and np.abs(first - plain).max() > 1e-3
+
+
+def test_dropout_keeps_the_mean_and_drops_the_share_asked_for():
+    x = tf.ones((200, 200))
+    dropped = dropout(x, 0.3, SEED, 0).numpy()
+    assert abs((dropped == 0).mean() - 0.3) < 0.01
+    np.testing.assert_allclose(dropped[dropped != 0], 1 / 0.7, rtol=1e-6)
+    assert np.abs(dropout(x, 0.3, SEED, 1).numpy() - dropped).max() > 0
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(1, 25), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000)
+)
+def test_dilated_conv_agrees_with_the_definition(frames, kernel, dilation, stride, seed):
+    layer = DilatedConv(3, 2, kernel, dilation, stride)
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(1, frames, 3)).astype(np.float32)
+    weights = layer.kernel.value.numpy().reshape(kernel, 3, 2)
+    left = (kernel - 1) * dilation // 2
+    expected = []
+    for centre in range(0, frames, stride):
+        places = [centre - left + tap * dilation for tap in range(kernel)]
+        expected.append(sum(x[0, p] @ weights[tap] for tap, p in enumerate(places) if 0 <= p < frames))
+    np.testing.assert_allclose(layer(x).numpy()[0], np.array(expected).reshape(-1, 2), atol=1e-5)
+
+
+def test_several_heads_share_the_encoder():
+    model = AcousticModel(ModelConfig.model_validate({"encoder": ENCODERS["tdnn"]}), 10, {"de": 5, "ru": 9})
+    encoded = model.encode(tf.zeros((1, 9, 10)), tf.constant([9]))
+    assert model.logits(encoded, "de").shape == (1, 3, 5) and model.logits(encoded, "ru").shape == (1, 3, 9)
+    with pytest.raises(ModelError, match=r"no head for language 'fr'; it has: de, ru"):
+        model.logits(encoded, "fr")
+    with pytest.raises(ModelError, match=r"no encoder block 'tdnn9'; this model has: subsampling, tdnn1, tdnn2"):
+        model.block("tdnn9")
+
+
+def test_a_layer_behind_a_block_is_applied_and_stored():
+    model = make("tdnn")
+    features = np.random.default_rng(0).normal(size=(1, 12, 10)).astype(np.float32)
+    _, before = logits(model, features, [12])
+
+    class Double(tf.keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    model.behind["tdnn1"] = [Double(name="double")]
+    _, after = logits(model, features, [12])
+    np.testing.assert_allclose(after.outputs["tdnn1"], 2 * before.outputs["tdnn1"].numpy(), rtol=1e-6)
+    assert "behind/tdnn1/double" in dict(model.layers())
+
+
+def test_an_unknown_encoder_or_key_is_a_config_error():
+    with pytest.raises(ConfigError, match="model"):
+        parse(ModelConfig, {"encoder": {"kind": "transformer"}}, "model")
+    with pytest.raises(ConfigError, match="dilation"):
+        parse(ModelConfig, {"encoder": {"kind": "tdnn", "dilation": 3}}, "model")

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from speechtl.errors import DataError, ModelError
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.weights import arrays_of, assign, average, load_arrays, save_arrays
+
+
+def make(units=5, size=8):
+    config = ModelConfig.model_validate({"encoder": {"kind": "tdnn", "size": size, "dilations": (1,)}})
+    return AcousticModel(config, 6, {"xx": units})
+
+
+def test_saved_weights_come_back_bit_for_bit(tmp_path):
+    source, target = make(), make()
+    save_arrays(tmp_path / "weights.h5", arrays_of(source.variables()))
+    copied = assign(target.variables(), load_arrays(tmp_path / "weights.h5")[0], "weights.h5")
+    assert copied == sorted(source.variables())
+    for path, variable in target.variables().items():
+        np.testing.assert_array_equal(variable.value, source.variables()[path].value)
+
+
+def test_what_does_not_match_is_listed_from_both_sides():
+    arrays = arrays_of(make().variables())
+    arrays["encoder/old/kernel"] = np.zeros(3)
+    del arrays["encoder/tdnn1/conv/bias"]
+    with pytest.raises(ModelError) as error:
+        assign(make(units=9).variables(), arrays, "exp/x")
+    text = str(error.value)
+    assert "encoder/old/kernel: in the source only" in text
+    assert "encoder/tdnn1/conv/bias: not in the source" in text
+    assert "heads/xx/output/kernel: shape (8, 9) here, (8, 5) in the source" in text
+    assert "fresh" in text
+
+
+def test_fresh_patterns_keep_their_own_weights():
+    source, target = make(), make(units=9)
+    own = arrays_of(target.variables())
+    copied = assign(target.variables(), arrays_of(source.variables()), "exp/x", fresh=["heads/*"])
+    assert not any(path.startswith("heads/") for path in copied)
+    for path, variable in target.variables().items():
+        expected = own[path] if path.startswith("heads/") else source.variables()[path].value
+        np.testing.assert_array_equal(variable.value, expected)
+
+
+def test_nothing_is_copied_when_something_does_not_match():
+    target = make()
+    own = arrays_of(target.variables())
+    arrays = arrays_of(make().variables())
+    del arrays["heads/xx/output/bias"]
+    with pytest.raises(ModelError):
+        assign(target.variables(), arrays, "exp/x")
+    for path, variable in target.variables().items():
+        np.testing.assert_array_equal(variable.value, own[path])
+
+
+def test_average_is_the_mean(tmp_path):
+    files = [tmp_path / f"{number}.h5" for number in range(3)]
+    for number, file in enumerate(files):
+        save_arrays(file, {"a/b": np.array([1.0, 2.0], np.float32) * number})
+    np.testing.assert_allclose(average(files)["a/b"], [1.0, 2.0])
+    save_arrays(files[1], {"a/c": np.zeros(2, np.float32)})
+    with pytest.raises(ModelError, match=r"1\.h5: other weights"):
+        average(files)
+
+
+def test_a_damaged_file_is_one_clear_error(tmp_path):
+    path = tmp_path / "weights.h5"
+    save_arrays(path, {"a": np.zeros(5000)})
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"weights\.h5: not a readable weight file"):
+        load_arrays(path)
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "weights.h5"
+    save_arrays(path, {"a": np.arange(3)})
+
+    class Full:
+        def __array__(self, dtype=None, copy=None):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(DataError, match=r"weights\.h5: cannot write: No space left on device"):
+        save_arrays(path, {"a": Full()})
+    np.testing.assert_array_equal(load_arrays(path)[0]["a"], np.arange(3))
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.h5"]

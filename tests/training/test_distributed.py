@@ -1,0 +1,65 @@
+"""Two replicas train as one does: two processes, and two devices of one process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from speechtl.models.weights import load_arrays
+
+SCRIPT = """
+import sys
+import tensorflow as tf
+config, directory, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if devices > 1:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    import speechtl.experiment
+    names = [f"CPU:{number}" for number in range(devices)]
+    speechtl.experiment._strategy = lambda: tf.distribute.MirroredStrategy(names)
+from speechtl.experiment import load_config, train
+# What depends on the replica (dropout) is off; masks do not depend on it.
+train(load_config(config, ["model.encoder.dropout=0.0", "model.head_dropout=0.0"]), directory)
+"""
+
+
+def start(config, directory, devices=1, cluster=None, index=0):
+    environment = dict(os.environ)
+    environment.pop("TF_CONFIG", None)
+    if cluster:
+        environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}})
+    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(config), str(directory), str(devices)], env=environment)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@pytest.fixture
+def single(make_config, tmp_path):
+    config = make_config()
+    assert start(config, tmp_path / "single").wait() == 0
+    return config, load_arrays(tmp_path / "single" / "weights.h5")[0]
+
+
+def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
+    config, expected = single
+    cluster = [f"127.0.0.1:{port}" for port in free_ports(2)]
+    workers = [start(config, tmp_path / "workers", cluster=cluster, index=index) for index in range(2)]
+    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    assert start(config, tmp_path / "devices", devices=2).wait() == 0
+    for name in ("workers", "devices"):
+        found = load_arrays(tmp_path / name / "weights.h5")[0]
+        assert found.keys() == expected.keys()
+        for path, array in expected.items():
+            np.testing.assert_allclose(found[path], array, atol=2e-3, err_msg=f"{name}: {path}")

@@ -1,0 +1,188 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from speechtl.errors import ConfigError, DataError, ModelError
+from speechtl.experiment import Experiment, load_config, train
+from speechtl.models.weights import load_arrays
+from speechtl.training.train import Trainer
+
+
+def weights(path):
+    return load_arrays(path / "weights.h5")[0]
+
+
+def same(first, second):
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("encoder", ['kind = "tdnn"\nsize = 16\ndilations = [1]', 'kind = "blstm"\nsize = 16\nblocks = 1'])
+def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_path, monkeypatch):
+    path = make_config()
+    kept = path.read_text()
+    path.write_text(kept.replace('kind = "tdnn"\nsize = 16\ndilations = [1, 2]', encoder))
+    config = load_config(path)
+    result = train(config, tmp_path / "whole")
+    plain_step = Trainer._step
+    fate = iter([2, 1, 3])  # steps that each life of the run completes before it is killed
+
+    def die(lives):
+        def step(self, *arguments):
+            lives[0] -= 1
+            if lives[0] < 0:
+                raise Killed
+            return plain_step(self, *arguments)
+
+        return step
+
+    deaths = 0
+    while True:
+        monkeypatch.setattr(Trainer, "_step", die([next(fate, 10_000)]))
+        try:
+            resumed = train(config, tmp_path / "killed")
+            break
+        except Killed:
+            deaths += 1
+    assert deaths == 3
+    same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    assert resumed == result
+
+    def events(name):
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines if json.loads(line)["event"] != "step"]
+
+    assert events("whole") == events("killed")
+
+
+def test_a_process_killed_at_any_moment_continues_to_the_same_weights(make_config, tmp_path):
+    path = make_config()
+    train(load_config(path), tmp_path / "whole")
+    command = [sys.executable, "-m", "speechtl.cli.main", "train", str(path), str(tmp_path / "killed")]
+    command[1:3] = ["-c", "from speechtl.cli.main import main; main()"]
+    process = subprocess.Popen(command)
+    checkpoint = tmp_path / "killed" / "state" / "checkpoint.h5"
+    while not checkpoint.exists() and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    subprocess.run(command, check=True)
+    same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    assert not [file for file in (tmp_path / "killed").rglob(".*") if "-" in file.name], "half-written files were left"
+
+
+def test_training_learns_the_invented_speech(make_config, make_corpus, tmp_path):
+    make_corpus("train", utterances=60, seed=1)
+    make_corpus("dev", utterances=20, seed=2)
+    path = make_config(augmentation="time_masks = 0\nfrequency_masks = 0")
+    text = path.read_text().replace("epochs = 3", "epochs = 12").replace("frames = 300", "frames = 1000")
+    path.write_text(text)
+    result = train(load_config(path), tmp_path / "exp")
+    assert result["dev_per"] < 15  # chance is above 80
+    experiment = Experiment.load(tmp_path / "exp")
+    posteriors = dict(experiment.posteriors_of(tmp_path / "dev"))
+    assert len(posteriors) == 20
+    for matrix in posteriors.values():
+        np.testing.assert_allclose(np.exp(matrix).sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_config, tmp_path):
+    config = load_config(make_config())
+    train(config, tmp_path / "exp")
+    before = weights(tmp_path / "exp")
+    train(config, tmp_path / "exp")
+    same(before, weights(tmp_path / "exp"))
+    changed = load_config(make_config(), ["training.learning_rate=0.5", "seed=9"])
+    with pytest.raises(ConfigError, match=r"holds an experiment with other values of: seed, training"):
+        train(changed, tmp_path / "exp")
+
+
+def test_early_stopping_and_averaging(make_config, tmp_path):
+    config = load_config(make_config(), ["training.epochs=30", "training.patience=1", "training.learning_rate=1.0"])
+    train(config, tmp_path / "exp")
+    events = [json.loads(line) for line in (tmp_path / "exp" / "log.jsonl").read_text().splitlines()]
+    losses = [event["dev_loss"] for event in events if event["event"] == "epoch"]
+    assert len(losses) < 30 and losses[-1] >= min(losses[:-1])
+    kept = sorted((tmp_path / "exp" / "state").glob("epoch-*.h5"))
+    assert len(kept) == 2
+    arrays = [load_arrays(path)[0] for path in kept]
+    for name, array in weights(tmp_path / "exp").items():
+        np.testing.assert_allclose(array, (arrays[0][name] + arrays[1][name]) / 2, rtol=1e-5, atol=1e-7)
+
+
+def test_the_best_epochs_are_averaged_when_asked(make_config, tmp_path):
+    config = load_config(make_config(), ["training.average_of=best", "training.average=1", "training.learning_rate=0.3"])
+    train(config, tmp_path / "exp")
+    events = [json.loads(line) for line in (tmp_path / "exp" / "log.jsonl").read_text().splitlines()]
+    losses = {event["epoch"]: event["dev_loss"] for event in events if event["event"] == "epoch"}
+    best = min(losses, key=losses.get)
+    assert [path.name for path in (tmp_path / "exp" / "state").glob("epoch-*.h5")] == [f"epoch-{best:04d}.h5"]
+
+
+def test_a_loss_that_is_not_finite_names_the_batch(make_config, tmp_path):
+    from speechtl.data.tables import read_table
+    from speechtl.features.archives import read_matrix, write_ark_scp
+
+    path = make_config()
+    folder = tmp_path / "train"
+    table = read_table(folder / "feats.scp")
+    matrices = {name: np.array(read_matrix(place)) for name, place in table.items()}
+    broken = sorted(matrices)[3]
+    matrices[broken][:] = np.nan
+    with write_ark_scp(folder / "new.ark", folder / "feats.scp") as write:
+        for name in sorted(matrices):
+            write(name, matrices[name])
+    with pytest.raises(ModelError) as error:
+        train(load_config(path), tmp_path / "exp")
+    assert broken in str(error.value) and "not finite" in str(error.value)
+
+
+def test_utterances_too_short_for_their_labels_are_all_listed(make_config, make_corpus, tmp_path):
+    path = make_config()
+    folder = tmp_path / "train"
+    lines = (folder / "text").read_text().splitlines()
+    for number in (1, 4):
+        lines[number] = lines[number].split()[0] + " tak sit kus ata" * 12
+    (folder / "text").write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError) as error:
+        train(load_config(path), tmp_path / "exp")
+    assert "2 utterances are too short" in str(error.value)
+    assert all(lines[number].split()[0] in str(error.value) for number in (1, 4))
+    assert not (tmp_path / "exp" / "config.toml").exists()
+
+
+def test_an_experiment_stands_alone(make_config, tmp_path):
+    train(load_config(make_config()), tmp_path / "exp")
+    (tmp_path / "conf.toml").unlink()
+    (tmp_path / "lexicon.txt").unlink()
+    os.rename(tmp_path / "train", tmp_path / "gone")
+    os.rename(tmp_path / "exp", tmp_path / "moved")
+    experiment = Experiment.load(tmp_path / "moved")
+    assert experiment.languages == ["xx"]
+    assert experiment.lexicon().pronounce("kus") and len(experiment.inventory()) == 6
+    assert experiment.frame_shift == pytest.approx(0.02)
+    features = np.zeros((31, 12), np.float32)
+    assert experiment.posteriors(features).shape == (16, 7)
+    with pytest.raises(ModelError, match=r"no head for language 'yy'; this model has: xx"):
+        experiment.posteriors(features, "yy")
+
+
+def test_unfinished_and_missing_experiments_say_so(tmp_path, make_config):
+    with pytest.raises(ModelError, match=r"not an experiment directory"):
+        Experiment.load(tmp_path)
+    train(load_config(make_config()), tmp_path / "exp")
+    (tmp_path / "exp" / "weights.h5").unlink()
+    with pytest.raises(ModelError, match=r"training has not ended"):
+        Experiment.load(tmp_path / "exp")
