@@ -1,0 +1,185 @@
+"""``speechtl score`` and ``speechtl compare`` as a person runs them."""
+
+import os
+
+import pytest
+from typer.testing import CliRunner
+
+from speechtl.cli.main import app
+from speechtl.errors import ConfigError, DataError, LexiconError, SpeechtlError
+
+REFERENCES = {"a-1": "YES PLEASE DO", "a-2": "GO", "b-1": "TEN NINE EIGHT", "b-2": "北京 上海"}
+HYPOTHESES = {"a-1": "YES PLEASE IT", "a-2": "GO", "b-1": "TEN FIVE NINE EIGHT", "b-2": "北京"}
+
+
+def write(path, table):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{key} {value}\n" for key, value in table.items()), encoding="utf-8")
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+@pytest.fixture
+def files(tmp_path):
+    write(tmp_path / "data" / "text", REFERENCES)
+    write(tmp_path / "data" / "utt2spk", {key: key[0] for key in REFERENCES})
+    write(tmp_path / "hyp" / "text", HYPOTHESES)
+    return tmp_path
+
+
+def test_score_prints_kaldis_lines_interval_and_speakers(files):
+    result = run("score", files / "data", files / "hyp", "--out", files / "out", "--confusions", 2)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[:3] == [
+        "%WER 33.33 [ 3 / 9, 1 ins, 1 del, 1 sub ]",
+        "%SER 75.00 [ 3 / 4 ]",
+        "Scored 4 sentences, 0 not present in hyp.",
+    ]
+    assert lines[3] == "95 % confidence interval 25.00 to 40.00 (bootstrap over 2 speakers, 10000 samples)"
+    assert [line.split() for line in lines[5:8]] == [
+        ["a", "2", "4", "1", "0", "0", "1", "25.00", "50.00"],
+        ["b", "2", "5", "0", "1", "1", "2", "40.00", "100.00"],
+        ["SUM", "4", "9", "1", "1", "1", "3", "33.33", "75.00"],
+    ]
+    assert [line.split() for line in lines[8:]] == [["deletion", "上海", "***", "1"], ["insertion", "***", "FIVE", "1"]]
+    assert (files / "out" / "wer").read_text(encoding="utf-8").splitlines() == lines[:4]
+    assert (files / "out" / "per_spk").read_text(encoding="utf-8").splitlines() == lines[4:8]
+    assert (files / "out" / "per_utt").read_text(encoding="utf-8").splitlines() == [
+        "a-1 ref  YES  PLEASE  DO",
+        "a-1 hyp  YES  PLEASE  IT",
+        "a-1 op    C     C     S",
+        "a-1 #csid 2 1 0 0",
+        "a-2 ref  GO",
+        "a-2 hyp  GO",
+        "a-2 op   C",
+        "a-2 #csid 1 0 0 0",
+        "b-1 ref  TEN  ***   NINE  EIGHT",
+        "b-1 hyp  TEN  FIVE  NINE  EIGHT",
+        "b-1 op    C    I     C      C",
+        "b-1 #csid 3 0 1 0",
+        "b-2 ref  北京  上海",
+        "b-2 hyp  北京  ***",
+        "b-2 op    C     D",
+        "b-2 #csid 1 0 0 1",
+    ]
+    operations = (files / "out" / "ops").read_text(encoding="utf-8").splitlines()
+    assert [line.split()[0] for line in operations] == ["deletion", "insertion", "substitution", *["correct"] * 7]
+
+
+def test_tables_score_without_speakers(files):
+    result = run("score", files / "data" / "text", files / "hyp" / "text", "--out", files / "out", "--samples", 50)
+    assert result.exit_code == 0, result.output
+    assert "(bootstrap over 4 utterances, 50 samples)" in result.output
+    assert "speaker" not in result.output
+    assert not (files / "out" / "per_spk").exists()
+    again = run("score", files / "data" / "text", files / "hyp", "--utt2spk", files / "data" / "utt2spk")
+    assert "over 2 speakers" in again.output
+    assert "over 4 utterances" in run("score", files / "data", files / "hyp", "--resample", "utterance").output
+
+
+def test_one_speaker_is_drawn_by_utterances_and_one_utterance_not_at_all(files):
+    write(files / "data" / "utt2spk", dict.fromkeys(REFERENCES, "s"))
+    assert "over 4 utterances" in run("score", files / "data", files / "hyp").output
+    write(files / "one", {"u": "a b"})
+    result = run("score", files / "one", files / "one")
+    assert result.exit_code == 0
+    assert "has no confidence interval" in result.stderr
+
+
+def test_characters_show_their_spaces(files):
+    result = run("score", files / "data", files / "hyp", "--unit", "character", "--out", files / "out")
+    assert result.output.startswith("%CER ")
+    assert "<space>" in (files / "out" / "per_utt").read_text(encoding="utf-8")
+
+
+def test_phones_are_scored_by_the_best_matching_pronunciation(files):
+    write(files / "words", {"u": "the end", "v": "the"})
+    write(files / "exp" / "phones", {"u": "ð i ɛ n", "v": "ð ə"})
+    (files / "lexicon.txt").write_text("the ð ə\nthe ð i\nend ɛ n d\n", encoding="utf-8")
+    result = run("score", files / "words", files / "exp", "--unit", "phone", "--lexicon", files / "lexicon.txt")
+    assert result.output.startswith("%PER 14.29 [ 1 / 7, 0 ins, 1 del, 0 sub ]"), result.output
+    write(files / "other", {"u": "ð ə ɛ n d", "v": "ð ə"})
+    result = run(
+        *("compare", files / "words", files / "exp", files / "other"),
+        *("--unit", "phone", "--lexicon", files / "lexicon.txt"),
+    )
+    assert "B - A: -14.29 points, -100.0 % relative" in result.output
+    assert "whose references differ" in result.output
+
+
+def test_missing_hypotheses_and_empty_references_are_told(files):
+    write(files / "ref", {**REFERENCES, "c-1": ""})
+    write(files / "hyp" / "text", {"a-1": "YES", "c-1": "UH"})
+    result = run("score", files / "ref", files / "hyp")
+    assert result.stdout.startswith("%WER 100.00 [ 9 / 9, 1 ins, 8 del, 0 sub ]")
+    assert "Scored 5 sentences, 3 not present in hyp." in result.stdout
+    assert "no hypothesis of 3; all their words count as deletions:\n  a-2\n  b-1\n  b-2\n" in result.stderr
+    assert f"warning: {files / 'ref'}: 1 without words" in result.stderr
+
+
+def test_compare_says_which_is_better(files):
+    write(files / "better", {**REFERENCES, "b-1": HYPOTHESES["b-1"]})
+    result = run("compare", files / "data", files / "hyp", files / "better", "--resample", "utterance")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[:3] == [
+        f"A %WER 33.33 [ 3 / 9, 1 ins, 1 del, 1 sub ] {files / 'hyp'}",
+        f"B %WER 11.11 [ 1 / 9, 1 ins, 0 del, 0 sub ] {files / 'better'}",
+        "B - A: -22.22 points, -66.7 % relative",
+    ]
+    assert lines[3].endswith("points (paired bootstrap over 4 utterances, 10000 samples)")
+    assert lines[4].startswith("probability that B is better: 0.9")
+    assert lines[5] == "matched pairs (MAPSSWE): z -2.00, p 0.0455 (3 segments; few segments, take it with care)"
+    same = run("compare", files / "data", files / "data", files / "data").output
+    assert "B - A: +0.00 points\n" in same
+    assert "matched pairs: too few segments with errors (0)" in same
+
+
+@pytest.mark.parametrize(
+    ("tables", "options", "kind", "message"),
+    [
+        ({"hyp": {"u": "a", "x": "b", "y": "c"}}, [], DataError, "hyp: 2 utterances are not in "),
+        ({"ref": {"u": ""}}, [], DataError, "ref: no words to score against"),
+        ({"utt2spk": {"v": "s"}}, ["--utt2spk", "utt2spk"], DataError, "utt2spk: 1 utterances of "),
+        ({}, ["--resample", "speaker"], DataError, "--resample speaker needs at least 2 speakers (got 0)"),
+        ({}, ["--lexicon", "ref"], ConfigError, "use it with --unit phone (got --unit word)"),
+        ({"lexicon.txt": {"b": "b"}}, ["--unit", "phone", "--lexicon", "lexicon.txt"], LexiconError, "'a' is not in"),
+        ({}, ["--utt2spk", "none"], DataError, "none: cannot read: No such file or directory"),
+        ({}, ["--confidence", "95"], DataError, "confidence between 0 and 1 (got 10000, 95)"),
+    ],
+)
+def test_bad_input_is_named(tmp_path, monkeypatch, tables, options, kind, message):
+    monkeypatch.chdir(tmp_path)
+    for name, table in {"ref": {"u": "a", "v": "a"}, "hyp": {"u": "a"}, **tables}.items():
+        write(tmp_path / name, table)
+    result = run("score", "ref", "hyp", *options)
+    assert isinstance(result.exception, kind), result.output
+    assert message in str(result.exception)
+
+
+def test_duplicated_utterances_and_other_encodings_are_named(tmp_path):
+    write(tmp_path / "ref", {"u": "a"})
+    (tmp_path / "hyp").write_bytes(b"u a\nu b\nv \xe9\n")
+    result = run("score", tmp_path / "ref", tmp_path / "hyp")
+    assert isinstance(result.exception, SpeechtlError)
+    message = str(result.exception)
+    assert f"{tmp_path / 'hyp'}:2: 'u' stands here again" in message
+    assert f"{tmp_path / 'hyp'}:3: not UTF-8 (byte 0xE9 at column 3)" in message
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full on this system")
+def test_a_write_error_leaves_the_old_files(files):
+    out = files / "out"
+    run("score", files / "data", files / "hyp", "--out", out)
+    before = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+    (out / "per_utt").unlink()
+    (out / "per_utt").mkdir()
+    result = run("score", files / "data", files / "data", "--out", out)
+    assert isinstance(result.exception, DataError)
+    assert f"{out / 'per_utt'}: cannot write" in str(result.exception)
+    assert (out / "per_spk").read_text(encoding="utf-8") == before["per_spk"]
+    assert sorted(path.name for path in out.iterdir()) == sorted(before)
