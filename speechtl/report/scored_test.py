@@ -1,0 +1,144 @@
+"""Read back what ``speechtl score --out`` wrote below an experiment."""
+
+import dataclasses
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from speechtl.errors import DataError
+from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, Unit, split_words
+
+_UNITS: dict[str, Unit] = {"WER": "word", "PER": "phone", "CER": "character"}
+MEASURES = tuple(_UNITS)
+_RATE = re.compile(r"%(WER|CER|PER) ")
+_MISSING = re.compile(r"Scored \d+ sentences, (\d+) not present")
+_INTERVAL = re.compile(r"(?P<note>\S+ % confidence) interval (?P<low>\S+) to (?P<high>\S+) \((?P<how>.*)\)")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredTest:
+    """One scored decoding.
+
+    Attributes:
+        place: path of its folder below the experiment.
+        name: the test: the same path without a last part that only names the measure.
+        measure: ``"WER"``, ``"CER"`` or ``"PER"``.
+        score: rates and alignments.
+        missing: utterances without a hypothesis.
+        interval: lower and upper end of the confidence interval of the rate; None if it was not drawn.
+        interval_note: what the interval is.
+        speakers: counts of each speaker; empty if speakers are not known.
+    """
+
+    place: str
+    name: str
+    measure: str
+    score: ErrorRate
+    missing: int
+    interval: tuple[float, float] | None
+    interval_note: str
+    speakers: dict[str, Counts]
+
+
+def find_scored_tests(experiment: Path) -> list[ScoredTest]:
+    """Read all scored decodings below an experiment, sorted by path; experiments inside it are left out.
+
+    Raises:
+        DataError: see `read_scored_test`.
+    """
+    return [read_scored_test(folder, experiment) for folder in sorted(_folders(experiment))]
+
+
+def read_scored_test(folder: Path, experiment: Path) -> ScoredTest:
+    """Read one folder of ``speechtl score --out``.
+
+    Raises:
+        DataError: a file is missing or not as ``speechtl score`` writes it, or they do not belong together.
+    """
+    lines = _lines(folder / "wer")
+    measure = next((match[1] for line in lines if (match := _RATE.match(line))), None)
+    if measure is None:
+        raise DataError(f"{folder / 'wer'}: no line with %WER, %CER or %PER; score again with speechtl score --out")
+    alignments = _read_alignments(folder / "per_utt")
+    per_utterance = {utterance: _count(pairs) for utterance, pairs in alignments.items()}
+    score = ErrorRate(_UNITS[measure], sum(per_utterance.values(), Counts()), per_utterance, alignments, [])
+    if score.kaldi_line() not in lines:
+        raise DataError(
+            f"{folder}: per_utt and wer are not of the same score (per_utt sums up to {score.kaldi_line()}); "
+            "score again with speechtl score --out"
+        )
+    interval = next((match for line in lines if (match := _INTERVAL.match(line))), None)
+    place = folder.relative_to(experiment)
+    trimmed = len(place.parts) > 1 and place.name.upper() in _UNITS
+    return ScoredTest(
+        place.as_posix(),
+        (place.parent if trimmed else place).as_posix(),
+        measure,
+        score,
+        next((int(match[1]) for line in lines if (match := _MISSING.match(line))), 0),
+        (float(interval["low"]) / 100, float(interval["high"]) / 100) if interval else None,
+        f"{interval['note']}, {interval['how']}" if interval else "",
+        _read_speakers(folder / "per_spk") if (folder / "per_spk").exists() else {},
+    )
+
+
+def _folders(experiment: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(experiment):
+        folder = Path(parent)
+        if "per_utt" in files:
+            yield folder
+        folders[:] = [name for name in folders if not (folder / name / "config.toml").exists()]
+
+
+def _read_alignments(path: Path) -> dict[str, list[Pair]]:
+    """Read rows of ``ref``, ``hyp``, ``op`` and ``#csid``; words, and so columns, hold no blanks."""
+    alignments: dict[str, list[Pair]] = {}
+    lines = _lines(path)
+    for start in range(0, len(lines), 4):
+        rows = [split_words(line) for line in lines[start : start + 4]]
+        heads = [tuple(row[:2]) for row in rows]
+        utterance = rows[0][0] if rows[0] else ""
+        columns = list(zip(*(row[2:] for row in rows[:3])))
+        same_length = len({len(row) for row in rows[:3]}) == 1
+        if heads != [(utterance, name) for name in ("ref", "hyp", "op", "#csid")] or not same_length:
+            raise DataError(
+                f"{path}:{start + 1}: expected rows of ref, hyp, op and #csid with as many columns each; "
+                "score again with speechtl score --out"
+            )
+        alignments[utterance] = [
+            Pair(operation, None if operation == "I" else reference, None if operation == "D" else hypothesis)
+            for reference, hypothesis, operation in columns
+        ]
+    return alignments
+
+
+def _count(pairs: Sequence[Pair]) -> Counts:
+    operations = [pair.operation for pair in pairs]
+    substitutions, deletions, insertions = (operations.count(operation) for operation in "SDI")
+    wrong = int(substitutions + deletions + insertions > 0)
+    return Counts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
+
+
+def _read_speakers(path: Path) -> dict[str, Counts]:
+    """Read the rows between the heading and the sum."""
+    speakers = {}
+    for number, line in enumerate(_lines(path)[1:-1], start=2):
+        name, *cells = split_words(line)
+        try:
+            sentences, words, substitutions, deletions, insertions = map(int, cells[:5])
+            wrong = round(float(cells[7]) * sentences / 100)
+        except (ValueError, IndexError) as error:
+            raise DataError(
+                f"{path}:{number}: not a row of a speaker; score again with speechtl score --out"
+            ) from error
+        speakers[name] = Counts(substitutions, deletions, insertions, words, sentences, wrong)
+    return speakers
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = (error.strerror or str(error)) if isinstance(error, OSError) else "not UTF-8"
+        raise DataError(f"{path}: cannot read: {reason}; score again with speechtl score --out") from error
