@@ -43,8 +43,8 @@ circle { fill: var(--c); stroke: transparent; stroke-width: 12; }
 .bar { display: inline-block; width: 15rem; background: var(--soft); vertical-align: middle; }
 .bar i { display: block; height: .8em; min-width: 1px; background: var(--c); }
 .utterance { margin: 0 0 1.1rem; } .utterance > div:first-child { font-size: .85rem; }
-.aligned { display: flex; flex-wrap: wrap; gap: .3rem .1rem; padding: .2rem 0 .2rem .7rem; margin: .2rem 0;
-  border-left: 3px solid var(--c); }
+.aligned { display: flex; flex-wrap: wrap; gap: .3rem .1rem; padding: .2rem .7rem; margin: .2rem 0;
+  border-inline-start: 3px solid var(--c); }
 .aligned span { display: inline-flex; flex-direction: column; align-items: center; padding: 0 .3rem; border-radius: 3px;
   line-height: 1.35; }
 .aligned span :first-child { color: var(--pale); }
