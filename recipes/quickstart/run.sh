@@ -10,7 +10,7 @@ set -euo pipefail
 
 stage=0
 stop_stage=5
-nj=2
+nj=1 # so little speech that starting more processes takes longer than they save
 
 while [ $# -gt 0 ]; do
   case $1 in
