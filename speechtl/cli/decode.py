@@ -1,0 +1,238 @@
+"""``speechtl decode``: phones, and words through a lexicon, for a data directory."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from speechtl.decoding.config import DecodingConfig
+    from speechtl.decoding.hypothesis import Hypothesis
+    from speechtl.lang.lexicon import Lexicon
+
+
+def decode(
+    experiment: Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")],
+    data: Annotated[Path, typer.Argument(help="Data directory with features.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the results: phones, text, log.jsonl, decoding.toml.")],
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", help="Pronunciations of the words to find; without it, phones alone.")
+    ] = None,
+    notation: Annotated[
+        Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How the lexicon writes phones.")
+    ] = "ipa",
+    grammar: Annotated[
+        Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Change one setting: decoding.lm_weight=1.5. May be repeated.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
+    ] = None,
+    tune_on: Annotated[
+        Path | None,
+        typer.Option(
+            "--tune", help="Data directory with text: first choose weights and penalties on it, into OUT/tuned.toml."
+        ),
+    ] = None,
+    posteriors: Annotated[
+        list[Path] | None,
+        typer.Option("--posteriors", help="scp table of stored posteriors, instead of running the model. Repeatable."),
+    ] = None,
+    save_posteriors: Annotated[
+        Path | None, typer.Option("--save-posteriors", help="Folder: keep the posteriors as posteriors.ark and .scp.")
+    ] = None,
+    nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per utterance in log.jsonl.")] = 1,
+    jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes of the search.")] = 1,
+) -> None:
+    """Decode speech: greedy phones, and words through a lexicon and a grammar.
+
+    ``--config OUT/tuned.toml`` decodes other data with the values that ``--tune`` chose.
+    """
+    import contextlib
+    import json
+    import time
+
+    from speechtl.data.datadir import DataDir
+    from speechtl.data.tables import write_table
+    from speechtl.decoding.decode import decode as search
+    from speechtl.decoding.greedy import greedy_phones
+    from speechtl.decoding.lexicon_search import LexiconDecoder
+    from speechtl.decoding.tune import tune
+    from speechtl.errors import ConfigError, list_problems
+    from speechtl.features.archives import write_ark_scp
+    from speechtl.files import atomic_write
+    from speechtl.lang.ngram import NgramModel
+    from speechtl.lang.phones import PhoneInventory
+    from speechtl.progress import progress_bar
+
+    if lexicon is None and (grammar or tune_on):
+        raise ConfigError("--lm and --tune are about words; give their pronunciations with --lexicon")
+    language, section, spelling = _read_experiment(experiment, language, config, settings or [])
+    inventory = PhoneInventory.load(experiment / "phones" / f"{language}.txt")
+    words = _load_lexicon(lexicon, notation, spelling) if lexicon else None
+    ngrams = NgramModel.read_arpa(grammar) if grammar else None
+    data_dir = DataDir.load(data)
+    source = _Posteriors(experiment, language, posteriors or [])
+
+    if words is not None and tune_on is not None:
+        references = DataDir.load(tune_on).text
+        tuning = tune(dict(source.of(tune_on)), references, words, inventory, ngrams, section, jobs=jobs)
+        section = tuning.config
+        chosen = ", ".join(f"{name} {value:g}" for name, value in tuning.best.values.items())
+        print(f"{tune_on}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
+        trials = [{**trial.values, "wer": round(100 * trial.rate, 3)} for trial in tuning.trials]
+        _write_toml(out / "tuned.toml", section)
+        with atomic_write(out / "tuning.jsonl") as file:
+            file.writelines(json.dumps(trial) + "\n" for trial in trials)
+
+    decoder = LexiconDecoder(words, inventory, ngrams, section) if words is not None else None
+    if decoder is not None and decoder.unreachable_words:
+        heading = f"warning: {grammar} lacks words of {lexicon} and has no <unk>; they cannot be found:"
+        typer.echo(list_problems(heading, decoder.unreachable_words, limit=20), err=True)
+
+    phones: dict[str, str] = {}
+    frames: dict[str, int] = {}
+    found: dict[str, list[Hypothesis]] = {}
+    with contextlib.ExitStack() as stack:
+        advance = stack.enter_context(progress_bar("decoding", len(data_dir)))
+        keep = None
+        if save_posteriors:
+            ark = (save_posteriors / "posteriors.ark").absolute()
+            keep = stack.enter_context(write_ark_scp(ark, ark.with_suffix(".scp")))
+
+        def note(pairs: "Iterator[tuple[str, np.ndarray]]") -> "Iterator[tuple[str, np.ndarray]]":
+            for utterance, matrix in pairs:
+                phones[utterance] = " ".join(greedy_phones(matrix, inventory))
+                frames[utterance] = len(matrix)
+                if keep is not None:
+                    keep(utterance, matrix)
+                yield utterance, matrix
+
+        started = time.monotonic()
+        noted = note(source.of(data))
+        pairs = ((key, []) for key, _ in noted) if decoder is None else search(noted, decoder, nbest=nbest, jobs=jobs)
+        for utterance, hypotheses in pairs:
+            found[utterance] = hypotheses
+            advance()
+        seconds = time.monotonic() - started
+
+    write_table(out / "phones", phones)
+    if decoder is not None:
+        write_table(out / "text", {utterance: " ".join(best[0].words) for utterance, best in found.items()})
+        with atomic_write(out / "log.jsonl") as file:
+            for utterance in sorted(found):
+                line = _as_json(utterance, frames[utterance], found[utterance])
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+    _write_toml(out / "decoding.toml", section)
+    missing = sorted(set(data_dir.utterance_ids) - set(found))
+    if missing:
+        typer.echo(list_problems(f"warning: {data}: utterances without features, not decoded:", missing), err=True)
+    cut = sorted(utterance for utterance, best in found.items() if best and not best[0].complete)
+    if cut:
+        heading = (
+            "warning: no word ended in the last frame of these utterances (too short, or decoding.beam too narrow):"
+        )
+        typer.echo(list_problems(heading, cut, limit=20), err=True)
+    print(f"{out}: {len(found)} utterances, {sum(frames.values())} frames of posteriors, {seconds:.1f} s")
+
+
+def _read_experiment(
+    experiment: Path, language: str | None, config: Path | None, settings: list[str]
+) -> tuple[str, "DecodingConfig", dict[str, Any]]:
+    """Return language, settings and how the experiment reads lexicons (stress, tone), without loading the model.
+
+    Stored posteriors can so be decoded without TensorFlow.
+    """
+    from speechtl.config import override, parse, read_toml
+    from speechtl.decoding.config import DecodingConfig
+    from speechtl.errors import ConfigError, ModelError
+
+    if not (experiment / "config.toml").is_file():
+        raise ModelError(
+            f"{experiment}: not an experiment directory (no config.toml); give one that speechtl train made"
+        )
+    table = read_toml(experiment / "config.toml")
+    sources = {source.get("language", "und"): source for source in table.get("data", [])}
+    if language is None and len(sources) == 1:
+        (language,) = sources
+    if language is None or language not in sources:
+        wanted = "say which language" if language is None else f"no head for language '{language}'"
+        raise ModelError(f"{experiment}: {wanted}; this model has: {', '.join(sources)} (--language)")
+    other = [setting for setting in settings if not setting.startswith("decoding.")]
+    if other:
+        raise ConfigError(
+            f"--set {other[0]}: only settings of the decoding can be changed here; expected decoding.key=value"
+        )
+    given = read_toml(config).get("decoding", {}) if config else {}
+    merged = override({"decoding": {**table.get("decoding", {}), **given}}, settings)["decoding"]
+    section = parse(DecodingConfig, merged, f"{config or experiment / 'config.toml'}: [decoding]")
+    spelling = {key: sources[language][key] for key in ("stress", "tone") if key in sources[language]}
+    return language, section, spelling
+
+
+def _load_lexicon(path: Path, notation: Literal["ipa", "arpabet", "xsampa"], spelling: dict[str, Any]) -> "Lexicon":
+    from speechtl.lang.lexicon import Lexicon
+
+    return Lexicon.load(path, notation=notation, **spelling)
+
+
+class _Posteriors:
+    """Where posteriors come from: the model, or tables of stored ones."""
+
+    def __init__(self, experiment: Path, language: str, tables: list[Path]):
+        self.experiment, self.language, self.tables = experiment, language, tables
+        self._model: Any = None
+
+    def of(self, data: Path) -> Iterator[tuple[str, "np.ndarray"]]:
+        if not self.tables:
+            if self._model is None:
+                from speechtl.experiment import Experiment
+
+                self._model = Experiment.load(self.experiment)
+            yield from self._model.posteriors_of(data, self.language)
+            return
+        from speechtl.data.datadir import DataDir
+        from speechtl.data.tables import read_table
+        from speechtl.features.archives import read_matrix
+
+        places: dict[str, str] = {}
+        for table in self.tables:
+            places.update(read_table(table, value_required=True))
+        for utterance in DataDir.load(data).utterance_ids:
+            if utterance in places:
+                yield utterance, read_matrix(places[utterance])
+
+
+def _write_toml(path: Path, section: "DecodingConfig") -> None:
+    import tomli_w
+
+    from speechtl.files import atomic_write
+
+    with atomic_write(path) as file:
+        file.write(tomli_w.dumps({"decoding": section.model_dump(exclude_none=True)}))
+
+
+def _as_json(utterance: str, frames: int, hypotheses: "list[Hypothesis]") -> dict[str, Any]:
+    import math
+
+    # A search that found nothing at all scores -inf, which JSON does not have.
+    lines = [
+        {
+            "words": " ".join(hypothesis.words),
+            "phones": " ".join(hypothesis.phones),
+            "score": round(hypothesis.score, 3) if hypothesis.score > -math.inf else None,
+            "acoustic_score": round(hypothesis.acoustic_score, 3),
+            "graph_score": round(hypothesis.graph_score, 3),
+            "complete": hypothesis.complete,
+        }
+        for hypothesis in hypotheses
+    ]
+    return {"utterance": utterance, "frames": frames, "hypotheses": lines}

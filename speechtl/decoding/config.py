@@ -1,0 +1,46 @@
+"""The settings of decoding."""
+
+import pydantic
+
+from speechtl.config import Section
+
+
+class DecodingConfig(Section):
+    """Settings of the search for words, the ``[decoding]`` table of a config.
+
+    The search maximises, over word sequences and CTC alignments, in natural logarithms::
+
+        acoustic_scale · (Σ log posterior(unit, frame) - blank_penalty · blank frames)
+            + lm_weight · log P(words) + Σ log P(pronunciation | word) - word_insertion_penalty · words
+
+    CTC posteriors are sharp, so ``lm_weight`` and the penalties matter more than the beam: choose them on held-out
+    data (``speechtl decode --tune``).
+    """
+
+    beam: float = pydantic.Field(default=14.0, gt=0)
+    """Hypotheses that score this much below the best one of a frame are dropped."""
+    max_active: int = pydantic.Field(default=7000, ge=1)
+    """At most about this many hypotheses survive a frame, whatever the beam says (not used for N-best lists)."""
+    min_active: int = pydantic.Field(default=100, ge=0)
+    """At least about this many hypotheses survive a frame, whatever the beam says (not used for N-best lists)."""
+    lattice_beam: float = pydantic.Field(default=8.0, gt=0)
+    """An N-best list holds hypotheses at most this much below the best one; the search for them has this beam, too."""
+    lm_weight: float = pydantic.Field(default=1.0, ge=0)
+    """Weight of the grammar's log probability."""
+    word_insertion_penalty: float | None = None
+    """Subtracted for every word: positive gives fewer and longer words. By default 0 with a grammar and 8 without one,
+    where nothing else holds back a flood of short words."""
+    blank_penalty: float = 0.0
+    """Subtracted from the log posterior of the blank in every frame: positive gives more phones."""
+    acoustic_scale: float = pydantic.Field(default=1.0, gt=0)
+    """Weight of the acoustic score. Apart from the beams, halving it is doubling the other weights."""
+    oov_penalty: float = 0.0
+    """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
+    silence_phone: str = "sil"
+    """A phone that may stand between words and at both ends. No effect where the model has no such phone."""
+
+    def word_cost(self, with_grammar: bool) -> float:
+        """Return the word insertion penalty that holds with or without a grammar."""
+        if self.word_insertion_penalty is not None:
+            return self.word_insertion_penalty
+        return 0.0 if with_grammar else 8.0

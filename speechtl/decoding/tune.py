@@ -1,0 +1,168 @@
+"""Choose the weights of decoding on held-out data."""
+
+import dataclasses
+import itertools
+import multiprocessing
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+import jiwer
+import numpy as np
+
+from speechtl.config import parse
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.decode import decode
+from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.errors import DataError, list_problems
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.ngram import NgramModel
+from speechtl.lang.phones import PhoneInventory
+from speechtl.progress import progress_bar
+
+GRID_WITH_GRAMMAR: dict[str, tuple[float, ...]] = {
+    "lm_weight": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
+    "word_insertion_penalty": (-2.0, -1.0, 0.0, 1.0, 2.0),
+    "blank_penalty": (0.0, 1.0, 2.0),
+}
+GRID_WITHOUT_GRAMMAR: dict[str, tuple[float, ...]] = {
+    "word_insertion_penalty": (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0),
+    "blank_penalty": (0.0, 1.0, 2.0),
+}
+# Acting in the search only, so all their values share one graph.
+_NOT_IN_GRAPH = {"beam", "max_active", "min_active", "lattice_beam", "blank_penalty", "acoustic_scale"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One point of the grid: ``values`` of the settings, word ``errors`` and words of the reference."""
+
+    values: dict[str, float]
+    errors: int
+    reference_length: int
+
+    @property
+    def rate(self) -> float:
+        """Word error rate, 1.0 is 100 %."""
+        return self.errors / self.reference_length
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """The config with the best values, and every trial in the order of the grid."""
+
+    config: DecodingConfig
+    best: Trial
+    trials: tuple[Trial, ...]
+
+
+def tune(
+    posteriors: Mapping[str, np.ndarray],
+    references: Mapping[str, str],
+    lexicon: Lexicon,
+    inventory: PhoneInventory,
+    grammar: NgramModel | None,
+    config: DecodingConfig | None = None,
+    grid: Mapping[str, Sequence[float]] | None = None,
+    *,
+    jobs: int = 1,
+) -> Tuning:
+    """Try every point of a grid of settings and take the one with the fewest word errors.
+
+    Among points with equally few errors, the one with the fewest on and around it (its neighbours in the grid) is
+    taken, since a broad minimum is more likely to hold on other data; then the one that is first in the grid.
+
+    Args:
+        posteriors: utterance -> natural logarithms ``(frames, units)``. Data that neither training nor testing uses.
+        references: utterance -> words, for the same utterances.
+        lexicon: the words.
+        inventory: the phones of the model's units 1, 2, ...
+        grammar: a back-off n-gram model, or None.
+        config: the settings that are not in the grid.
+        grid: setting -> values to try; by default weight and penalties around what usual models need.
+        jobs: processes.
+
+    Raises:
+        DataError: utterances without reference or without posteriors (all listed), or no word in any reference.
+        ConfigError: a value of the grid that its setting cannot have.
+    """
+    config = config or DecodingConfig()
+    grid = dict(grid or (GRID_WITHOUT_GRAMMAR if grammar is None else GRID_WITH_GRAMMAR))
+    problems = [f"utterance {key} has no reference" for key in sorted(posteriors.keys() - references.keys())]
+    problems += [f"utterance {key} has no posteriors" for key in sorted(references.keys() - posteriors.keys())]
+    if problems:
+        raise DataError(list_problems("cannot tune:", problems))
+    length = sum(len(text.split()) for text in references.values())
+    if not length:
+        raise DataError("cannot tune: no reference has a word; give transcribed speech")
+
+    # Points that differ only in settings of the search share a graph, so these vary fastest.
+    names = sorted(grid, key=lambda name: name in _NOT_IN_GRAPH)
+    shared = sum(name not in _NOT_IN_GRAPH for name in names)
+    points = [dict(zip(names, values)) for values in itertools.product(*(grid[name] for name in names))]
+    configs = [parse(DecodingConfig, {**config.model_dump(), **point}, f"grid {point}") for point in points]
+    groups = [
+        [configs[number] for number in numbers]
+        for _, numbers in itertools.groupby(range(len(points)), key=lambda n: tuple(points[n].values())[:shared])
+    ]
+    task = _Task(posteriors, references, lexicon, inventory, grammar)
+    errors: list[int] = []
+    with progress_bar("tuning", len(points)) as advance:
+        for counts in _run(task, groups, jobs):
+            errors += counts
+            advance(len(counts))
+    trials = tuple(Trial(point, count, length) for point, count in zip(points, errors))
+    best = _middle_of_the_best([len(grid[name]) for name in names], errors)
+    return Tuning(configs[best], trials[best], trials)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Task:
+    posteriors: Mapping[str, np.ndarray]
+    references: Mapping[str, str]
+    lexicon: Lexicon
+    inventory: PhoneInventory
+    grammar: NgramModel | None
+
+    def count_errors(self, configs: Sequence[DecodingConfig]) -> list[int]:
+        """Count the word errors under each of several configs that have one graph."""
+        decoder = LexiconDecoder(self.lexicon, self.inventory, self.grammar, configs[0])
+        counts = []
+        for config in configs:
+            decoder = LexiconDecoder.of_graph(decoder.graph, self.inventory, config)
+            words = {key: " ".join(best[0].words) for key, best in decode(self.posteriors.items(), decoder)}
+            result = jiwer.process_words([self.references[key] for key in words], list(words.values()))
+            counts.append(result.substitutions + result.deletions + result.insertions)
+        return counts
+
+
+def _run(task: _Task, groups: Sequence[Sequence[DecodingConfig]], jobs: int) -> Iterator[list[int]]:
+    if jobs <= 1:
+        yield from map(task.count_errors, groups)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(jobs, len(groups)), context, _start_process, (task,)) as pool:
+        yield from pool.map(_count_errors_in_process, groups)
+
+
+_process_task: _Task | None = None
+
+
+def _start_process(task: _Task) -> None:
+    global _process_task
+    _process_task = task
+
+
+def _count_errors_in_process(configs: Sequence[DecodingConfig]) -> list[int]:
+    if _process_task is None:
+        raise RuntimeError("the process was not started with a task")
+    return _process_task.count_errors(configs)
+
+
+def _middle_of_the_best(sizes: Sequence[int], errors: Sequence[int]) -> int:
+    """Return the point with the fewest errors, among equals the one whose neighbourhood has the lowest mean."""
+    grid = np.array(errors, dtype=np.float64).reshape(sizes)
+    ranks = []
+    for number, place in enumerate(np.ndindex(*sizes)):
+        around = grid[tuple(slice(max(index - 1, 0), index + 2) for index in place)]
+        ranks.append((grid[place], float(around.mean()), number))
+    return min(ranks)[2]
