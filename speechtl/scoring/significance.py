@@ -17,8 +17,8 @@ from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, group_by_speake
 SAMPLES = 10_000
 CONFIDENCE = 0.95
 
-# Draws held in memory at once.
-_BLOCK = 4_000_000
+# Draws looked up at once: few enough to stay in the cache.
+_BLOCK = 200_000
 # A segment ends where both systems have so many words right in a row (Gillick & Cox: words in the range of an n-gram).
 _CLEAN_WORDS = 2
 
