@@ -5,12 +5,13 @@ pipeline can move to the workers of the tf.data service (each of which must impo
 a local disk stored features are faster.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from speechtl.data.datadir import DataDir
+from speechtl.data.datadir import DataDir, Utterance
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
@@ -42,16 +43,8 @@ def features_dataset(
     Raises:
         DataError: tensorflow-io is missing or does not fit TensorFlow; audio of another kind (all listed).
     """
-    audio_operations()
     utterances = data_dir.utterances()
-    problems = [
-        f"utterance '{utterance.id}': '{utterance.audio}' cannot be decoded in a graph (expected a path ending in "
-        f"{', '.join(_SUFFIXES)})"
-        for utterance in utterances
-        if not utterance.audio.lower().endswith(_SUFFIXES)
-    ]
-    if problems:
-        raise DataError(list_problems(f"{data_dir.path}: use stored features (speechtl features) instead", problems))
+    require_decodable(utterances)
     table = {
         "id": [utterance.id for utterance in utterances],
         "audio": [utterance.audio for utterance in utterances],
@@ -66,6 +59,23 @@ def features_dataset(
         return {"id": row["id"], "features": compute(signal, config)}
 
     return tf.data.Dataset.from_tensor_slices(table).map(element, num_parallel_calls=parallel_calls)
+
+
+def require_decodable(utterances: Sequence[Utterance]) -> None:
+    """Check that tensorflow-io works and can decode the audio of all utterances.
+
+    Raises:
+        DataError: it is missing or does not fit TensorFlow; or audio of another kind (all listed).
+    """
+    audio_operations()
+    problems = [
+        f"utterance '{utterance.id}': '{utterance.audio}' cannot be decoded in a graph (expected a path ending in "
+        f"{', '.join(_SUFFIXES)})"
+        for utterance in utterances
+        if not utterance.audio.lower().endswith(_SUFFIXES)
+    ]
+    if problems:
+        raise DataError(list_problems("use stored features (speechtl features) instead", problems))
 
 
 def waveform_in_graph(
