@@ -24,13 +24,15 @@ from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError, ModelError, list_problems
 from speechtl.features.archives import read_double_matrix
-from speechtl.features.cmvn import add
+from speechtl.features.cmvn import accumulate, add
 from speechtl.features.config import FeatureConfig
+from speechtl.features.in_graph import features_dataset
 from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.weights import assign, load_arrays, save_arrays
+from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.train import Trainer
@@ -163,7 +165,7 @@ class Experiment:
         ]
 
     def posteriors_of(self, directory: str | Path, language: str | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield ``(utterance id, log-posteriors (frames', units))`` for a data directory with features, shortest first."""
+        """Yield ``(utterance id, log-posteriors (frames', units))`` of a data directory's features, shortest first."""
         language = self.language(language)
         source = Source([directory], DataConfig(language=language), self.normaliser, None, None, require_text=False)
         for batch in plan_once([source.frames], self.config.batches):
@@ -215,8 +217,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     train_sources, dev_sources = [], []
     for data in config.data:
         shared = (normaliser, lexicons[data.language], inventories[data.language])
-        train_sources.append(Source(data.train, data, *shared))
-        dev_sources += [Source(data.dev, data, *shared)] if data.dev else []
+        train_sources.append(Source(data.train, data, *shared, features=config.features))
+        dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():
         units = {language: len(inventory) + 1 for language, inventory in inventories.items()}
         model = AcousticModel(config.model, config.features.dimension, units)
@@ -276,8 +278,8 @@ def _check_sources(config: ExperimentConfig) -> None:
             for section in ("features", "normalisation"):
                 if getattr(kept, section) != getattr(config, section):
                     raise ConfigError(
-                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused on "
-                        "the features it was trained on; copy that section"
+                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused "
+                        "on the features it was trained on; copy that section"
                     )
 
 
@@ -315,14 +317,28 @@ def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConf
 def _global_stats(config: ExperimentConfig) -> np.ndarray | None:
     if config.normalisation.kind != "global":
         return None
-    problems, places = [], []
-    for path in (path for data in config.data for path in data.train):
-        found = DataDir.load(path).cmvn_scp
-        places += list(found.values())
-        problems += [] if found else [f"{path}/cmvn.scp: missing; run speechtl features {path}"]
+    problems, stats = [], []
+    for data in config.data:
+        for path in data.train:
+            directory = DataDir.load(path)
+            stats += [read_double_matrix(place) for place in directory.cmvn_scp.values()]
+            if data.in_graph and not directory.cmvn_scp:
+                stats.append(_stats_in_graph(directory, config.features))
+            elif not directory.cmvn_scp:
+                problems.append(f"{path}/cmvn.scp: missing; run speechtl features {path}")
     if problems:
         raise ConfigError(list_problems("global normalisation needs the statistics of all training data", problems))
-    return add(read_double_matrix(place) for place in places)
+    return add(stats)
+
+
+def _stats_in_graph(directory: DataDir, config: FeatureConfig) -> np.ndarray:
+    """Read all audio of a directory once for its statistics."""
+    with progress_bar(f"statistics of {directory.path}", len(directory)) as advance:
+        parts = []
+        for element in features_dataset(directory, config):
+            parts.append(accumulate(element["features"].numpy()))
+            advance()
+    return add(parts)
 
 
 def _write_directory(config, directory: Path, inventories, lexicons, normaliser: Normaliser) -> None:

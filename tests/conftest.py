@@ -2,11 +2,16 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import hypothesis
 import numpy as np
 import pytest
 
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
+
+# How long an example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("speechtl", deadline=None)
+hypothesis.settings.load_profile("speechtl")
 
 PHONES = ["a", "i", "k", "s", "t", "u"]
 WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": ["a t a"], "si": ["s i"]}
@@ -14,7 +19,7 @@ WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": [
 
 @pytest.fixture
 def make_corpus(tmp_path):
-    """Return a function that writes a data directory with features of invented speech: one pattern of bins per phone."""
+    """Return a function that writes a data directory with features of invented speech: a pattern of bins per phone."""
     from speechtl.features.archives import write_ark_scp
     from speechtl.features.cmvn import accumulate, add
 
@@ -28,7 +33,9 @@ def make_corpus(tmp_path):
             utterance = f"{speaker}-{name}-u{number:03d}"
             words = list(rng.choice(sorted(WORDS), rng.integers(1, 4)))
             phones = [phone for word in words for phone in WORDS[word][0].split()]
-            rows = [patterns[PHONES.index(phone)] for phone in phones for _ in range(rng.integers(6, frames_per_phone + 4))]
+            rows = [
+                patterns[PHONES.index(phone)] for phone in phones for _ in range(rng.integers(6, frames_per_phone + 4))
+            ]
             matrix = (np.array(rows) + rng.normal(0, 1, (len(rows), bins))).astype(np.float32)
             text[utterance], utt2spk[utterance] = " ".join(words), speaker
             counts[utterance], matrices[utterance] = str(len(matrix)), matrix
@@ -63,11 +70,13 @@ def make_config(make_corpus, lexicon_file, tmp_path):
             if not (tmp_path / directory).exists():
                 make_corpus(directory, seed=seed)
         tables = {
-            "data": f'language = "xx"\ntrain = "{tmp_path / train}"\ndev = "{tmp_path / dev}"\nlexicon = "{lexicon_file}"',
+            "data": 'language = "xx"\n'
+            f'train = "{tmp_path / train}"\ndev = "{tmp_path / dev}"\nlexicon = "{lexicon_file}"',
             "features": "num_mel_bins = 12",
             "model.encoder": 'kind = "tdnn"\nsize = 16\ndilations = [1, 2]\nsubsampling = {factor = 2}',
             "batches": "frames = 300\nshuffle_pool = 8",
-            "training": "epochs = 3\nlearning_rate = 0.01\ncheckpoint_minutes = 1e-6\nchoose_pronunciations = [1]\naverage = 2",
+            "training": "epochs = 3\nlearning_rate = 0.01\naverage = 2\n"
+            "checkpoint_minutes = 1e-6\nchoose_pronunciations = [1]",
         }
         for section, text in sections.items():
             section = section.replace("__", ".")

@@ -10,8 +10,11 @@ from speechtl.config import Section
 class DataConfig(Section):
     """One ``[[data]]`` table: the speech of one language.
 
-    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. ``weight`` scales how
-    often the pipeline draws from this language. Data directories may be given as one path or as a list.
+    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. ``weight`` scales
+    how often the pipeline draws from this language. Data directories may be given as one path or as a list.
+
+    ``in_graph`` computes features from the audio in every epoch, with tensorflow-io, instead of reading stored ones:
+    for corpora too large to store features of. Their normalisation must be ``global``, ``utterance`` or ``none``.
     """
 
     language: str = "und"
@@ -22,6 +25,7 @@ class DataConfig(Section):
     stress: Literal["drop", "keep"] = "drop"
     tone: Literal["keep", "drop", "separate"] = "keep"
     weight: float = Field(1.0, gt=0)
+    in_graph: bool = False
 
     @field_validator("train", "dev", mode="before")
     @classmethod
@@ -32,8 +36,8 @@ class DataConfig(Section):
 class NormalisationConfig(Section):
     """``[normalisation]``: mean (and variance) normalisation of the features.
 
-    ``speaker`` takes the statistics that ``speechtl features`` stored for each speaker; ``global`` those of all training
-    speech, kept with the experiment; ``utterance`` those of the utterance itself.
+    ``speaker`` takes the statistics that ``speechtl features`` stored for each speaker; ``global`` those of all
+    training speech, kept with the experiment; ``utterance`` those of the utterance itself.
     """
 
     kind: Literal["speaker", "global", "utterance", "none"] = "speaker"
@@ -57,8 +61,9 @@ class AugmentationConfig(Section):
 class BatchConfig(Section):
     """``[batches]``.
 
-    A batch holds utterances of similar length and at most ``frames`` feature frames, padding included, over all replicas.
-    ``temperature`` sets the share of each language: share ∝ (weight · utterances) ^ temperature, so 1 is natural and 0 is equal.
+    A batch holds utterances of similar length and at most ``frames`` feature frames, padding included, over all
+    replicas. ``temperature`` sets the share of each language: share ∝ (weight · utterances) ^ temperature, so 1 is
+    natural and 0 is equal.
     """
 
     frames: int = Field(6400, gt=0)

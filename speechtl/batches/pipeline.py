@@ -64,6 +64,7 @@ def make_dataset(
     """
     speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
     domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
+    no_matrix = np.zeros((0, bins), np.float32)
     masks = 0 if augmentation is None else augmentation.frequency_masks + augmentation.time_masks
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.int32]]:
@@ -78,7 +79,7 @@ def make_dataset(
 
     def load(own: np.ndarray):
         rows = max(len(own), 1)
-        matrices = [source.features(index) for index in own]
+        matrices = [source.features(index) for index in own] if source.reader is None else [no_matrix] * len(own)
         lengths = np.zeros(rows, np.int32)
         features = np.zeros((rows, max([len(matrix) for matrix in matrices] or [1]), bins), np.float32)
         label_lengths = np.zeros(rows, np.int32)
@@ -99,6 +100,11 @@ def make_dataset(
         features = tf.ensure_shape(features, (None, None, bins))
         lengths, label_lengths = tf.ensure_shape(lengths, (None,)), tf.ensure_shape(label_lengths, (None,))
         labels, ids = tf.ensure_shape(labels, (None, None)), tf.ensure_shape(ids, (3, None))
+        if source.reader is not None:
+            # A part without utterances still has one row, of length 0: it computes the first utterance and hides it.
+            shown = tf.size(own) > 0
+            features, lengths = source.reader.read(tf.cond(shown, lambda: own, lambda: tf.zeros(1, tf.int32)))
+            lengths *= tf.cast(shown, tf.int32)
         if augmentation is not None:
             features = spec_augment(features, lengths, draws, augmentation)
         return Batch(features, lengths, labels, label_lengths, ids[0], ids[1], ids[2], total)

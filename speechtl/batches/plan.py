@@ -1,6 +1,7 @@
 """Which utterances go together, as a pure function of the seed and the epoch.
 
-A plan is made of numbers alone, so a killed run continues with exactly the batches that an uninterrupted one would have had.
+A plan is made of numbers alone, so a killed run continues with exactly the batches that an uninterrupted one would
+have had.
 """
 
 from collections.abc import Sequence
@@ -24,8 +25,8 @@ def plan_epoch(
 ) -> list[PlannedBatch]:
     """Plan one epoch of training.
 
-    An epoch has as many utterances as all sources together. With one source it is every utterance once. With several, a source
-    that is given more than its natural share starts over, newly shuffled, as often as it takes.
+    An epoch has as many utterances as all sources together. With one source it is every utterance once. With several,
+    a source that is given more than its natural share starts over, newly shuffled, as often as it takes.
 
     Args:
         frames: for each source, ``(utterances,)`` feature frames.

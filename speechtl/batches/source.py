@@ -1,16 +1,19 @@
 """The utterances of one language: their features, their labels, their speakers and domains."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from speechtl.batches.config import DataConfig, NormalisationConfig
+from speechtl.batches.in_graph import GraphReader, expected_frames
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.errors import DataError, LexiconError, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
+from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -52,6 +55,7 @@ class Source:
         labels: for each utterance, the unit numbers now trained on: at first every word's first pronunciation.
         speakers: for each utterance, the name of its speaker.
         domains: for each utterance, the name of its domain or ``""``.
+        reader: computes features in the graph; None where they are stored.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Source:
         lexicon: Lexicon | None,
         inventory: PhoneInventory | None,
         require_text: bool = True,
+        features: FeatureConfig | None = None,
     ):
         """Read the tables of one or more data directories.
 
@@ -72,6 +77,7 @@ class Source:
             lexicon: words to phones; None if ``text`` holds phones.
             inventory: phones to unit numbers; None to read no transcripts.
             require_text: whether an utterance without a transcript is an error.
+            features: what to compute when ``config.in_graph``.
 
         Raises:
             DataError: no features, a missing transcript, speaker statistics or archive; all utterances listed.
@@ -80,13 +86,15 @@ class Source:
         self.language, self.weight, self.normaliser = config.language, config.weight, normaliser
         rows: list[tuple[str, str, str, str, str, str, int]] = []
         problems: list[str] = []
+        computed = features if config.in_graph else None
+        by_speaker = normaliser.config.kind == "speaker"
         for directory in directories:
-            rows += _rows(Path(directory), normaliser.config.kind == "speaker", require_text and inventory, problems)
+            rows += _rows(Path(directory), by_speaker, require_text and inventory, computed, problems)
         if problems:
             heading = f"language {config.language}: {len(problems)} problem{'s' * (len(problems) > 1)} in the data"
             raise DataError(list_problems(heading, problems))
         rows.sort()
-        repeated = sorted({row[0] for row, after in zip(rows, rows[1:], strict=False) if row[0] == after[0]})
+        repeated = sorted({row[0] for row, after in pairwise(rows) if row[0] == after[0]})
         if repeated:
             where = " and ".join(map(str, directories))
             raise DataError(list_problems(f"{where}: utterances that occur twice; make the ids unique", repeated))
@@ -101,6 +109,11 @@ class Source:
         self.variants = _variants(self, lexicon, inventory)
         self.labels = [[unit for word in words for unit in word[0]] for words in self.variants]
         self._stats: dict[str, np.ndarray] = {}
+        self.reader = None
+        if computed is not None:
+            found = {u.id: u for directory in directories for u in DataDir.load(directory).utterances()}
+            utterances = [found[name] for name in self.utterance_ids]
+            self.reader = GraphReader(utterances, computed, normaliser.config, normaliser.global_stats)
 
     def __len__(self) -> int:
         return len(self.utterance_ids)
@@ -120,30 +133,33 @@ class Source:
         return self._stats[place]
 
 
-def _rows(directory: Path, by_speaker: bool, require_text: object, problems: list[str]):
+def _rows(
+    directory: Path, by_speaker: bool, require_text: object, computed: FeatureConfig | None, problems: list[str]
+) -> list[tuple[str, str, str, str, str, str, int]]:
     """Read one data directory into rows ``(id, speaker, domain, text, archive, cmvn, frames)``."""
     data = DataDir.load(directory)
-    if not data.feats_scp:
+    if computed is not None:
+        counts = expected_frames(directory, computed)
+        archives = dict.fromkeys(counts, "")
+        by_speaker = False
+    elif not data.feats_scp:
         problems.append(f"{directory}/feats.scp: missing; run speechtl features {directory}")
         return []
-    counts = read_table(directory / "utt2num_frames")
+    else:
+        counts = {name: int(count) for name, count in read_table(directory / "utt2num_frames").items()}
+        archives = data.feats_scp
     rows = []
-    for utterance in data.utterance_ids:
-        speaker = data.utt2spk[utterance]
-        if utterance not in data.feats_scp or utterance not in counts:
-            problems.append(
-                f"{directory}: utterance {utterance} has no features; run speechtl features or speechtl data fix"
-            )
-        elif require_text and not data.text.get(utterance, "").strip():
-            problems.append(f"{directory}/text: utterance {utterance} has no transcript; add one or drop the utterance")
+    for name in data.utterance_ids:
+        speaker, text = data.utt2spk[name], data.text.get(name, "")
+        if name not in archives or name not in counts:
+            problems.append(f"{directory}: utterance {name} has no features; run speechtl features or data fix")
+        elif require_text and not text.strip():
+            problems.append(f"{directory}/text: utterance {name} has no transcript; add one or drop the utterance")
         elif by_speaker and speaker not in data.cmvn_scp:
-            problems.append(
-                f"{directory}/cmvn.scp: no statistics of speaker {speaker}; run speechtl features {directory}"
-            )
+            problems.append(f"{directory}/cmvn.scp: no statistics of {speaker}; run speechtl features {directory}")
         else:
             cmvn = data.cmvn_scp[speaker] if by_speaker else ""
-            domain, text = data.utt2dom.get(utterance, ""), data.text.get(utterance, "")
-            rows.append((utterance, speaker, domain, text, data.feats_scp[utterance], cmvn, int(counts[utterance])))
+            rows.append((name, speaker, data.utt2dom.get(name, ""), text, archives[name], cmvn, counts[name]))
     return rows
 
 

@@ -5,8 +5,7 @@ import sys
 import typer
 
 from speechtl import __version__
-from speechtl.cli import data, features, lexicon, lm, score, train
-from speechtl.cli.decode import decode
+from speechtl.cli import data, decode, features, lexicon, lm, report, score, train
 from speechtl.errors import SpeechtlError
 
 app = typer.Typer(
@@ -20,9 +19,10 @@ app.add_typer(lexicon.app, name="lexicon")
 app.command("features")(features.features)
 app.command("lm")(lm.lm)
 app.command("train")(train.train)
-app.command("decode")(decode)
+app.command("decode")(decode.decode)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
+app.command("report")(report.report)
 
 
 def _print_version(wanted: bool) -> None:
@@ -49,3 +49,7 @@ def main() -> None:
         # The reader of a pipe (head) has seen enough.
         sys.stderr.close()
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -110,7 +110,7 @@ class DilatedConv(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Convolve ``(batch, frames, inputs)``, zeros beyond both ends, into ``(batch, ceil(frames / stride), outputs)``."""
+        """Convolve ``(batch, frames, inputs)`` to ``(batch, ceil(frames / stride), outputs)``; zeros beyond both ends."""
         frames = tf.shape(inputs)[1]
         steps = -(-frames // self.stride)
         reach = (self.kernel_size - 1) * self.dilation

@@ -80,8 +80,8 @@ def assign(
         if tuple(wanted[name].shape) != offered[name].shape
     ]
     if problems:
-        heading = f"{origin}: weights do not match ({len(problems)}); declare what may differ as fresh (patterns such as heads/*)"
-        raise ModelError(list_problems(heading, problems))
+        advice = "declare what may differ as fresh (patterns such as heads/*)"
+        raise ModelError(list_problems(f"{origin}: weights do not match ({len(problems)}); {advice}", problems))
     for name, variable in wanted.items():
         variable.assign(offered[name])
     return sorted(wanted)

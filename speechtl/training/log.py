@@ -21,7 +21,7 @@ class TrainingLog:
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step and step]
             with atomic_write(self.path) as file:
                 file.writelines(kept)
-        self._file = open(self.path, "a", encoding="utf-8")
+        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
         self._summaries = tf.summary.create_file_writer(os.fspath(directory / "tensorboard"))
 
     def write(self, event: str, step: int, **values: Any) -> None:

@@ -1,6 +1,7 @@
 """The loss: CTC plus whatever the transfer methods add."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import tensorflow as tf
 
@@ -43,7 +44,7 @@ def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_l
 
 def frames_needed(labels: Sequence[int]) -> int:
     """Return the fewest frames in which CTC can write these labels: one each, and a blank between repetitions."""
-    return len(labels) + sum(first == second for first, second in zip(labels, labels[1:], strict=False))
+    return len(labels) + sum(first == second for first, second in pairwise(labels))
 
 
 def loss_terms(

@@ -17,7 +17,7 @@ def make_optimizer(
         steps: of the whole training.
         variables: the weights to train, by path.
     """
-    warmup = int(round(config.warmup * steps))
+    warmup = round(config.warmup * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0 if warmup else config.learning_rate,
         decay_steps=max(steps - warmup, 1),

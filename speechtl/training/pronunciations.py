@@ -54,7 +54,8 @@ def _graph(variants):
 
     Returns:
         ``units (states,)``; ``before (states, 1 + predecessors)`` with -2 in column 0 where a path may start and -1
-        where there is no predecessor; the (word, variant) that owns each state, None for blanks between words; final states.
+        where there is no predecessor; the (word, variant) that owns each state, None for blanks between words; the
+        final states.
     """
     units, before, owner = [0], [[0]], [None]
     may_start = {0}

@@ -131,7 +131,8 @@ class Trainer:
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
                 advance(1, f"loss {progress.loss_sum / progress.loss_count:.2f}, {rate:,.0f} frames/s")
                 if log is not None and progress.step % 20 == 0:
-                    log.write("step", progress.step, frames_per_second=rate, **window_terms)
+                    rate_now = float(self.optimizer.learning_rate)
+                    log.write("step", progress.step, **window_terms, learning_rate=rate_now, frames_per_second=rate)
                     window_frames, window_start = 0, time.monotonic()
                 if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
                     self._save(progress)
@@ -221,8 +222,8 @@ class Trainer:
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
             raise ModelError(
                 list_problems(
-                    f"step {progress.step + 1}: the loss or its gradient is not finite ({shown}); the last checkpoint is "
-                    f"kept; look at these utterances or lower training.learning_rate",
+                    f"step {progress.step + 1}: the loss or its gradient is not finite ({shown}); the last checkpoint "
+                    "is kept; look at these utterances or lower training.learning_rate",
                     ids,
                 )
             )

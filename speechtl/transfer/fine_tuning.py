@@ -10,8 +10,8 @@ from speechtl.transfer.method import TransferMethod, source_weights
 class FineTuning(TransferMethod):
     """Copy all weights of ``source``, but those that match a ``fresh`` pattern, and train on.
 
-    Patterns are shell-style over weight paths: ``heads/*``, ``encoder/tdnn7/*``. What does not match on either side and is
-    not declared fresh is an error that lists it.
+    Patterns are shell-style over weight paths: ``heads/*``, ``encoder/tdnn7/*``. What does not match on either side and
+    is not declared fresh is an error that lists it.
     """
 
     method: Literal["fine_tuning"] = "fine_tuning"

@@ -100,9 +100,7 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for():
 
 
 @settings(max_examples=25, deadline=None)
-@given(
-    st.integers(1, 25), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000)
-)
+@given(st.integers(1, 25), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
 def test_dilated_conv_agrees_with_the_definition(frames, kernel, dilation, stride, seed):
     layer = DilatedConv(3, 2, kernel, dilation, stride)
     rng = np.random.default_rng(seed)

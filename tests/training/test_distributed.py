@@ -31,7 +31,9 @@ def start(config, directory, devices=1, cluster=None, index=0):
     environment = dict(os.environ)
     environment.pop("TF_CONFIG", None)
     if cluster:
-        environment["TF_CONFIG"] = json.dumps({"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}})
+        environment["TF_CONFIG"] = json.dumps(
+            {"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}}
+        )
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(config), str(directory), str(devices)], env=environment)
 
 

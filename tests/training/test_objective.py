@@ -32,7 +32,9 @@ def test_ctc_is_the_sum_over_all_alignments(seed, labels):
     frames = max(frames_needed(labels), 5)
     scores = log_posteriors(seed, frames, 3)
     padded = np.concatenate([scores, np.full((2, 3), 7.0)])[np.newaxis].astype(np.float32)  # padding must not matter
-    loss = ctc_losses(tf.constant(padded), tf.constant([frames]), tf.constant([[*labels, 0]]), tf.constant([len(labels)]))
+    loss = ctc_losses(
+        tf.constant(padded), tf.constant([frames]), tf.constant([[*labels, 0]]), tf.constant([len(labels)])
+    )
     expected = -by_enumeration(scores, labels, lambda s: np.logaddexp.reduce(s))
     assert float(loss[0]) == pytest.approx(expected, rel=1e-4)
 
@@ -41,7 +43,9 @@ def test_unlabelled_utterances_have_no_loss_and_no_gradient():
     logits = tf.constant(np.random.default_rng(0).normal(size=(3, 6, 4)), tf.float32)
     with tf.GradientTape() as tape:
         tape.watch(logits)
-        losses = ctc_losses(logits, tf.constant([6, 6, 0]), tf.constant([[1, 2], [0, 0], [0, 0]]), tf.constant([2, 0, 0]))
+        losses = ctc_losses(
+            logits, tf.constant([6, 6, 0]), tf.constant([[1, 2], [0, 0], [0, 0]]), tf.constant([2, 0, 0])
+        )
     gradient = tape.gradient(losses, logits).numpy()
     assert float(losses[0]) > 0 and not np.any(losses[1:])
     assert np.any(gradient[0]) and not np.any(gradient[1:])

@@ -28,7 +28,9 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("encoder", ['kind = "tdnn"\nsize = 16\ndilations = [1]', 'kind = "blstm"\nsize = 16\nblocks = 1'])
+@pytest.mark.parametrize(
+    "encoder", ['kind = "tdnn"\nsize = 16\ndilations = [1]', 'kind = "blstm"\nsize = 16\nblocks = 1']
+)
 def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_path, monkeypatch):
     path = make_config()
     kept = path.read_text()
@@ -123,7 +125,9 @@ def test_early_stopping_and_averaging(make_config, tmp_path):
 
 
 def test_the_best_epochs_are_averaged_when_asked(make_config, tmp_path):
-    config = load_config(make_config(), ["training.average_of=best", "training.average=1", "training.learning_rate=0.3"])
+    config = load_config(
+        make_config(), ["training.average_of=best", "training.average=1", "training.learning_rate=0.3"]
+    )
     train(config, tmp_path / "exp")
     events = [json.loads(line) for line in (tmp_path / "exp" / "log.jsonl").read_text().splitlines()]
     losses = {event["epoch"]: event["dev_loss"] for event in events if event["event"] == "epoch"}

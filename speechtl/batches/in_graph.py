@@ -1,0 +1,85 @@
+"""Features of a batch computed from audio inside the graph, instead of read from archives."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from speechtl.batches.config import NormalisationConfig
+from speechtl.data.datadir import DataDir, Utterance
+from speechtl.data.durations import durations
+from speechtl.errors import ConfigError
+from speechtl.features.cmvn import mean_and_scale
+from speechtl.features.config import FeatureConfig
+from speechtl.features.fbank import compute
+from speechtl.features.in_graph import require_decodable, waveform_in_graph
+
+
+class GraphReader:
+    """Decode, compute and normalise utterances with TensorFlow operations alone."""
+
+    def __init__(
+        self,
+        utterances: Sequence[Utterance],
+        features: FeatureConfig,
+        normalisation: NormalisationConfig,
+        global_stats: np.ndarray | None,
+    ):
+        """Check that all audio can be decoded in a graph.
+
+        Args:
+            utterances: in the order in which `read` counts them.
+            features: which features.
+            normalisation: ``utterance``, ``global`` or ``none``; speakers' statistics exist for stored features alone.
+            global_stats: ``(2, bins + 1)`` for ``global``.
+
+        Raises:
+            ConfigError: normalisation by speaker.
+            DataError: tensorflow-io is missing, or audio that it does not decode (all listed).
+        """
+        if normalisation.kind == "speaker":
+            raise ConfigError(
+                "data.in_graph: features computed in the graph have no stored statistics of speakers; set "
+                'normalisation.kind to "global", "utterance" or "none"'
+            )
+        require_decodable(utterances)
+        self.config, self.normalisation = features, normalisation
+        self.audio = tf.constant([utterance.audio for utterance in utterances])
+        self.start = tf.constant([utterance.start or 0.0 for utterance in utterances], tf.float64)
+        ends = [np.inf if utterance.end is None else utterance.end for utterance in utterances]
+        self.end = tf.constant(ends, tf.float64)
+        self.speed = tf.constant([utterance.speed for utterance in utterances], tf.float64)
+        if normalisation.kind == "global" and global_stats is not None:
+            mean, scale = mean_and_scale(global_stats, normalisation.variance)
+            self.mean, self.scale = tf.constant(mean, tf.float32), tf.constant(scale, tf.float32)
+
+    def read(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return ``(batch, frames, bins)`` float32, padded with zeros, and ``(batch,)`` int32 lengths."""
+        signature = tf.RaggedTensorSpec((None, self.config.dimension), tf.float32, ragged_rank=0)
+        ragged = tf.map_fn(self._read_one, indices, fn_output_signature=signature)
+        return ragged.to_tensor(), tf.cast(ragged.row_lengths(), tf.int32)
+
+    def _read_one(self, index: tf.Tensor) -> tf.Tensor:
+        place = (self.audio[index], self.start[index], self.end[index], self.speed[index])
+        return self._normalise(compute(waveform_in_graph(*place, self.config), self.config))
+
+    def _normalise(self, features: tf.Tensor) -> tf.Tensor:
+        if self.normalisation.kind == "none":
+            return features
+        if self.normalisation.kind == "global":
+            return (features - self.mean) * self.scale
+        # In float64 and with Kaldi's floor, as for stored features.
+        wide = tf.cast(features, tf.float64)
+        mean = tf.reduce_mean(wide, axis=0)
+        centred = wide - mean
+        if self.normalisation.variance:
+            variance = tf.reduce_mean(tf.square(wide), axis=0) - tf.square(mean)
+            centred = centred * tf.math.rsqrt(tf.maximum(variance, 1e-20))
+        return tf.cast(centred, tf.float32)
+
+
+def expected_frames(directory: str | Path, config: FeatureConfig) -> dict[str, int]:
+    """Return how many frames every utterance of a data directory will have, from durations alone."""
+    data = DataDir.load(directory)
+    return {name: config.num_frames(round(s * config.sample_rate)) for name, s in durations(data).items()}

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import soundfile
+
+pytest.importorskip("tensorflow_io")
+
+from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.plan import plan_once
+from speechtl.batches.source import Normaliser, Source
+from speechtl.data.datadir import DataDir
+from speechtl.errors import ConfigError
+from speechtl.features.compute import compute_features
+from speechtl.features.config import FeatureConfig
+
+FEATURES = FeatureConfig(num_mel_bins=20)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    names = [f"s{number % 2}-u{number}" for number in range(5)]
+    for number, name in enumerate(names):
+        soundfile.write(tmp_path / f"{name}.flac", rng.normal(0, 0.1, 8000 + 3000 * number), 16000)
+    wav_scp = {name: str(tmp_path / f"{name}.flac") for name in names}
+    data = DataDir(path=tmp_path / "data", wav_scp=wav_scp, utt2spk={name: name[:2] for name in names})
+    data.save(tmp_path / "data")
+    compute_features(DataDir.load(tmp_path / "data"), FEATURES, tmp_path / "feats")
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("kind", ["utterance", "none"])
+def test_batches_from_audio_equal_batches_from_stored_features(folder, kind):
+    normaliser = Normaliser(NormalisationConfig(kind=kind))
+    batches = []
+    for in_graph in (False, True):
+        config = DataConfig(in_graph=in_graph)
+        source = Source([folder], config, normaliser, None, None, require_text=False, features=FEATURES)
+        plan = plan_once([source.frames], BatchConfig(frames=200))
+        batches.append(list(make_dataset(source, plan, FEATURES.dimension)))
+    stored, computed = batches
+    assert len(stored) == len(computed) > 1
+    for first, second in zip(stored, computed, strict=True):
+        np.testing.assert_array_equal(first.lengths, second.lengths)
+        np.testing.assert_array_equal(first.utterances, second.utterances)
+        np.testing.assert_allclose(first.features, second.features, atol=2e-3)
+
+
+def test_a_replica_without_a_share_gets_nothing(folder):
+    source = Source(
+        [folder],
+        DataConfig(in_graph=True),
+        Normaliser(NormalisationConfig(kind="none")),
+        None,
+        None,
+        require_text=False,
+        features=FEATURES,
+    )
+    plan = plan_once([source.frames[:1]], BatchConfig())
+    (part,) = make_dataset(source, plan, FEATURES.dimension, replicas=[1], replica_count=2)
+    assert list(part.lengths.numpy()) == [0] and list(part.label_lengths.numpy()) == [0]
+
+
+def test_normalisation_by_speaker_is_refused(folder):
+    normaliser = Normaliser(NormalisationConfig(kind="speaker"))
+    with pytest.raises(ConfigError, match=r"set normalisation\.kind"):
+        Source([folder], DataConfig(in_graph=True), normaliser, None, None, require_text=False, features=FEATURES)
