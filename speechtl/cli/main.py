@@ -13,6 +13,8 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    # Plain help: drawing boxes with rich would double the time to the answer.
+    rich_markup_mode=None,
 )
 app.add_typer(data.app, name="data")
 app.add_typer(lexicon.app, name="lexicon")
