@@ -21,6 +21,8 @@ from speechtl.lang.phones import PhoneInventory
 
 # Label 0 is epsilon, so unit u of the model (unit 0 is the blank) is label u + 1.
 _BLANK = 1
+# The state of the lexicon transducer where words begin.
+_LOOP = 1
 # Costs this close are one cost when states are merged. OpenFst's default of 1/1024 would add up over a sentence.
 _DELTA = 1e-5
 
@@ -83,6 +85,9 @@ def compile_graph(
     lines, markers = _lexicon_lines(
         lexicon, inventory, labels, silence, first_marker, config.word_cost(grammar is not None)
     )
+    if grammar is not None:
+        # The first marker passes the grammar's back-off arcs through; its word label is one more than the last word's.
+        lines.append(f"{_LOOP} {_LOOP} {first_marker} {len(labels) + 1}")
     graph = _fst(lines)
     if grammar is not None:
         kaldifst.arcsort(graph, "olabel")
@@ -131,8 +136,7 @@ def _lexicon_lines(
     """Return the lexicon transducer, phones in, words out, in a loop, and the markers it uses.
 
     Pronunciations that several words share, or that begin another one, end in a marker of their own; without it the
-    transducer could not be made deterministic. The first marker passes the grammar's back-off arcs through; its word
-    label is one more than the last word's.
+    transducer could not be made deterministic. The first marker is not used here.
     """
     entries = [
         (labels[word], tuple(unit + 1 for unit in inventory.encode(pronunciation.phones)), pronunciation.probability)
@@ -141,9 +145,8 @@ def _lexicon_lines(
     ]
     shared = Counter(phones for _, phones, _ in entries)
     beginnings = {phones[:length] for _, phones, _ in entries for length in range(1, len(phones))}
-    start, loop, before_silence, after_silence, word_end, free = 0, 1, 2, 3, 4, 5
+    start, loop, before_silence, after_silence, word_end, free = 0, _LOOP, 2, 3, 4, 5
     lines = [f"{start} {loop} 0 0", f"{word_end} {loop} 0 0", f"{loop}"]
-    lines.append(f"{loop} {loop} {first_marker} {len(labels) + 1}")
     seen: Counter[tuple[int, ...]] = Counter()
     for word, phones, probability in entries:
         cost = word_cost - math.log(probability)

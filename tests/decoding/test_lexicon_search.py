@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.hypothesis import Hypothesis
 from speechtl.decoding.lexicon_search import LexiconDecoder
-from speechtl.errors import LexiconError
+from speechtl.errors import DataError, LexiconError
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -167,12 +168,23 @@ def check(hypothesis, expected):
     assert hypothesis.score == pytest.approx(hypothesis.acoustic_score + hypothesis.graph_score)
 
 
+def check_nbest(hypotheses, count, expected):
+    assert len(hypotheses) == min(count, len(expected))
+    assert len({hypothesis.words for hypothesis in hypotheses}) == len(hypotheses)
+    wanted = sorted(expected.values(), reverse=True)[: len(hypotheses)]
+    assert [hypothesis.score for hypothesis in hypotheses] == pytest.approx(wanted, abs=2e-3)
+    for hypothesis in hypotheses:
+        assert expected[hypothesis.words] == pytest.approx(hypothesis.score, abs=2e-3)
+
+
 @settings(deadline=None, max_examples=25)
 @given(words=WORDS, config=CONFIGS, seed=st.integers(0, 10**6), frames=st.integers(1, 4))
 def test_word_loop_agrees_with_brute_force(words, config, seed, frames):
     lexicon, scores = lexicon_of(words), random_posteriors(seed, frames)
     expected = brute_force(scores, lexicon, PHONES, config, most_words=frames)
-    check(LexiconDecoder(lexicon, PHONES, None, config).decode(scores), expected)
+    decoder = LexiconDecoder(lexicon, PHONES, None, config)
+    check(decoder.decode(scores), expected)
+    check_nbest(decoder.decode_nbest(scores, 5), 5, expected)
 
 
 @settings(deadline=None, max_examples=25)
@@ -195,10 +207,154 @@ def test_grammar_agrees_with_brute_force(tmp_path_factory, words, config, seed, 
     expected = brute_force(scores, lexicon, PHONES, config, ngrams, most_words=frames)
     decoder = LexiconDecoder(lexicon, PHONES, path, config)
     check(decoder.decode(scores), expected)
-    nbest = decoder.decode_nbest(scores, 5)
-    assert len(nbest) == min(5, len(expected))
-    assert len({hypothesis.words for hypothesis in nbest}) == len(nbest)
-    wanted = sorted(expected.values(), reverse=True)[: len(nbest)]
-    assert [hypothesis.score for hypothesis in nbest] == pytest.approx(wanted, abs=2e-3)
-    for hypothesis in nbest:
-        assert expected[hypothesis.words] == pytest.approx(hypothesis.score, abs=2e-3)
+    check_nbest(decoder.decode_nbest(scores, 5), 5, expected)
+
+
+GREETING = [("hat", "a b"), ("hut", "b a"), ("hah", "a"), ("hub", "b")]
+
+
+def test_the_graph_needs_no_wide_beam_on_clear_speech():
+    decoder = LexiconDecoder(lexicon_of(GREETING), PHONES)
+    assert decoder.decode(posteriors_of("a b b a")).words == ("hat", "hut")
+
+
+def test_a_phone_may_repeat_across_words_and_within():
+    lexicon = lexicon_of([("one", "a"), ("two", "b a"), ("three", "a a b")])
+    decoder = LexiconDecoder(lexicon, PHONES, None, DecodingConfig(word_insertion_penalty=1))
+    assert decoder.decode(posteriors_of("b a a a a b")).words == ("two", "one", "three")
+    # Two equal phones need a blank between them: held without a break, the phone is one.
+    assert decoder.decode(posteriors_of("a", frames=6)).words == ("one",)
+
+
+def test_a_word_that_begins_another_one():
+    lexicon = lexicon_of([("a", "a"), ("ab", "a b"), ("aba", "a b a"), ("b", "b")])
+    decoder = LexiconDecoder(lexicon, PHONES, None, DecodingConfig(word_insertion_penalty=1))
+    assert decoder.decode(posteriors_of("a b")).words == ("ab",)
+    assert decoder.decode(posteriors_of("a b a")).words == ("aba",)
+    assert decoder.decode(posteriors_of("a")).words == ("a",)
+
+
+def test_homophones_are_told_apart_by_the_grammar(tmp_path):
+    lexicon = lexicon_of([("write", "a b"), ("right", "a b"), ("turn", "b a")])
+    ngrams = {("<s>",): (-99.0, 0.0), ("</s>",): (-1.0, 0.0), ("<unk>",): (-3.0, 0.0)}
+    ngrams |= {(word,): (-1.0, 0.0) for word in lexicon.entries}
+    ngrams |= {("turn", "right"): (-0.1, 0.0), ("<s>", "write"): (-0.1, 0.0)}
+    decoder = LexiconDecoder(lexicon, PHONES, write_arpa(tmp_path / "g.arpa", ngrams))
+    assert decoder.decode(posteriors_of("a b")).words == ("write",)
+    assert decoder.decode(posteriors_of("b a a b")).words == ("turn", "right")
+
+
+def test_the_more_probable_pronunciation_wins_where_both_fit():
+    lexicon = lexicon_of([("often", "a b"), ("seldom", "a b", 0.1)])
+    best, second = LexiconDecoder(lexicon, PHONES).decode_nbest(posteriors_of("a b"), 2)
+    assert (best.words, second.words) == (("often",), ("seldom",))
+    assert best.score - second.score == pytest.approx(math.log(10), abs=1e-3)
+    assert best.phones == second.phones == ("a", "b")
+
+
+def test_phones_are_those_of_the_pronunciation_that_was_found():
+    lexicon = lexicon_of([("tomato", "a b a"), ("tomato", "b b a", 0.5)])
+    hypothesis = LexiconDecoder(lexicon, PHONES).decode(posteriors_of("b b a"))
+    assert (hypothesis.words, hypothesis.phones) == (("tomato",), ("b", "b", "a"))
+
+
+def test_silence_may_stand_anywhere_between_words():
+    decoder = LexiconDecoder(lexicon_of(GREETING), PHONES)
+    hypothesis = decoder.decode(posteriors_of("sil a b sil b a sil"))
+    assert hypothesis.words == ("hat", "hut")
+    assert hypothesis.phones == ("sil", "a", "b", "sil", "b", "a", "sil")
+
+
+def test_words_that_the_grammar_lacks(tmp_path):
+    lexicon = lexicon_of([("old", "a"), ("new", "b"), ("newer", "b b")])
+    ngrams = {("<s>",): (-99.0, 0.0), ("</s>",): (-1.0, 0.0), ("old",): (-0.3, 0.0)}
+    closed = LexiconDecoder(lexicon, PHONES, write_arpa(tmp_path / "closed.arpa", ngrams))
+    assert closed.unreachable_words == ("new", "newer") and not closed.unknown_words
+    assert closed.decode(posteriors_of("a b")).words != ("old", "new")
+    with_unknown = write_arpa(tmp_path / "open.arpa", {**ngrams, ("<unk>",): (-1.0, 0.0)})
+    opened = LexiconDecoder(lexicon, PHONES, with_unknown)
+    assert opened.unknown_words == ("new", "newer") and not opened.unreachable_words
+    assert opened.decode(posteriors_of("a b")).words == ("old", "new")
+    # Each of the two words has half of <unk>.
+    assert opened.decode(posteriors_of("b")).graph_score == pytest.approx(math.log(0.1 / 2 * 0.1), abs=1e-4)
+
+
+def test_no_frames_are_the_empty_hypothesis():
+    decoder = LexiconDecoder(lexicon_of(GREETING), PHONES)
+    for empty in (np.zeros((0, 4), np.float32), np.zeros((0,), np.float32)):
+        hypothesis = decoder.decode(empty)
+        assert (hypothesis.words, hypothesis.phones, hypothesis.complete) == ((), (), True)
+        assert decoder.decode_nbest(empty, 3) == [hypothesis]
+
+
+def test_one_frame():
+    decoder = LexiconDecoder(lexicon_of(GREETING), PHONES, None, DecodingConfig(word_insertion_penalty=0))
+    assert decoder.decode(posteriors_of("a")[:1]).words == ("hah",)
+    assert decoder.decode(posteriors_of("a")[-1:]).words == ()
+
+
+def test_a_word_cut_short_is_marked():
+    # Neither blank nor silence is possible here, so there is no way to say nothing.
+    scores = posteriors_of("a", frames=1)[:1]
+    scores[:, [0, 3]] = -np.inf
+    decoder = LexiconDecoder(lexicon_of([("ab", "a b")]), PHONES)
+    hypothesis = decoder.decode(scores)
+    assert (hypothesis.phones, hypothesis.complete) == (("a",), False)
+    assert decoder.decode_nbest(scores, 5) == [hypothesis]
+
+
+def test_no_path_at_all_is_marked():
+    hypothesis = LexiconDecoder(lexicon_of(GREETING), PHONES).decode(np.full((3, 4), -np.inf, np.float32))
+    assert hypothesis == Hypothesis((), (), -math.inf, complete=False)
+
+
+def test_posteriors_are_left_as_they_were():
+    scores = posteriors_of("a b")
+    before = scores.copy()
+    LexiconDecoder(lexicon_of(GREETING), PHONES, None, DecodingConfig(blank_penalty=3)).decode(scores)
+    assert np.array_equal(scores, before)
+
+
+def test_posteriors_of_another_model():
+    with pytest.raises(DataError, match=r"shape 2 x 7, expected frames x 4 \(the blank and 3 phones\)"):
+        LexiconDecoder(lexicon_of(GREETING), PHONES).decode(np.zeros((2, 7), np.float32))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_posteriors_that_are_not_numbers(value):
+    scores = posteriors_of("a b")
+    scores[1, 2] = value
+    with pytest.raises(DataError, match="NaN or inf in places"):
+        LexiconDecoder(lexicon_of(GREETING), PHONES).decode(scores)
+
+
+def test_a_lexicon_without_words():
+    with pytest.raises(LexiconError, match="the lexicon has no words"):
+        LexiconDecoder(Lexicon(), PHONES)
+
+
+def test_phones_that_the_model_lacks_are_all_listed():
+    with pytest.raises(LexiconError) as error:
+        LexiconDecoder(lexicon_of([("tea", "t a"), ("key", "k a")]), PHONES)
+    message = str(error.value)
+    assert "the model lacks phones" in message
+    assert "phone 't' is unknown" in message and "phone 'k' is unknown" in message
+    assert "nearest known" in message and "needed by: tea" in message
+
+
+def test_a_grammar_without_sentence_end(tmp_path):
+    path = write_arpa(tmp_path / "g.arpa", {("<s>",): (-99.0, 0.0), ("hat",): (-0.1, 0.0)})
+    with pytest.raises(LexiconError, match="</s>"):
+        LexiconDecoder(lexicon_of(GREETING), PHONES, path)
+
+
+def test_a_long_word_and_many_homophones():
+    phones = " ".join("ab" * 30)
+    lexicon = lexicon_of([(f"word{number}", phones, 1 / (number + 1)) for number in range(50)])
+    hypotheses = LexiconDecoder(lexicon, PHONES).decode_nbest(posteriors_of(phones), 3)
+    assert [hypothesis.words for hypothesis in hypotheses] == [("word0",), ("word1",), ("word2",)]
+
+
+def test_a_beam_of_one_gives_a_result():
+    decoder = LexiconDecoder(lexicon_of(GREETING), PHONES, None, DecodingConfig(beam=1, max_active=2, min_active=0))
+    assert isinstance(decoder.decode(posteriors_of("a b b a")), Hypothesis)
