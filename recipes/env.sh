@@ -51,10 +51,11 @@ _speechtl_set_up() { # _speechtl_set_up VENV EXTRA...: make or mend the environm
   fi
   if [ -t 2 ]; then quiet=; fi
   rm -f "$stamp"
+  # --no-compile: Python compiles what is imported when it is; all of these packages would take half a minute.
   # shellcheck disable=SC2086
   {
     "$venv/bin/python" "$_speechtl_root/recipes/requirements.py" $small $wanted >"$venv/requirements.txt" &&
-      "$venv/bin/python" -m pip install --disable-pip-version-check $quiet -r "$venv/requirements.txt" >&2 &&
+      "$venv/bin/python" -m pip install --disable-pip-version-check $quiet --no-compile -r "$venv/requirements.txt" >&2 &&
       "$venv/bin/python" -m pip install --disable-pip-version-check $quiet --no-deps -e "$_speechtl_root" >&2 &&
       printf '%s\n' "$fingerprint" $wanted >"$stamp"
   } || {
