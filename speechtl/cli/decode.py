@@ -66,7 +66,7 @@ def decode(
     from speechtl.decoding.greedy import greedy_phones
     from speechtl.decoding.lexicon_search import LexiconDecoder
     from speechtl.decoding.tune import tune
-    from speechtl.errors import ConfigError, list_problems
+    from speechtl.errors import ConfigError, DataError, list_problems
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
     from speechtl.lang.ngram import NgramModel
@@ -80,7 +80,7 @@ def decode(
     words = _load_lexicon(lexicon, notation, spelling) if lexicon else None
     ngrams = NgramModel.read_arpa(grammar) if grammar else None
     data_dir = DataDir.load(data)
-    source = _Posteriors(experiment, language, posteriors or [])
+    source = _Posteriors(experiment, language, len(inventory) + 1, posteriors or [])
 
     if words is not None and tune_on is not None:
         references = DataDir.load(tune_on).text
@@ -123,6 +123,9 @@ def decode(
             found[utterance] = hypotheses
             advance()
         seconds = time.monotonic() - started
+        if not found:
+            wanted = "stored posteriors" if posteriors else "features"
+            raise DataError(f"{data}: no utterance has {wanted}; nothing to decode")
 
     write_table(out / "phones", phones)
     if decoder is not None:
@@ -187,8 +190,8 @@ def _load_lexicon(path: Path, notation: Literal["ipa", "arpabet", "xsampa"], spe
 class _Posteriors:
     """Where posteriors come from: the model, or tables of stored ones."""
 
-    def __init__(self, experiment: Path, language: str, tables: list[Path]):
-        self.experiment, self.language, self.tables = experiment, language, tables
+    def __init__(self, experiment: Path, language: str, units: int, tables: list[Path]):
+        self.experiment, self.language, self.units, self.tables = experiment, language, units, tables
         self._model: Any = None
 
     def of(self, data: Path) -> Iterator[tuple[str, "np.ndarray"]]:
@@ -208,7 +211,29 @@ class _Posteriors:
             places.update(read_table(table, value_required=True))
         for utterance in DataDir.load(data).utterance_ids:
             if utterance in places:
-                yield utterance, read_matrix(places[utterance])
+                matrix = read_matrix(places[utterance])
+                self._check(utterance, places[utterance], matrix)
+                yield utterance, matrix
+
+    def _check(self, utterance: str, place: str, matrix: "np.ndarray") -> None:
+        """Tell posteriors of this model from other matrices (features, say, or those of another model)."""
+        import numpy as np
+
+        from speechtl.errors import DataError
+
+        if matrix.size == 0:
+            return
+        if matrix.shape[1] != self.units:
+            raise DataError(
+                f"{place}: utterance {utterance} has {matrix.shape[1]} units, expected {self.units}; "
+                "take posteriors of the same model and language"
+            )
+        sums = np.exp(matrix).sum(axis=1)
+        if not np.all(np.abs(sums - 1) < 0.01):
+            raise DataError(
+                f"{place}: utterance {utterance} has no log-posteriors (got a frame of probability {sums.max():g}, "
+                "expected 1); give what --save-posteriors wrote"
+            )
 
 
 def _write_toml(path: Path, section: "DecodingConfig") -> None:

@@ -22,7 +22,8 @@ class DecodingConfig(Section):
     max_active: int = pydantic.Field(default=7000, ge=2)
     """At most about this many hypotheses survive a frame, whatever the beam says (not used for N-best lists)."""
     min_active: int = pydantic.Field(default=100, ge=0)
-    """At least about this many hypotheses survive a frame, whatever the beam says (not used for N-best lists)."""
+    """At least about this many survive, whatever the beam says, but never more than ``max_active`` (not used for N-best
+    lists). Where posteriors are sharp it finds what the beam would lose, cheaply."""
     lattice_beam: float = pydantic.Field(default=8.0, gt=0)
     """An N-best list holds hypotheses at most this much below the best one; the search for them has this beam, too."""
     lm_weight: float = pydantic.Field(default=1.0, ge=0)
@@ -38,12 +39,6 @@ class DecodingConfig(Section):
     """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
     silence_phone: str = "sil"
     """A phone that may stand between words and at both ends. No effect where the model has no such phone."""
-
-    @pydantic.model_validator(mode="after")
-    def _check(self) -> "DecodingConfig":
-        if self.min_active >= self.max_active:
-            raise ValueError(f"min_active {self.min_active} must be below max_active {self.max_active}")
-        return self
 
     def word_cost(self, with_grammar: bool) -> float:
         """Return the word insertion penalty that holds with or without a grammar."""

@@ -86,7 +86,9 @@ class LexiconDecoder:
         if not len(scores):
             return Hypothesis((), (), 0.0)
         options = kaldi_decoder.FasterDecoderOptions(
-            beam=self.config.beam, max_active=self.config.max_active, min_active=self.config.min_active
+            beam=self.config.beam,
+            max_active=self.config.max_active,
+            min_active=min(self.config.min_active, self.config.max_active - 1),
         )
         search = kaldi_decoder.FasterDecoder(self.graph.fst, options)
         search.decode(kaldi_decoder.DecodableCtc(scores))

@@ -69,7 +69,7 @@ def tune(
     """Try every point of a grid of settings and take the one with the fewest word errors.
 
     Among points with equally few errors, the one with the fewest on and around it (its neighbours in the grid) is
-    taken, since a broad minimum is more likely to hold on other data; then the one that is first in the grid.
+    taken, since a broad minimum is more likely to hold on other data; then the one in the middle of all such points.
 
     Args:
         posteriors: utterance -> natural logarithms ``(frames, units)``. Data that neither training nor testing uses.
@@ -159,10 +159,16 @@ def _count_errors_in_process(configs: Sequence[DecodingConfig]) -> list[int]:
 
 
 def _middle_of_the_best(sizes: Sequence[int], errors: Sequence[int]) -> int:
-    """Return the point with the fewest errors, among equals the one whose neighbourhood has the lowest mean."""
+    """Return the point with the fewest errors, among equals the one whose neighbourhood has the lowest mean.
+
+    Among equals of that, too, the one nearest to the middle of them all.
+    """
     grid = np.array(errors, dtype=np.float64).reshape(sizes)
-    ranks = []
-    for number, place in enumerate(np.ndindex(*sizes)):
+    ranks = {}
+    for place in np.ndindex(*sizes):
         around = grid[tuple(slice(max(index - 1, 0), index + 2) for index in place)]
-        ranks.append((grid[place], float(around.mean()), number))
-    return min(ranks)[2]
+        ranks[place] = (grid[place], float(around.mean()))
+    lowest = min(ranks.values())
+    tied = np.array([place for place, rank in ranks.items() if rank == lowest])
+    middle = tied[np.argmin(((tied - tied.mean(axis=0)) ** 2).sum(axis=1))]
+    return int(np.ravel_multi_index(tuple(middle), tuple(sizes)))

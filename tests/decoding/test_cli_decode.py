@@ -1,0 +1,131 @@
+"""``speechtl decode`` on stored posteriors: no model is loaded."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import tomli_w
+
+from speechtl.cli.decode import decode
+from speechtl.config import read_toml
+from speechtl.data.tables import read_table
+from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
+from speechtl.features.archives import write_ark_scp
+from speechtl.lang.phones import PhoneInventory
+
+PHONES = PhoneInventory(["a", "b", "k"])
+TEXTS = {"anna-1": "abba", "anna-2": "back abba", "bert-1": "back", "bert-2": "abba abba"}
+WORDS = {"abba": "a b b a", "back": "b a k"}
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Make an experiment directory, a data directory, a lexicon and a grammar, and posteriors of the data."""
+    PHONES.save(tmp_path / "exp" / "phones" / "en.txt")
+    config = {"data": [{"language": "en", "train": ["x"]}], "decoding": {"word_insertion_penalty": 2.5}}
+    (tmp_path / "exp" / "config.toml").write_text(tomli_w.dumps(config))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "wav.scp").write_text("".join(f"{key} {key}.wav\n" for key in TEXTS))
+    (data / "utt2spk").write_text("".join(f"{key} {key[:4]}\n" for key in TEXTS))
+    (data / "text").write_text("".join(f"{key} {text}\n" for key, text in TEXTS.items()))
+    (tmp_path / "lexicon.txt").write_text("".join(f"{word} {phones}\n" for word, phones in WORDS.items()))
+    write_posteriors(tmp_path, TEXTS)
+    return tmp_path
+
+
+def write_posteriors(folder, texts):
+    random = np.random.default_rng(0)
+    with write_ark_scp(folder / "posteriors.ark", folder / "posteriors.scp") as write:
+        for key, text in texts.items():
+            units = [u for word in text.split() for phone in WORDS[word].split() for u in [PHONES.index(phone), 0]]
+            scores = random.normal(size=(len(units), 4))
+            scores[np.arange(len(units)), units] += 6
+            write(key, (scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)).astype(np.float32))
+
+
+def run(world, **options):
+    options = {"posteriors": [world / "posteriors.scp"], "lexicon": world / "lexicon.txt", **options}
+    decode(world / "exp", world / "data", world / "out", **options)
+
+
+def test_phones_and_words(world):
+    run(world, nbest=2)
+    assert read_table(world / "out" / "text") == TEXTS
+    phones = {key: " ".join(WORDS[word] for word in text.split()) for key, text in TEXTS.items()}
+    assert read_table(world / "out" / "phones") == phones
+    lines = [json.loads(line) for line in (world / "out" / "log.jsonl").read_text().splitlines()]
+    assert [line["utterance"] for line in lines] == sorted(TEXTS)
+    for line in lines:
+        best = line["hypotheses"][0]
+        assert best["words"] == TEXTS[line["utterance"]]
+        assert best["score"] == pytest.approx(best["acoustic_score"] + best["graph_score"], abs=2e-3)
+    assert read_toml(world / "out" / "decoding.toml")["decoding"]["word_insertion_penalty"] == 2.5
+
+
+def test_without_a_lexicon_there_are_phones_alone(world):
+    run(world, lexicon=None)
+    assert (world / "out" / "phones").exists() and not (world / "out" / "text").exists()
+
+
+def test_settings_go_over_the_config_over_the_experiment(world):
+    (world / "my.toml").write_text("[decoding]\nbeam = 9.5\nlm_weight = 2.0\n[model]\nanything = 1\n")
+    run(world, config=world / "my.toml", settings=["decoding.lm_weight=3.0"])
+    used = read_toml(world / "out" / "decoding.toml")["decoding"]
+    assert (used["beam"], used["lm_weight"], used["word_insertion_penalty"]) == (9.5, 3.0, 2.5)
+
+
+def test_tuning_writes_what_config_reads_back(world, capsys):
+    dev = world / "data"
+    run(world, tune_on=dev)
+    tuned = read_toml(world / "out" / "tuned.toml")
+    assert f"{dev}: WER 0.00 %" in capsys.readouterr().out
+    assert len((world / "out" / "tuning.jsonl").read_text().splitlines()) == 21
+    run(world, config=world / "out" / "tuned.toml")
+    assert read_toml(world / "out" / "decoding.toml") == tuned
+
+
+def test_utterances_without_posteriors_are_told(world, capsys):
+    write_posteriors(world, {key: TEXTS[key] for key in ("anna-1", "bert-1")})
+    run(world)
+    assert sorted(read_table(world / "out" / "text")) == ["anna-1", "bert-1"]
+    assert "not decoded:\n  anna-2\n  bert-2" in capsys.readouterr().err
+    write_posteriors(world, {})
+    with pytest.raises(DataError, match="no utterance has stored posteriors"):
+        run(world)
+
+
+def test_words_that_cannot_be_found_are_told(world, capsys):
+    grammar = world / "g.arpa"
+    grammar.write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99 <s>\n-0.3 </s>\n-0.3 abba\n\n\\end\\\n")
+    run(world, grammar=grammar)
+    assert "cannot be found:\n  back\n" in capsys.readouterr().err
+
+
+def test_matrices_that_are_not_posteriors(world):
+    with write_ark_scp(world / "other.ark", world / "other.scp") as write:
+        write("anna-1", np.zeros((5, 4), np.float32))
+    with pytest.raises(DataError, match="utterance anna-1 has no log-posteriors"):
+        run(world, posteriors=[world / "other.scp"])
+    with write_ark_scp(world / "other.ark", world / "other.scp") as write:
+        write("anna-1", np.full((5, 9), -math.log(9), np.float32))
+    with pytest.raises(DataError, match="utterance anna-1 has 9 units, expected 4"):
+        run(world, posteriors=[world / "other.scp"])
+
+
+def test_mistakes(world):
+    with pytest.raises(ModelError, match="no head for language 'de'; this model has: en"):
+        run(world, language="de")
+    with pytest.raises(ConfigError, match="give their pronunciations with --lexicon"):
+        run(world, lexicon=None, tune_on=world / "data")
+    with pytest.raises(ConfigError, match=r"expected decoding\.key=value"):
+        run(world, settings=["model.blocks=3"])
+    with pytest.raises(ConfigError, match=r"beem: unknown key; known keys: .*beam"):
+        run(world, settings=["decoding.beem=3"])
+    (world / "lexicon.txt").write_text("key k i\n")
+    with pytest.raises(LexiconError, match="phone 'i' is unknown"):
+        run(world)
+    with pytest.raises(ModelError, match="not an experiment directory"):
+        decode(world, world / "data", world / "out")
+    assert not (world / "out").exists()
