@@ -74,7 +74,7 @@ def compute_features(
     whose audio, stretch or speed changed since are computed anew. At the end ``feats.scp``, ``utt2num_frames``,
     ``utt2dur`` and ``cmvn.scp`` (per speaker) are written into the data directory, and the statistics of all speakers
     together as ``global_cmvn_<name>.mat`` into ``feature_dir``. An utterance that cannot be read is reported in the
-    summary and left out of these tables.
+    summary and left out of these tables; if no utterance can be read, the tables stay as they were.
 
     Args:
         data_dir: the data directory; its tables in memory are updated too.
@@ -109,10 +109,12 @@ def compute_features(
     fresh = [part for part in read_parts(feature_dir) if part.number >= number]
     for part in fresh:
         known.update(part.utterances)
-    remove_superseded(parts, {item.utterance.id for item in missing})
-    remove_abandoned(feature_dir)
     stored = {key: known[key] for key in data_dir.utterance_ids if key in known and key not in broken}
-    _enter(data_dir, stored, feature_dir)
+    if stored:  # Otherwise the audio is out of reach, perhaps for a moment: what there was stays.
+        _enter(data_dir, stored, feature_dir)
+        # Broken utterances keep their old features, for when they are mended, unless all is to be new.
+        remove_superseded(parts, {item.utterance.id for item in missing} - (set() if overwrite else broken.keys()))
+    remove_abandoned(feature_dir)
     computed = len(missing) - len(broken)
     return FeatureSummary(
         computed=computed,
@@ -275,13 +277,10 @@ def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> N
         stats = [read_double_matrix(stored[utterance].stats) for utterance in utterances if utterance in stored]
         if stats:
             speakers[speaker] = cmvn.add(stats)
-    if speakers:
-        with write_ark_scp(ark_path, ark_path.with_suffix(".scp")) as write:
-            data_dir.cmvn_scp = {speaker: write(speaker, stats) for speaker, stats in speakers.items()}
-        with atomic_write(feature_dir / f"global_cmvn_{name}.mat", "wb") as file:
-            append_matrix(file, "", cmvn.add(speakers.values()))
-    else:
-        data_dir.cmvn_scp = {}
+    with write_ark_scp(ark_path, ark_path.with_suffix(".scp")) as write:
+        data_dir.cmvn_scp = {speaker: write(speaker, stats) for speaker, stats in speakers.items()}
+    with atomic_write(feature_dir / f"global_cmvn_{name}.mat", "wb") as file:
+        append_matrix(file, "", cmvn.add(speakers.values()))
     data_dir.feats_scp = {key: item.features for key, item in stored.items()}
     data_dir.utt2num_frames = {key: item.frames for key, item in stored.items()}
     data_dir.utt2dur = {key: item.seconds for key, item in stored.items()}

@@ -144,11 +144,10 @@ def _mirror_in_graph(signal: tf.Tensor, config: FeatureConfig) -> tf.Tensor:
     samples = tf.shape(signal)[-1]
     count = (samples + config.frame_shift // 2) // config.frame_shift
     left, right = _margins(samples, count, config)
-    positions = tf.range(-left, samples + right)
+    positions = tf.range(-left, tf.where(count > 0, samples + right, -left))
     # Mirrored at both ends again and again: a wave with a period of twice the length.
     phase = tf.math.floormod(positions, tf.maximum(2 * samples, 1))
-    mirrored = tf.gather(signal, tf.minimum(phase, 2 * samples - 1 - phase), axis=-1)
-    return mirrored[:, : tf.where(count > 0, tf.size(positions), 0)]
+    return tf.gather(signal, tf.minimum(phase, 2 * samples - 1 - phase), axis=-1)
 
 
 def _window(config: FeatureConfig) -> np.ndarray:

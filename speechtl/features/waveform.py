@@ -131,7 +131,7 @@ def _decode(
             if known and file.format in ("WAV", "WAVEX"):
                 _check_wav_length(file.extra_info, name)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise DataError(f"{name}: {_explain(source, error)}; restore the file or remove its utterances") from error
+        raise DataError(f"{name}: {_explain(source, error)}") from error
     if not len(samples):
         raise DataError(f"{name}: holds no samples; restore the file or remove its utterances")
     return samples, rate
@@ -163,14 +163,13 @@ def _explain(source: str | io.BytesIO, error: Exception) -> str:
             with open(source, "rb") as file:
                 header = file.read(1024)
         except OSError as failure:
-            return f"cannot read: {failure.strerror}"
+            return f"cannot read: {failure.strerror}; correct wav.scp or the permissions"
     else:
         header = source.getvalue()[:1024]
     if header.startswith(b"NIST_1A") and b"shorten" in header:
         return "SPHERE file compressed with shorten, which libsndfile cannot read; convert it with sph2pipe -f wav"
-    if "lost sync" in reason or "psf" in reason.lower():
-        return f"truncated or damaged ({reason})"
-    return f"not audio that libsndfile can read ({reason})"
+    what = "truncated or damaged" if "lost sync" in reason else "not audio that libsndfile can read"
+    return f"{what} ({reason}); restore the file or remove its utterances"
 
 
 def _choose_channel(samples: np.ndarray, channel: str | int, name: str) -> np.ndarray:

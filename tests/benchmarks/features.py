@@ -2,8 +2,8 @@
 
 python tests/benchmarks/features.py [--audio DIR] [--rounds N]
 
-Makes its own FLAC files from a seed unless --audio names a folder of real ones. The rows take turns, and the medians over
-all rounds are compared. Both sides decode with soundfile and compute 80 log mel energies, dither off, 16 kHz.
+Makes its own FLAC files from a seed unless --audio names a folder of real ones. The rows take turns, and the medians
+over all rounds are compared. Both sides decode with soundfile and compute 80 log mel energies, dither off, 16 kHz.
 """
 
 # ruff: noqa: E402 (TensorFlow reads the number of threads when it is imported)
