@@ -20,9 +20,9 @@ from speechtl.lang.phones import PhoneInventory
 from speechtl.progress import progress_bar
 
 GRID_WITH_GRAMMAR: dict[str, tuple[float, ...]] = {
-    "lm_weight": (0.5, 1.0, 1.5, 2.0, 2.5, 3.0),
-    "word_insertion_penalty": (-2.0, -1.0, 0.0, 1.0, 2.0),
-    "blank_penalty": (0.0, 1.0, 2.0),
+    "lm_weight": (0.3, 0.5, 0.7, 1.0, 1.4, 2.0),
+    "word_insertion_penalty": (-1.0, 0.0, 1.0, 2.0, 3.0),
+    "blank_penalty": (0.0, 1.0, 2.0, 3.0, 4.0),
 }
 GRID_WITHOUT_GRAMMAR: dict[str, tuple[float, ...]] = {
     "word_insertion_penalty": (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0),
