@@ -30,18 +30,18 @@ class FeatureConfig(Section):
     """
 
     kind: Literal["fbank", "mfcc"] = "fbank"
-    sample_rate: int = pydantic.Field(16000, gt=0)
-    num_mel_bins: int = pydantic.Field(80, gt=2)
-    num_ceps: int = pydantic.Field(13, gt=0)
-    frame_length_ms: float = pydantic.Field(25.0, gt=0)
-    frame_shift_ms: float = pydantic.Field(10.0, gt=0)
-    dither: float = pydantic.Field(0.0, ge=0)
-    low_freq: float = pydantic.Field(20.0, ge=0)
+    sample_rate: int = pydantic.Field(default=16000, gt=0)
+    num_mel_bins: int = pydantic.Field(default=80, gt=2)
+    num_ceps: int = pydantic.Field(default=13, gt=0)
+    frame_length_ms: float = pydantic.Field(default=25.0, gt=0)
+    frame_shift_ms: float = pydantic.Field(default=10.0, gt=0)
+    dither: float = pydantic.Field(default=0.0, ge=0)
+    low_freq: float = pydantic.Field(default=20.0, ge=0)
     high_freq: float = 0.0
-    preemphasis: float = pydantic.Field(0.97, ge=0, le=1)
+    preemphasis: float = pydantic.Field(default=0.97, ge=0, le=1)
     use_energy: bool = False
     snip_edges: bool = True
-    cepstral_lifter: float = pydantic.Field(22.0, ge=0)
+    cepstral_lifter: float = pydantic.Field(default=22.0, ge=0)
     window: Literal["povey", "hamming", "hanning", "blackman", "sine", "rectangular"] = "povey"
     channel: Literal["mix", "first"] | Annotated[int, pydantic.Field(ge=0)] = "mix"
 
