@@ -1,8 +1,8 @@
 """Kaldi's log mel filter bank energies and MFCC, written once in TensorFlow.
 
 The same graph serves stored features, features computed inside ``tf.data`` and exported models. It agrees with Kaldi's
-``compute-fbank-feats`` and ``compute-mfcc-feats`` (dither off) within 1e-3, save where float32 ends: of a filter that holds
-less than a billionth of its frame's energy, both are a few thousandths off the truth.
+``compute-fbank-feats`` and ``compute-mfcc-feats`` (dither off) within 1e-3, save where float32 ends: of a filter that
+holds less than a billionth of its frame's energy, both are a few thousandths off the truth.
 
 Steps, for each frame (Povey et al., "The Kaldi speech recognition toolkit", 2011; HTK Book, chapter 5): take away the
 mean, pre-emphasise, window, pad to a power of two, power spectrum, triangular mel filters, log; for MFCC also a
