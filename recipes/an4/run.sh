@@ -53,8 +53,8 @@ fi
 if run_stage 2 "lexicon and grammars"; then
   speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
   # Decoding is tuned on dev with a grammar that has not read dev; the test part gets the grammar of all 74 speakers.
-  speechtl lm data/train/text -o data/lang/train.arpa --order 3 --vocabulary data/lang/lexicon.txt --dev data/dev/text
-  speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 3 --vocabulary data/lang/lexicon.txt
+  speechtl lm data/train/text -o data/lang/train.arpa --order 4 --vocabulary data/lang/lexicon.txt --dev data/dev/text
+  speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 4 --vocabulary data/lang/lexicon.txt
 fi
 
 if run_stage 3 "acoustic model"; then
@@ -76,4 +76,5 @@ if run_stage 6 "score"; then
   speechtl score data/test "$exp/test/text" --out "$exp/test/wer"
   speechtl score data/test "$exp/test/phones" --unit phone --lexicon data/lang/lexicon.txt \
     --out "$exp/test/per"
+  speechtl report "$exp"
 fi

@@ -24,7 +24,7 @@ class DataConfig(Section):
     notation: Literal["ipa", "arpabet", "xsampa"] = "ipa"
     stress: Literal["drop", "keep"] = "drop"
     tone: Literal["keep", "drop", "separate"] = "keep"
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)
     in_graph: bool = False
 
     @field_validator("train", "dev", mode="before")
@@ -51,11 +51,11 @@ class AugmentationConfig(Section):
     ``frequency_width`` is in bins.
     """
 
-    frequency_masks: int = Field(2, ge=0)
-    frequency_width: int = Field(15, ge=0)
-    time_masks: int = Field(2, ge=0)
-    time_width: int = Field(40, ge=0)
-    time_fraction: float = Field(0.15, ge=0, le=1)
+    frequency_masks: int = Field(default=2, ge=0)
+    frequency_width: int = Field(default=15, ge=0)
+    time_masks: int = Field(default=2, ge=0)
+    time_width: int = Field(default=40, ge=0)
+    time_fraction: float = Field(default=0.15, ge=0, le=1)
 
 
 class BatchConfig(Section):
@@ -66,7 +66,7 @@ class BatchConfig(Section):
     natural and 0 is equal.
     """
 
-    frames: int = Field(6400, gt=0)
-    utterances: int = Field(64, gt=0)
-    shuffle_pool: int = Field(512, gt=0)
-    temperature: float = Field(1.0, ge=0, le=1)
+    frames: int = Field(default=6400, gt=0)
+    utterances: int = Field(default=64, gt=0)
+    shuffle_pool: int = Field(default=512, gt=0)
+    temperature: float = Field(default=1.0, ge=0, le=1)

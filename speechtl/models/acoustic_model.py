@@ -22,7 +22,7 @@ class ModelConfig(Section):
     """``[model]``."""
 
     encoder: EncoderConfig = TdnnConfig()
-    head_dropout: float = Field(0.1, ge=0, lt=1)
+    head_dropout: float = Field(default=0.1, ge=0, lt=1)
 
 
 @dataclass(frozen=True)

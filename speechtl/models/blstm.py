@@ -15,9 +15,9 @@ class BlstmConfig(Section):
     """``[model.encoder]`` with ``kind = "blstm"``; ``size`` counts both directions together."""
 
     kind: Literal["blstm"] = "blstm"
-    size: int = Field(320, gt=0, multiple_of=2)
-    blocks: int = Field(3, gt=0)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    size: int = Field(default=320, gt=0, multiple_of=2)
+    blocks: int = Field(default=3, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     subsampling: SubsamplingConfig = SubsamplingConfig()
 
 

@@ -16,12 +16,12 @@ class ConformerConfig(Section):
     """``[model.encoder]`` with ``kind = "conformer"``."""
 
     kind: Literal["conformer"] = "conformer"
-    size: int = Field(144, gt=0)
-    blocks: int = Field(6, gt=0)
-    heads: int = Field(4, gt=0)
-    expansion: int = Field(4, gt=0)
-    kernel: int = Field(15, gt=0)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    size: int = Field(default=144, gt=0)
+    blocks: int = Field(default=6, gt=0)
+    heads: int = Field(default=4, gt=0)
+    expansion: int = Field(default=4, gt=0)
+    kernel: int = Field(default=15, gt=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     subsampling: SubsamplingConfig = SubsamplingConfig(kind="conv2d", factor=4)
 
 

@@ -18,11 +18,11 @@ class TdnnConfig(Section):
     """
 
     kind: Literal["tdnn"] = "tdnn"
-    size: int = Field(384, gt=0)
+    size: int = Field(default=384, gt=0)
     dilations: tuple[int, ...] = (1, 1, 2, 2, 3, 3, 4)
-    kernel: int = Field(3, gt=0)
-    bottleneck: int = Field(0, ge=0)
-    dropout: float = Field(0.1, ge=0, lt=1)
+    kernel: int = Field(default=3, gt=0)
+    bottleneck: int = Field(default=0, ge=0)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
     subsampling: SubsamplingConfig = SubsamplingConfig()
 
 

@@ -26,16 +26,16 @@ class TrainingConfig(Section):
         jit: compile steps with XLA; slower on CPUs.
     """
 
-    epochs: int = Field(30, gt=0)
-    learning_rate: float = Field(1e-3, gt=0)
-    warmup: float = Field(0.1, ge=0, lt=1)
-    final_rate: float = Field(0.01, ge=0, le=1)
-    weight_decay: float = Field(0.01, ge=0)
-    clip_norm: float = Field(5.0, gt=0)
-    patience: int = Field(0, ge=0)
-    average: int = Field(5, gt=0)
+    epochs: int = Field(default=30, gt=0)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    final_rate: float = Field(default=0.01, ge=0, le=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=5.0, gt=0)
+    patience: int = Field(default=0, ge=0)
+    average: int = Field(default=5, gt=0)
     average_of: Literal["best", "last"] = "last"
     choose_pronunciations: tuple[int, ...] = ()
-    checkpoint_minutes: float = Field(5.0, gt=0)
+    checkpoint_minutes: float = Field(default=5.0, gt=0)
     deterministic: bool = True
     jit: bool = False
