@@ -1,5 +1,7 @@
 """``speechtl``: the command line. A verb imports what it needs when it runs, so that ``--help`` answers at once."""
 
+import errno
+import os
 import sys
 
 import typer
@@ -42,6 +44,8 @@ def _global_options(
 
 def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 1, a bug keeps its traceback."""
+    # TensorFlow announces at every start what it found and did not find; its errors stay.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         app()
     except SpeechtlError as error:
@@ -50,6 +54,12 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of a pipe (head) has seen enough.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        # What is written line by line (logs, standard output) can fill a disk too.
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"error: {error}; free some space and run the command again", file=sys.stderr)
         sys.exit(1)
 
 
