@@ -14,7 +14,7 @@ failed=
 ruff check . || failed="$failed ruff-check"
 ruff format --check . || failed="$failed ruff-format"
 mypy || failed="$failed mypy"
-python -m pytest -n 2 -q "$@" || failed="$failed pytest"
+python -m pytest -n 2 --dist worksteal -q --durations 10 "$@" || failed="$failed pytest"
 
 if [ -n "$failed" ]; then
   echo "failed:$failed" >&2
