@@ -52,7 +52,7 @@ class Trainer:
             config: ``[training]``.
             batches: ``[batches]``.
             augmentation: ``[augmentation]``.
-            directory: the experiment; only the chief worker writes to it.
+            directory: the experiment, on a file system that all workers share; only the chief worker writes to it.
             seed: of everything random.
             strategy: the strategy in whose scope the model was made.
 
@@ -160,6 +160,7 @@ class Trainer:
 
     def _finish(self, progress: Progress, log: TrainingLog | None) -> dict[str, Any]:
         """Average the kept epochs into ``weights.h5`` and measure the result."""
+        self._wait_for_all()
         epochs = self._to_average(progress)
         averaged = average(self._epoch_path(epoch) for epoch in epochs)
         assign(self.model.variables(), averaged, str(self.directory))
@@ -169,6 +170,12 @@ class Trainer:
         if self.is_chief:
             save_arrays(self.directory / "weights.h5", averaged)
         return result
+
+    def _wait_for_all(self) -> None:
+        """Wait until every worker is here, so that what the chief has written before is there for all."""
+        if self.strategy.cluster_resolver is not None and self.strategy.num_replicas_in_sync > 1:
+            ones = self.strategy.run(tf.function(lambda: tf.constant(1.0), autograph=False))
+            self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None).numpy()
 
     def _to_average(self, progress: Progress) -> list[int]:
         history = progress.history
