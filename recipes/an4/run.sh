@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-source ../env.sh
+source ../env.sh report
 
 exp=exp/$(basename "$conf" .toml)
 
