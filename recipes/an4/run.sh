@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-source ../env.sh report
+source ../env.sh
 
 exp=exp/$(basename "$conf" .toml)
 
