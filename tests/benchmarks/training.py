@@ -6,8 +6,8 @@ Each side runs in a process of its own, both on the same processors, and they ta
 networks have as many weights and, with the same weights, the same losses and gradient norm. PyTorch may live in another
 environment than speechtl: name its interpreter with --torch-python.
 
-Run it on a quiet machine: threads that wait for each other lose more to other programs than threads that do not, and the
-two frameworks differ in that. With one thread, the processor time (columns cpu) hardly depends on what else runs.
+Run it on a quiet machine: threads that wait for each other lose more to other programs than threads that do not, and
+the frameworks differ in that. With one thread, the processor time (columns cpu) hardly depends on what else runs.
 """
 
 import argparse
