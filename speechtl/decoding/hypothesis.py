@@ -4,6 +4,23 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
+class Span:
+    """One word or phone in time.
+
+    Attributes:
+        label: the word or phone.
+        start: its first frame of posteriors; seconds are this times the experiment's ``frame_shift``.
+        end: one past its last frame.
+        confidence: how likely it is right, in [0, 1]; None where nothing computed it.
+    """
+
+    label: str
+    start: int
+    end: int
+    confidence: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Hypothesis:
     """One word sequence for one utterance.
 
@@ -16,6 +33,8 @@ class Hypothesis:
         graph_score: the part of grammar, pronunciation probabilities and word penalties, weighted.
         complete: False where no word ended in the last frame (too narrow a beam, or too few frames for any word): then
             the words are those of the best beginning.
+        word_spans: the words in time.
+        phone_spans: the phones in time, silence included.
     """
 
     words: tuple[str, ...]
@@ -24,3 +43,5 @@ class Hypothesis:
     acoustic_score: float = 0.0
     graph_score: float = 0.0
     complete: bool = True
+    word_spans: tuple[Span, ...] = ()
+    phone_spans: tuple[Span, ...] = ()
