@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# AN4 with words held out: trained without any utterance that has one of conf/unseen_words.txt, tested on all words.
+#
+#   recipes/an4/run_unseen.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
+#
+# Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and grammars, 3 train on phones, 4 train on
+# whole words, 5 tune the decoding on dev, 6 decode the test part, 7 accuracy of unseen and seen words. Data and grammars
+# that run.sh makes too are the same files; the rest is below data/unseen, exp/unseen and exp/unseen_whole_words.
+set -euo pipefail
+
+stage=0
+stop_stage=7
+corpus=
+nj=$(nproc)
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    *) sed -n '2,8p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source ../env.sh
+
+lexicon=data/lang/lexicon.txt
+
+# What is known of the unseen words at decoding time, beside their pronunciation. Each way has its own dev settings.
+#   none      no grammar: any word may follow any word
+#   seen      a grammar of the training transcripts that are left: unseen words share its <unk>
+#   all_text  a grammar of all training transcripts: their speech is held out, text is cheap
+ways="none seen all_text"
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+grammar() { # grammar WAY dev|test: the options that name the grammar; that of the dev part has not read dev
+  case $1-$2 in
+    none-*) ;;
+    seen-dev) echo --lm data/unseen/lang/train.arpa ;;
+    seen-test) echo --lm data/unseen/lang/train_all.arpa ;;
+    all_text-dev) echo --lm data/lang/train.arpa ;;
+    all_text-test) echo --lm data/lang/train_all.arpa ;;
+  esac
+}
+
+if run_stage 0 "data directories from the corpus"; then
+  if [ -z "$corpus" ]; then
+    echo "error: give the corpus with --corpus DIR: a clone of the git repository cmusphinx/an4 from GitHub" >&2
+    exit 1
+  fi
+  python local/prepare.py --corpus "$corpus" --dev-speakers conf/dev_speakers.txt --out data
+fi
+
+if run_stage 1 "words held out, speed perturbation, features"; then
+  python local/hold_out_words.py choose --text data/train/text --lexicon data/dict/lexicon.txt --seed 1 \
+    --out data/unseen/words.txt
+  if ! cmp -s data/unseen/words.txt conf/unseen_words.txt; then
+    echo "error: the rule gives other words than conf/unseen_words.txt; is this the whole corpus?" \
+      "(copy data/unseen/words.txt there to go on with these)" >&2
+    exit 1
+  fi
+  for part in train train_all dev; do
+    python local/hold_out_words.py keep --text data/$part/text --words conf/unseen_words.txt \
+      --out data/unseen/$part.list --vocabulary data/unseen/$part.words
+    speechtl data subset data/$part data/unseen/$part --utterance-list data/unseen/$part.list --overwrite
+  done
+  speechtl data perturb-speed data/unseen/train data/unseen/train_sp --factors 0.9,1.0,1.1 --overwrite
+  speechtl features data/unseen/train_sp data/unseen/dev data/test --config conf/unseen.toml --nj "$nj"
+fi
+
+if run_stage 2 "lexicon and grammars"; then
+  speechtl lexicon convert data/dict/lexicon.txt $lexicon --from arpabet
+  speechtl lm data/train/text -o data/lang/train.arpa --order 4 --vocabulary $lexicon --dev data/unseen/dev/text
+  speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 4 --vocabulary $lexicon
+  # The words of these texts are their vocabulary, so that all others, the unseen ones too, are <unk>.
+  for part in train train_all; do
+    speechtl lm data/unseen/$part/text -o data/unseen/lang/$part.arpa --order 4 \
+      --vocabulary data/unseen/$part.words
+  done
+fi
+
+if run_stage 3 "acoustic model, phones"; then
+  speechtl train conf/unseen.toml exp/unseen
+fi
+
+if run_stage 4 "acoustic model, whole words"; then
+  speechtl train conf/unseen_whole_words.toml exp/unseen_whole_words
+fi
+
+if run_stage 5 "decoding settings, on dev utterances without unseen words"; then
+  for way in $ways; do
+    speechtl decode exp/unseen data/unseen/dev exp/unseen/dev_$way --lexicon $lexicon $(grammar $way dev) \
+      --tune data/unseen/dev --nj "$nj"
+    speechtl score data/unseen/dev exp/unseen/dev_$way/text --out exp/unseen/dev_$way/wer
+  done
+fi
+
+if run_stage 6 "decode the test part"; then
+  for way in $ways; do
+    speechtl decode exp/unseen data/test exp/unseen/test_$way --lexicon $lexicon $(grammar $way test) \
+      --config exp/unseen/dev_$way/tuned.toml --nj "$nj"
+    speechtl score data/test exp/unseen/test_$way/text --out exp/unseen/test_$way/wer
+  done
+  # Its units are words, so what decode calls phones are the words.
+  speechtl decode exp/unseen_whole_words data/test exp/unseen_whole_words/test
+fi
+
+if run_stage 7 "accuracy of unseen and seen words"; then
+  python local/word_accuracy.py data/test conf/unseen_words.txt \
+    "whole words, greedy=exp/unseen_whole_words/test/phones" \
+    "phones, no grammar=exp/unseen/test_none/text" \
+    "phones, grammar without them=exp/unseen/test_seen/text" \
+    "phones, grammar of all text=exp/unseen/test_all_text/text" | tee exp/unseen/word_accuracy
+  # For comparison, where run.sh has trained on everything: the same words, heard in training.
+  if [ -e exp/tdnn/test/text ]; then
+    python local/word_accuracy.py data/test conf/unseen_words.txt \
+      "trained on all words, grammar=exp/tdnn/test/text" | tee -a exp/unseen/word_accuracy
+  fi
+fi
