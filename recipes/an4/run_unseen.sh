@@ -112,14 +112,14 @@ if run_stage 6 "decode the test part"; then
 fi
 
 if run_stage 7 "accuracy of unseen and seen words"; then
-  python local/word_accuracy.py data/test conf/unseen_words.txt \
+  accuracy="python local/word_accuracy.py data/test --words conf/unseen_words.txt --training data/unseen/train/text"
+  $accuracy --details exp/unseen/words_heard \
     "whole words, greedy=exp/unseen_whole_words/test/phones" \
     "phones, no grammar=exp/unseen/test_none/text" \
     "phones, grammar without them=exp/unseen/test_seen/text" \
     "phones, grammar of all text=exp/unseen/test_all_text/text" | tee exp/unseen/word_accuracy
   # For comparison, where run.sh has trained on everything: the same words, heard in training.
   if [ -e exp/tdnn/test/text ]; then
-    python local/word_accuracy.py data/test conf/unseen_words.txt \
-      "trained on all words, grammar=exp/tdnn/test/text" | tee -a exp/unseen/word_accuracy
+    $accuracy "trained on all words, phones, grammar of all text=exp/tdnn/test/text" | tee -a exp/unseen/word_accuracy
   fi
 fi

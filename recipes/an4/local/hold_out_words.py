@@ -2,7 +2,8 @@
 
     python local/hold_out_words.py choose --text data/train/text --lexicon data/dict/lexicon.txt --seed 1 \\
         --out conf/unseen_words.txt
-    python local/hold_out_words.py keep --text data/train/text --words conf/unseen_words.txt --out data/unseen/train.list
+    python local/hold_out_words.py keep --text data/train/text --words conf/unseen_words.txt \\
+        --out data/unseen/train.list
 
 The rule of ``choose`` reads training transcripts and the dictionary, nothing of the dev or test part and no result:
 
@@ -115,9 +116,9 @@ def choose(arguments: argparse.Namespace) -> None:
         "# Words that the training never has, made by local/hold_out_words.py (which says the rule) from the training",
         f"# transcripts: choose --seed {arguments.seed} --number {arguments.number} --budget {arguments.budget:g} "
         f"--phones {arguments.phones} --rarest {arguments.rarest:g} --commonest {arguments.commonest:g}.",
-        f"# From {len(pool)} candidates. {len(text) - len(kept)} of {len(text)} training utterances have one of them; in "
-        f"the other {len(kept)} the",
-        f"# rarest phone of these words is {needed[0]}, {counts[needed[0]]} times. Number: tokens in the training part.",
+        f"# {len(pool)} candidates. {len(text) - len(kept)} of {len(text)} training utterances have one of these words; in",
+        f"# the other {len(kept)}, their rarest phone is {needed[0]}, {counts[needed[0]]} times.",
+        "# word: times in the training part, first pronunciation.",
         *(f"{word:12}# {tokens[word]:3} {' '.join(lexicon[word][0])}" for word in sorted(taken)),
     ]
     write_lines(arguments.out, lines)
