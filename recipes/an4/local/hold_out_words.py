@@ -116,8 +116,8 @@ def choose(arguments: argparse.Namespace) -> None:
         "# Words that the training never has, made by local/hold_out_words.py (which says the rule) from the training",
         f"# transcripts: choose --seed {arguments.seed} --number {arguments.number} --budget {arguments.budget:g} "
         f"--phones {arguments.phones} --rarest {arguments.rarest:g} --commonest {arguments.commonest:g}.",
-        f"# {len(pool)} candidates. {len(text) - len(kept)} of {len(text)} training utterances have one of these words; in",
-        f"# the other {len(kept)}, their rarest phone is {needed[0]}, {counts[needed[0]]} times.",
+        f"# {len(pool)} candidates. {len(text) - len(kept)} of {len(text)} training utterances have one of the words;",
+        f"# in the other {len(kept)}, their rarest phone is {needed[0]}, {counts[needed[0]]} times.",
         "# word: times in the training part, first pronunciation.",
         *(f"{word:12}# {tokens[word]:3} {' '.join(lexicon[word][0])}" for word in sorted(taken)),
     ]
