@@ -50,7 +50,7 @@ def decode(
         Path | None, typer.Option("--save-posteriors", help="Folder: keep the posteriors as posteriors.ark and .scp.")
     ] = None,
     nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per utterance in log.jsonl.")] = 1,
-    jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes of the search.")] = 1,
+    jobs: Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")] = 1,
 ) -> None:
     """Decode speech: greedy phones, and words through a lexicon and a grammar.
 

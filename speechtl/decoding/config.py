@@ -1,5 +1,8 @@
 """The settings of decoding."""
 
+import math
+from typing import Literal
+
 import pydantic
 
 from speechtl.config import Section
@@ -17,15 +20,15 @@ class DecodingConfig(Section):
     data (``speechtl decode --tune``).
     """
 
+    mode: Literal["sentence", "isolated"] = "sentence"
+    """``"isolated"``: every utterance is exactly one word."""
     beam: float = pydantic.Field(default=14.0, gt=0)
     """Hypotheses that score this much below the best one of a frame are dropped."""
     max_active: int = pydantic.Field(default=7000, ge=2)
-    """At most about this many hypotheses survive a frame, whatever the beam says (not used for N-best lists)."""
-    min_active: int = pydantic.Field(default=100, ge=0)
-    """At least about this many survive, whatever the beam says, but never more than ``max_active`` (not used for N-best
-    lists). Where posteriors are sharp it finds what the beam would lose, cheaply."""
-    lattice_beam: float = pydantic.Field(default=8.0, gt=0)
-    """An N-best list holds hypotheses at most this much below the best one; the search for them has this beam, too."""
+    """At most about this many hypotheses survive a frame, whatever the beam says."""
+    blank_margin: float = pydantic.Field(default=math.inf, gt=0)
+    """Frames in which the blank beats every phone by more than this (after ``blank_penalty``) are passed over without
+    trying a phone; most frames of a CTC model are such. ``inf`` tries every frame, as an exact search does."""
     lm_weight: float = pydantic.Field(default=1.0, ge=0)
     """Weight of the grammar's log probability."""
     word_insertion_penalty: float | None = None
@@ -37,6 +40,12 @@ class DecodingConfig(Section):
     """Weight of the acoustic score. Apart from the beams, halving it is doubling the other weights."""
     oov_penalty: float = 0.0
     """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
+    oov: Literal["words", "phones"] = "words"
+    """``"phones"``: where no word fits, the phones themselves stand in the result, marked as out of vocabulary."""
+    filler_penalty: float = 4.0
+    """Subtracted for every stretch of speech that is no word (``oov = "phones"``): positive gives fewer of them."""
+    filler_phone_penalty: float = 2.0
+    """Subtracted for every phone of it, on top."""
     silence_phone: str = "sil"
     """A phone that may stand between words and at both ends. No effect where the model has no such phone."""
 

@@ -1,79 +1,225 @@
 """Search for the words of a lexicon that explain the posteriors of an utterance best."""
 
+import copy
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import kaldi_decoder
-import kaldifst
 import numpy as np
 
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.graph import Graph, compile_graph
-from speechtl.decoding.greedy import merge_repeats
-from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.errors import DataError
+from speechtl.decoding.hypothesis import Hypothesis, Span
+from speechtl.decoding.look_ahead import build_look_ahead
+from speechtl.decoding.prefix_tree import PrefixTree
+from speechtl.decoding.token_passing import FillerCosts, Found, LeafArrays, search
+from speechtl.decoding.word_graph import WordGraph
+from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
+
+_SILENCE, _FILLER = -1, -2
+# Settings that are in the tree, and those that act in the search alone; all others are in the scores of leaves and
+# grammar.
+_IN_TREE = {"mode", "oov", "silence_phone"}
+SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale"}
 
 
 class LexiconDecoder:
     """Words from CTC posteriors, through a pronunciation lexicon and a word grammar.
 
-    The graph is compiled once, here; ``decode`` may then be called for any number of utterances. The search is a
-    Viterbi beam search (token passing, frame by frame): with a wide beam it finds the best path exactly.
+    The tree is built once, here; ``decode`` may then be called for any number of utterances, also from several threads
+    at once. The search is a Viterbi beam search (see ``token_passing``): with a wide beam and without skipping frames it
+    finds the best path exactly.
 
     Args:
         lexicon: the words and their pronunciations, any lexicon.
         inventory: the phones of the model's units 1, 2, ...
-        grammar: a back-off n-gram model, the path of its ARPA file, or None: any word may follow any word.
+        grammar: a back-off n-gram model, the path of its ARPA file, a graph of words (``WordGraph``, for commands), or
+            None: any word may follow any word, or stands alone where ``config.mode`` is ``"isolated"``.
         config: weights, penalties and beams.
 
     Attributes:
-        graph: the compiled graph.
         inventory: the phones.
         config: the settings.
 
     Raises:
-        LexiconError: see ``compile_graph``.
+        LexiconError: no words; phones that the model lacks (all are listed, with the nearest that it has); or no word
+            that the grammar allows.
+        ConfigError: a grammar and isolated words at once.
     """
 
     def __init__(
         self,
         lexicon: Lexicon,
         inventory: PhoneInventory,
-        grammar: NgramModel | str | Path | None = None,
+        grammar: "NgramModel | WordGraph | str | Path | None" = None,
         config: DecodingConfig | None = None,
     ):
-        config = config or DecodingConfig()
-        if isinstance(grammar, (str, Path)):
-            grammar = NgramModel.read_arpa(grammar)
-        self._take(compile_graph(lexicon, inventory, grammar, config), inventory, config)
+        self.inventory, self.config = inventory, config or DecodingConfig()
+        if not lexicon.entries:
+            raise LexiconError("the lexicon has no words; give at least one word and its phones")
+        problems = lexicon.check(inventory)
+        if problems:
+            heading = (
+                "the model lacks phones of the lexicon; write these words with the model's phones or leave them out:"
+            )
+            raise LexiconError(list_problems(heading, problems))
+        self._words = list(lexicon.entries)
+        self._graph = _word_graph(grammar, self.config)
+        self._with_grammar = grammar is not None
+        known = self._graph.vocabulary.keys()
+        missing = [] if grammar is None else [word for word in self._words if word not in known]
+        self._unknown, self._unreachable = ([], missing) if self._graph.wildcard is None else (missing, [])
+        if len(self._unreachable) == len(self._words):
+            raise LexiconError(
+                "the grammar has no word of the lexicon and no <unk>; train the grammar on words of the lexicon"
+            )
+        if not self._graph.has_end:
+            raise LexiconError("the grammar allows no sentence to end; is its </s> missing?")
+        self._number = {word: number for number, word in enumerate(self._words)}
+        self._entries = dict(lexicon.entries)
+        self._compile()
 
-    @classmethod
-    def of_graph(cls, graph: Graph, inventory: PhoneInventory, config: DecodingConfig) -> "LexiconDecoder":
-        """Make a decoder of a graph that was compiled before, with a config of equal weights and penalties."""
-        decoder = cls.__new__(cls)
-        decoder._take(graph, inventory, config)
-        return decoder
+    def _compile(self) -> None:
+        unreachable = set(self._unreachable)
+        entries = [
+            (number, option)
+            for number, word in enumerate(self._words)
+            if word not in unreachable
+            for option in self._entries[word]
+        ]
+        unit_of = {phone: unit for unit, phone in enumerate(self.inventory.phones, start=1)}
+        self._tree = PrefixTree([[unit_of[phone] for phone in option.phones] for _, option in entries])
+        order = self._tree.order
+        identity = np.fromiter((number for number, _ in entries), np.int32, len(entries))[order]
+        prior = np.fromiter((option.probability for _, option in entries), np.float64, len(entries))[order]
+        label = {word: number for word, number in self._graph.vocabulary.items()}
+        wildcard = -3 if self._graph.wildcard is None else self._graph.wildcard
+        word_of = np.fromiter((label.get(word, wildcard) for word in self._words), np.int32, len(self._words))
+        self._in_grammar = np.fromiter((word in label for word in self._words), bool, len(self._words))
+        room = len(entries) + self._tree.spare_leaves
+        self._leaf_word, self._leaf_identity = np.zeros(room, np.int32), np.zeros(room, np.int32)
+        self._leaf_prior = np.zeros(room, np.float64)
+        self._leaf_word[: len(entries)] = word_of[identity]
+        self._leaf_identity[: len(entries)] = identity
+        self._leaf_prior[: len(entries)] = np.log(prior)
+        self._leaf_node = np.zeros(room, np.int32)
+        self._leaf_node[: len(entries)] = self._tree.leaf_nodes()
+        self._weigh()
+        if self.config.silence_phone in self.inventory:
+            self._add_chain([self.inventory.index(self.config.silence_phone)], _SILENCE, -1)
+        self._set_fillers()
+        if self.config.oov == "phones":
+            for unit, phone in enumerate(self.inventory.phones, start=1):
+                if phone != self.config.silence_phone:
+                    self._add_chain([unit], _FILLER, -1 - unit)
 
-    def _take(self, graph: Graph, inventory: PhoneInventory, config: DecodingConfig) -> None:
-        self.graph, self.inventory, self.config = graph, inventory, config
+    def _weigh(self) -> None:
+        """Set everything that depends on weights and penalties."""
+        self._leaf_score = np.zeros(len(self._leaf_word), np.float32)
+        self._score_leaves(slice(0, self._tree.leaves))
+        self._weighted = self._graph.arrays(self.config.lm_weight)
+        self._ahead = build_look_ahead(self._tree.arrays(), self._leaves(), self._weighted, self._tree.branching)
+
+    def with_config(self, config: DecodingConfig) -> "LexiconDecoder":
+        """Return a decoder of the same words with other settings; it shares what does not depend on them.
+
+        After that, neither can have words added.
+        """
+        changed = {name for name in type(config).model_fields if getattr(config, name) != getattr(self.config, name)}
+        if changed & _IN_TREE:
+            lexicon = Lexicon()
+            lexicon.entries = dict(self._entries)
+            return LexiconDecoder(lexicon, self.inventory, self._graph if self._with_grammar else None, config)
+        other = copy.copy(self)
+        other.config = config
+        if changed - SEARCH_ONLY:
+            other._weigh()
+            other._set_fillers()
+        return other
+
+    def _set_fillers(self) -> None:
+        self._fillers = FillerCosts(-math.inf, -math.inf)
+        if self.config.oov == "phones":
+            self._fillers = FillerCosts(-self.config.filler_penalty, -self.config.filler_phone_penalty)
+
+    def _score_leaves(self, some: slice) -> None:
+        """Set what leaves cost apart from the grammar."""
+        score = self._leaf_prior[some] - self.config.word_cost(self._with_grammar)
+        if self._unknown:
+            unknown = ~self._in_grammar[np.maximum(self._leaf_identity[some], 0)]
+            share = self.config.lm_weight * math.log(len(self._unknown)) + self.config.oov_penalty
+            score = np.where(unknown, score - share, score)
+        self._leaf_score[some] = score
+
+    def _add_chain(self, units: Sequence[int], word: int, identity: int) -> int:
+        leaf = self._tree.add_chain(units)
+        self._leaf_node[leaf] = self._tree.nodes - 1
+        self._leaf_word[leaf], self._leaf_identity[leaf] = word, identity
+        return leaf
+
+    def add_word(self, word: str, phones: Sequence[str], probability: float = 1.0) -> None:
+        """Add a pronunciation of a word, new or not, in milliseconds: as if the lexicon had had it.
+
+        Not while another thread decodes. The lexicon that was given stays as it is.
+
+        Args:
+            word: the word.
+            phones: phones of the model.
+            probability: of this pronunciation, in (0, 1].
+
+        Raises:
+            LexiconError: no phones, or phones that the model lacks; a pronunciation that the word has; or a word that
+                the grammar does not allow.
+        """
+        added = Lexicon()
+        added.add(word, phones, probability)
+        problems = added.check(self.inventory)
+        if problems:
+            raise LexiconError(list_problems(f"'{word}' cannot be added:", problems))
+        if any(option.phones == tuple(phones) for option in self._entries.get(word, ())):
+            raise LexiconError(f"'{word}' has this pronunciation already: {' '.join(phones)}")
+        in_grammar = not self._with_grammar or word in self._graph.vocabulary
+        if not in_grammar and self._graph.wildcard is None:
+            raise LexiconError(f"'{word}' cannot be added: the grammar lacks it and has no <unk>")
+        new = word not in self._entries
+        self._entries[word] = [*self._entries.get(word, ()), *added.entries[word]]
+        if new:
+            self._number[word] = len(self._words)
+            self._words.append(word)
+            self._in_grammar = np.append(self._in_grammar, in_grammar)
+            if not in_grammar:
+                self._unknown.append(word)
+        if word in self._unreachable:
+            self._unreachable.remove(word)
+        if not self._tree.spare_leaves:
+            self._compile()
+            return
+        label = self._graph.vocabulary.get(word, self._graph.wildcard)
+        leaf = self._add_chain(self.inventory.encode(phones), -3 if label is None else label, self._number[word])
+        self._leaf_prior[leaf] = math.log(probability)
+        # One more word may share <unk>. The look-ahead keeps the old share, which changes no result.
+        everything = new and not in_grammar
+        self._score_leaves(slice(0 if everything else leaf, leaf + 1))
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
         """Words of the lexicon that the grammar lacks and that share its ``<unk>``."""
-        return self.graph.unknown
+        return tuple(self._unknown)
 
     @property
     def unreachable_words(self) -> tuple[str, ...]:
         """Words of the lexicon that cannot be found: the grammar lacks them and has no ``<unk>``."""
-        return self.graph.unreachable
+        return tuple(self._unreachable)
 
-    def decode(self, log_posteriors: np.ndarray) -> Hypothesis:
+    def decode(self, log_posteriors: np.ndarray, *, times: bool = False) -> Hypothesis:
         """Find the best word sequence.
 
         Args:
             log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
+            times: also fill ``word_spans`` and ``phone_spans``.
 
         Returns:
             The best hypothesis; without frames, the empty one. Where no word ends in the last frame within the beam,
@@ -82,62 +228,43 @@ class LexiconDecoder:
         Raises:
             DataError: the posteriors do not have the model's units, or are not numbers.
         """
-        scores = self._scores(log_posteriors)
-        if not len(scores):
-            return Hypothesis((), (), 0.0)
-        options = kaldi_decoder.FasterDecoderOptions(
-            beam=self.config.beam,
-            max_active=self.config.max_active,
-            min_active=min(self.config.min_active, self.config.max_active - 1),
-        )
-        search = kaldi_decoder.FasterDecoder(self.graph.fst, options)
-        search.decode(kaldi_decoder.DecodableCtc(scores))
-        complete = search.reached_final()
-        found, lattice = search.get_best_path()
-        if not found:
-            return Hypothesis((), (), -np.inf, complete=False)
-        _, labels, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
-        return self._hypothesis(scores, labels, words, weight.value1, complete)
+        return self._decode(log_posteriors, 1, times)[0]
 
-    def decode_nbest(self, log_posteriors: np.ndarray, count: int) -> list[Hypothesis]:
+    def decode_nbest(self, log_posteriors: np.ndarray, count: int, *, times: bool = False) -> list[Hypothesis]:
         """Find up to ``count`` different word sequences, best first, each with its best alignment.
-
-        Slower than ``decode``, and with memory for all that is within ``lattice_beam``.
 
         Args:
             log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
             count: at least 1.
+            times: also fill ``word_spans`` and ``phone_spans``.
 
         Returns:
-            At least one hypothesis, that of ``decode``; scores of the others are exact to about 0.001.
+            At least one hypothesis; all of those within ``beam`` at the end if there are fewer than ``count``.
 
         Raises:
             DataError: the posteriors do not have the model's units, or are not numbers.
         """
-        best = self.decode(log_posteriors)
+        return self._decode(log_posteriors, count, times)
+
+    def _decode(self, log_posteriors: np.ndarray, count: int, times: bool) -> list[Hypothesis]:
         scores = self._scores(log_posteriors)
-        if count == 1 or not len(scores):
-            return [best]
-        # This search has no limits of number, so it runs away where posteriors are flat; the best is known already.
-        options = kaldi_decoder.LatticeSimpleDecoderConfig(
-            beam=min(self.config.beam, self.config.lattice_beam), lattice_beam=self.config.lattice_beam
+        if not len(scores):
+            return [Hypothesis((), (), 0.0)]
+        found = search(
+            scores,
+            self._skipped(scores),
+            self._tree.arrays(),
+            self._leaves(),
+            self._weighted,
+            self._ahead,
+            self._fillers,
+            self._tree.branching,
+            self._graph.start,
+            self.config.beam,
+            self.config.max_active,
+            count > 1,
         )
-        search = kaldi_decoder.LatticeSimpleDecoder(self.graph.fst, options)
-        if not search.decode(kaldi_decoder.DecodableCtc(scores)):
-            return [best]
-        paths, sentences = _paths_and_sentences(search.get_raw_lattice()[1])
-        # Many alignments say the same words: made deterministic, every word sequence is there once, with its best cost.
-        kaldifst.determinize_star(sentences)
-        hypotheses = {best.words: best}
-        for sentence in kaldifst.convert_nbest_to_vector(kaldifst.shortest_path(sentences, n=count)):
-            # Its words alone: their costs are those of the paths.
-            sentence = kaldifst.make_linear_acceptor(kaldifst.get_linear_symbol_sequence(sentence)[1])
-            path = kaldifst.shortest_path(kaldifst.compose(paths, sentence))
-            _, labels, words, cost = kaldifst.get_linear_symbol_sequence(path)
-            acoustic_cost = -self._acoustic(scores, labels)
-            found = self._hypothesis(scores, labels, words, cost.value - acoustic_cost, True)
-            hypotheses.setdefault(found.words, found)
-        return sorted(hypotheses.values(), key=lambda hypothesis: (not hypothesis.complete, -hypothesis.score))[:count]
+        return [self._hypothesis(scores, found, place, times) for place in range(min(count, len(found.end_link)))]
 
     def _scores(self, log_posteriors: np.ndarray) -> np.ndarray:
         """Check the posteriors and apply scale and blank penalty: ``(frames, units)`` float32."""
@@ -151,44 +278,93 @@ class LexiconDecoder:
                 f"posteriors of shape {shape}, expected frames x {units} (the blank and {units - 1} phones); "
                 "take posteriors and phones from the same model"
             )
-        if np.isnan(scores).any() or np.isposinf(scores).any():
+        # A sum is NaN or inf if one of its terms is, and reads the matrix once.
+        if np.isnan(scores.sum()) or scores.max() == np.inf:
             raise DataError("posteriors are NaN or inf in places; the model that computed them is broken")
         scores[:, 0] -= self.config.blank_penalty
-        scores *= self.config.acoustic_scale
+        if self.config.acoustic_scale != 1.0:
+            scores *= self.config.acoustic_scale
         return scores
 
-    def _hypothesis(
-        self, scores: np.ndarray, labels: list[int], words: list[int], graph_cost: float, complete: bool
-    ) -> Hypothesis:
-        """Make a hypothesis of the labels of all frames and the words of a path."""
-        acoustic = self._acoustic(scores, labels)
-        return Hypothesis(
-            words=tuple(self.graph.words[word] for word in words),
-            phones=tuple(self.inventory.decode(merge_repeats(np.array(labels, dtype=np.int64) - 1))),
-            score=acoustic - graph_cost,
-            acoustic_score=acoustic,
-            graph_score=-graph_cost,
-            complete=complete,
-        )
+    def _skipped(self, scores: np.ndarray) -> np.ndarray:
+        """Return the frames that are blank by such a margin that no phone needs to be tried."""
+        if math.isinf(self.config.blank_margin):
+            return np.zeros(len(scores), bool)
+        return scores[:, 1:].max(axis=1, initial=-np.inf) < scores[:, 0] - self.config.blank_margin
 
-    @staticmethod
-    def _acoustic(scores: np.ndarray, labels: list[int]) -> float:
-        """Sum the scores of a path. One that was cut short has fewer labels than there are frames."""
-        return float(scores[np.arange(len(labels)), np.array(labels, dtype=np.int64) - 1].sum(dtype=np.float64))
+    def _hypothesis(self, scores: np.ndarray, found: Found, place: int, times: bool) -> Hypothesis:
+        """Make a hypothesis of a chain of links."""
+        leaves = []
+        link = int(found.end_link[place])
+        while link >= 0:
+            if found.link_leaf[link] >= 0:
+                leaves.append(int(found.link_leaf[link]))
+            link = int(found.link_before[link])
+        leaves.reverse()
+        score, graph_score = float(found.end_score[place]), float(found.end_graph[place])
+        if score == -math.inf:
+            return Hypothesis((), (), score, complete=False)
+        complete = found.node < 0
+        words: list[str] = []
+        # For each unit the word it belongs to, -1 for silence.
+        units: list[int] = []
+        owner: list[int] = []
+        outside = False
+        for leaf in leaves:
+            said, label = self._leaf_units(leaf), int(self._leaf_word[leaf])
+            if label == _FILLER and not outside:
+                words.append("")
+            elif label >= 0:
+                words.append(self._words[self._leaf_identity[leaf]])
+            outside = label == _FILLER or (label == _SILENCE and outside)
+            owner += [-1 if label == _SILENCE else len(words) - 1] * len(said)
+            units += said
+        if found.node > 0:
+            rest = self._tree.units_to(found.node)
+            units, owner = units + rest, owner + [-1] * len(rest)
+        phones = self.inventory.decode(units)
+        for number, word in enumerate(words):
+            if not word:
+                words[number] = oov_word(phone for phone, whose in zip(phones, owner) if whose == number)
+        hypothesis = Hypothesis(tuple(words), tuple(phones), score, score - graph_score, graph_score, complete)
+        return _with_times(hypothesis, scores, units, owner) if times and units else hypothesis
+
+    def _leaf_units(self, leaf: int) -> list[int]:
+        return self._tree.units_to(int(self._leaf_node[leaf]))
+
+    def _leaves(self) -> LeafArrays:
+        count = self._tree.leaves
+        return LeafArrays(self._leaf_word[:count], self._leaf_identity[:count], self._leaf_score[:count])
 
 
-def _paths_and_sentences(lattice: kaldifst.Lattice) -> tuple[kaldifst.StdVectorFst, kaldifst.StdVectorFst]:
-    """Turn a lattice into a transducer from labels to words (sorted by word) and an acceptor of its words."""
-    paths, sentences = [], []
-    # Python sees a lattice as text alone, with six digits of each cost.
-    for line in str(lattice).splitlines():
-        fields = line.split()
-        labels = fields[2:4] if len(fields) >= 4 else []
-        ends = fields[: 2 if labels else 1]
-        weight = fields[len(ends) + len(labels) :]
-        cost = sum(map(float, weight[0].split(","))) if weight else 0.0
-        paths.append(" ".join([*ends, *labels, repr(cost)]))
-        sentences.append(" ".join([*ends, *labels[1:] * 2, repr(cost)]))
-    transducer = kaldifst.compile("\n".join(paths) + "\n")
-    kaldifst.arcsort(transducer, "olabel")
-    return transducer, kaldifst.compile("\n".join(sentences) + "\n")
+def oov_word(phones: Iterable[str]) -> str:
+    """Return how speech that is no word of the lexicon is written: its phones, marked."""
+    return f"<oov:{' '.join(phones)}>"
+
+
+def _word_graph(grammar: "NgramModel | WordGraph | str | Path | None", config: DecodingConfig) -> WordGraph:
+    if grammar is not None and config.mode == "isolated":
+        raise ConfigError('decoding.mode = "isolated" is one word without a grammar; leave the grammar out')
+    if isinstance(grammar, (str, Path)):
+        grammar = NgramModel.read_arpa(grammar)
+    if isinstance(grammar, NgramModel):
+        return WordGraph.ngrams(grammar)
+    if grammar is None:
+        return WordGraph.single_word() if config.mode == "isolated" else WordGraph.word_loop()
+    return grammar
+
+
+def _with_times(hypothesis: Hypothesis, scores: np.ndarray, units: list[int], owner: list[int]) -> Hypothesis:
+    """Fill the spans: the Viterbi alignment of the phones, and each word from its first to its last one."""
+    from speechtl.decoding.alignment import align_units
+
+    alignment = align_units(scores, units)
+    phones = tuple(
+        Span(phone, int(start), int(end))
+        for phone, start, end in zip(hypothesis.phones, alignment.starts, alignment.ends, strict=True)
+    )
+    spans = []
+    for number, word in enumerate(hypothesis.words):
+        own = [span for span, whose in zip(phones, owner) if whose == number]
+        spans.append(Span(word, own[0].start, own[-1].end))
+    return dataclasses.replace(hypothesis, word_spans=tuple(spans), phone_spans=phones)

@@ -2,9 +2,7 @@
 
 import dataclasses
 import itertools
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Mapping, Sequence
 
 import jiwer
 import numpy as np
@@ -12,7 +10,7 @@ import numpy as np
 from speechtl.config import parse
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_search import SEARCH_ONLY, LexiconDecoder
 from speechtl.errors import DataError, list_problems
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
@@ -28,8 +26,6 @@ GRID_WITHOUT_GRAMMAR: dict[str, tuple[float, ...]] = {
     "word_insertion_penalty": (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0),
     "blank_penalty": (0.0, 1.0, 2.0),
 }
-# Acting in the search only, so all their values share one graph.
-_NOT_IN_GRAPH = {"beam", "max_active", "min_active", "lattice_beam", "blank_penalty", "acoustic_scale"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +75,7 @@ def tune(
         grammar: a back-off n-gram model, or None.
         config: the settings that are not in the grid.
         grid: setting -> values to try; by default weight and penalties around what usual models need.
-        jobs: processes.
+        jobs: threads.
 
     Raises:
         DataError: utterances without reference or without posteriors (all listed), or no word in any reference.
@@ -95,67 +91,22 @@ def tune(
     if not length:
         raise DataError("cannot tune: no reference has a word; give transcribed speech")
 
-    # Points that differ only in settings of the search share a graph, so these vary fastest.
-    names = sorted(grid, key=lambda name: name in _NOT_IN_GRAPH)
-    shared = sum(name not in _NOT_IN_GRAPH for name in names)
+    # Points with equal weights share the look-ahead, so the other settings vary fastest.
+    names = sorted(grid, key=lambda name: name in SEARCH_ONLY)
     points = [dict(zip(names, values)) for values in itertools.product(*(grid[name] for name in names))]
     configs = [parse(DecodingConfig, {**config.model_dump(), **point}, f"grid {point}") for point in points]
-    groups = [
-        [configs[number] for number in numbers]
-        for _, numbers in itertools.groupby(range(len(points)), key=lambda n: tuple(points[n].values())[:shared])
-    ]
-    task = _Task(posteriors, references, lexicon, inventory, grammar)
+    decoder = LexiconDecoder(lexicon, inventory, grammar, configs[0])
     errors: list[int] = []
     with progress_bar("tuning", len(points)) as advance:
-        for counts in _run(task, groups, jobs):
-            errors += counts
-            advance(len(counts))
+        for one in configs:
+            decoder = decoder.with_config(one)
+            words = {key: " ".join(best[0].words) for key, best in decode(posteriors.items(), decoder, jobs=jobs)}
+            result = jiwer.process_words([references[key] for key in words], list(words.values()))
+            errors.append(result.substitutions + result.deletions + result.insertions)
+            advance()
     trials = tuple(Trial(point, count, length) for point, count in zip(points, errors))
     best = _middle_of_the_best([len(grid[name]) for name in names], errors)
     return Tuning(configs[best], trials[best], trials)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Task:
-    posteriors: Mapping[str, np.ndarray]
-    references: Mapping[str, str]
-    lexicon: Lexicon
-    inventory: PhoneInventory
-    grammar: NgramModel | None
-
-    def count_errors(self, configs: Sequence[DecodingConfig]) -> list[int]:
-        """Count the word errors under each of several configs that have one graph."""
-        decoder = LexiconDecoder(self.lexicon, self.inventory, self.grammar, configs[0])
-        counts = []
-        for config in configs:
-            decoder = LexiconDecoder.of_graph(decoder.graph, self.inventory, config)
-            words = {key: " ".join(best[0].words) for key, best in decode(self.posteriors.items(), decoder)}
-            result = jiwer.process_words([self.references[key] for key in words], list(words.values()))
-            counts.append(result.substitutions + result.deletions + result.insertions)
-        return counts
-
-
-def _run(task: _Task, groups: Sequence[Sequence[DecodingConfig]], jobs: int) -> Iterator[list[int]]:
-    if jobs <= 1:
-        yield from map(task.count_errors, groups)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(groups)), context, _start_process, (task,)) as pool:
-        yield from pool.map(_count_errors_in_process, groups)
-
-
-_process_task: _Task | None = None
-
-
-def _start_process(task: _Task) -> None:
-    global _process_task
-    _process_task = task
-
-
-def _count_errors_in_process(configs: Sequence[DecodingConfig]) -> list[int]:
-    if _process_task is None:
-        raise RuntimeError("the process was not started with a task")
-    return _process_task.count_errors(configs)
 
 
 def _middle_of_the_best(sizes: Sequence[int], errors: Sequence[int]) -> int:

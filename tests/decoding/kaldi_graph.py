@@ -1,4 +1,4 @@
-"""Compile a lexicon and a grammar into the graph that the search walks: CTC topology ∘ lexicon ∘ grammar.
+"""An independent decoder to compare with: kaldi-decoder on the graph CTC topology ∘ lexicon ∘ grammar.
 
 The recipe is that of weighted finite-state transducers in speech recognition (Mohri, Pereira & Riley 2002) with the
 CTC topology of EESEN (Miao et al. 2015): ``H ∘ min(det(L ∘ G))``. Determinisation moves the grammar's costs towards
@@ -10,7 +10,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+import kaldi_decoder
 import kaldifst
+import numpy as np
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import LexiconError, list_problems
@@ -218,3 +220,19 @@ def _grammar_lines(
 def _fst(lines: Iterable[str]) -> kaldifst.StdVectorFst:
     """Compile lines ``from to input output [cost]`` and ``final [cost]``; the first names the start."""
     return kaldifst.compile("\n".join(lines) + "\n")
+
+
+def kaldi_decode(graph: Graph, inventory: PhoneInventory, config: DecodingConfig, log_posteriors: np.ndarray):
+    """Return the words of the best path and its score, or None where no path ends."""
+    scores = np.array(log_posteriors, np.float32)
+    scores[:, 0] -= config.blank_penalty
+    scores *= config.acoustic_scale
+    options = kaldi_decoder.FasterDecoderOptions(beam=config.beam, max_active=config.max_active, min_active=0)
+    search = kaldi_decoder.FasterDecoder(graph.fst, options)
+    search.decode(kaldi_decoder.DecodableCtc(scores))
+    found, lattice = search.get_best_path()
+    if not found or not search.reached_final():
+        return None
+    _, labels, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
+    acoustic = scores[np.arange(len(labels)), np.array(labels) - 1].sum(dtype=np.float64)
+    return tuple(graph.words[word] for word in words), float(acoustic - weight.value1)
