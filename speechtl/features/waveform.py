@@ -4,6 +4,7 @@ import io
 import re
 import subprocess
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
@@ -14,7 +15,7 @@ from speechtl.errors import DataError
 from speechtl.features.config import FeatureConfig
 
 _SLACK = 0.5  # Seconds by which a segment may run over the end: transcribers round (Kaldi allows the same).
-_FULL_SCALE = 32768.0  # Kaldi's features are defined on samples in the range of 16-bit integers.
+FULL_SCALE = 32768.0  # Kaldi's features are defined on samples in the range of 16-bit integers.
 
 
 def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
@@ -84,12 +85,12 @@ def read_waveform(
     if empty:
         raise DataError(f"{name}: empty (0 bytes); restore the file or remove its utterances")
     samples, stored_rate = _decode(source, name, start, end, piped=not isinstance(source, str))
-    signal = _choose_channel(samples, channel, name)
+    signal = choose_channel(samples, channel, name)
     if stored_rate * speed != sample_rate and len(signal):
         # Playing faster by a factor is the same as claiming a higher rate by that factor.
         signal = soxr.resample(signal, stored_rate * speed, sample_rate, quality="HQ")
     signal = np.ascontiguousarray(signal, np.float32)
-    signal *= _FULL_SCALE  # In place: nobody else has these samples, and fresh memory costs as much as the product.
+    signal *= FULL_SCALE  # In place: nobody else has these samples, and fresh memory costs as much as the product.
     return signal
 
 
@@ -131,15 +132,15 @@ def _decode(
                     "restore the file or remove its utterances"
                 )
             if known and file.format in ("WAV", "WAVEX"):
-                _check_wav_length(file.extra_info, name)
+                check_wav_length(file.extra_info, name)
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise DataError(f"{name}: {_explain(source, error)}") from error
+        raise DataError(f"{name}: {explain(source, error)}") from error
     if not len(samples):
         raise DataError(f"{name}: holds no samples; restore the file or remove its utterances")
     return samples, rate
 
 
-def _check_wav_length(log: str, name: str) -> None:
+def check_wav_length(log: str, name: str) -> None:
     """Find a truncated WAV file, which libsndfile repairs without a word to anyone but its log.
 
     Raises:
@@ -157,7 +158,7 @@ def _check_wav_length(log: str, name: str) -> None:
         )
 
 
-def _explain(source: str | io.BytesIO, error: Exception) -> str:
+def explain(source: str | IO[bytes], error: Exception) -> str:
     """Say why a file cannot be decoded."""
     reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
     if isinstance(source, str):
@@ -167,14 +168,15 @@ def _explain(source: str | io.BytesIO, error: Exception) -> str:
         except OSError as failure:
             return f"cannot read: {failure.strerror}; correct wav.scp or the permissions"
     else:
-        header = source.getvalue()[:1024]
+        source.seek(0)
+        header = source.read(1024)
     if header.startswith(b"NIST_1A") and b"shorten" in header:
         return "SPHERE file compressed with shorten, which libsndfile cannot read; convert it with sph2pipe -f wav"
     what = "truncated or damaged" if "lost sync" in reason else "not audio that libsndfile can read"
     return f"{what} ({reason}); restore the file or remove its utterances"
 
 
-def _choose_channel(samples: np.ndarray, channel: str | int, name: str) -> np.ndarray:
+def choose_channel(samples: np.ndarray, channel: str | int, name: str) -> np.ndarray:
     """Make one channel ``(samples,)`` of ``(samples,)`` or ``(samples, channels)``."""
     if samples.ndim == 1:
         samples = samples[:, np.newaxis]

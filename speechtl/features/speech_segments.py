@@ -1,0 +1,206 @@
+"""Find the stretches of speech in a recording of any length.
+
+A frame counts as sound where its level stands out from the noise floor, which follows the recording; stretches of sound
+are joined across short pauses, padded, and cut at their quietest place where they are too long. When in doubt a frame is
+kept: what is lost here nobody can recognise, what is kept in vain the model hears as silence.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pydantic
+
+from speechtl.config import Section
+
+FRAMES_PER_SECOND = 100
+# Percentiles of the levels around a frame that are taken as the noise floor and as the level of speech, and over how
+# many seconds on both sides.
+_FLOOR, _SPEECH, _REACH = 5.0, 95.0, 10
+# If speech and floor are further apart than the first (dB), so that there is speech, they are at least as far as the
+# second: where there are no pauses, the quietest is speech, too.
+_STEADY, _RANGE = 6.0, 20.0
+# No noise floor is higher (dB, samples in the 16-bit range): what is steady and as loud as this may be speech.
+_LOUDEST_FLOOR = 50.0
+# At and below this level a frame holds digital silence, which says nothing about the noise of a room.
+_DIGITAL_SILENCE = 1.0
+# Seconds over which "quiet" is measured where speech must be cut: longer than the closure of a plosive.
+_QUIET = 0.2
+# Seconds of a recording that are searched at once, and seconds before them that the noise floor still looks at.
+_CHUNK, _CONTEXT = 300, 10
+
+
+class SegmentationConfig(Section):
+    """How recordings are cut into segments, the ``[segmentation]`` table of a config; lengths in seconds."""
+
+    pause: float = pydantic.Field(default=0.8, gt=0, le=10)
+    """A pause at least this long parts two segments; shorter ones stay inside."""
+    padding: float = pydantic.Field(default=0.4, ge=0, le=5)
+    """Kept before and behind the sound of a segment (less where the neighbour is nearer)."""
+    longest: float = pydantic.Field(default=20.0, ge=1, le=100)
+    """A longer segment is cut at the quietest place."""
+    shortest: float = pydantic.Field(default=0.05, ge=0, le=1)
+    """A sound shorter than this with pauses on both sides is a click, not speech."""
+    margin: float = pydantic.Field(default=8.0, gt=0)
+    """dB above the noise floor from which a frame counts as sound."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeechSegment:
+    """One segment: its first sample in the recording, and its samples, float32 ``(samples,)``."""
+
+    start: int
+    samples: np.ndarray
+
+
+def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Return the level of every 10 ms of a signal.
+
+    Args:
+        signal: ``(samples,)`` in the range of 16-bit integers.
+        sample_rate: Hz.
+
+    Returns:
+        ``(frames,)`` in dB, 0 for an amplitude of 1 and less; of the pre-emphasised signal, so that hum counts little
+        and fricatives much. Samples behind the last whole frame are a frame of their own.
+    """
+    step = max(sample_rate // FRAMES_PER_SECOND, 1)
+    count = -(-len(signal) // step)
+    emphasised = np.zeros(count * step, np.float32)
+    emphasised[: len(signal)] = signal
+    emphasised[1 : len(signal)] -= 0.97 * signal[:-1]
+    emphasised[:1] *= 0.03  # As if the signal had begun before.
+    power = np.einsum("fs,fs->f", *[emphasised.reshape(count, step)] * 2) / step
+    if len(signal) % step:
+        power[-1] *= step / (len(signal) % step)
+    return 10.0 * np.log10(np.maximum(power, 1.0))
+
+
+def find_speech(levels: np.ndarray, config: SegmentationConfig, first: int = 0) -> list[tuple[int, int]]:
+    """Find speech in the levels of a recording.
+
+    Args:
+        levels: ``(frames,)`` dB, from `frame_levels`.
+        config: lengths and margin.
+        first: frames before this one only tell how loud the noise is.
+
+    Returns:
+        First frame and the frame behind the last one of each segment: in order, disjoint, none longer than
+        ``config.longest``.
+    """
+    smooth = _moving_mean(levels, 3)
+    sound = smooth >= _noise_floor(smooth) + config.margin
+    sound[:first] = False
+    pause, padding, longest = (_frames(x) for x in (config.pause, config.padding, config.longest))
+    segments: list[tuple[int, int]] = []
+    for start, end in _runs(sound, pause, config.shortest):
+        start, end = max(start - padding, first), min(end + padding, len(levels))
+        if segments and start < segments[-1][1]:
+            # The pause is shorter than both paddings: each side gets half of it.
+            middle = (start + segments[-1][1]) // 2
+            segments[-1], start = (segments[-1][0], middle), middle
+        segments.append((start, end))
+    return [part for start, end in segments for part in _cut(levels, start, end, longest)]
+
+
+def speech_segments(
+    blocks: Iterable[np.ndarray], sample_rate: int, config: SegmentationConfig
+) -> Iterator[list[SpeechSegment]]:
+    """Cut a recording into segments of speech, with memory for a few minutes of it.
+
+    Args:
+        blocks: the recording in pieces of any length, float32 ``(samples,)`` in the range of 16-bit integers.
+        sample_rate: Hz.
+        config: how to cut.
+
+    Yields:
+        The segments of the next five minutes or so, in order; a list may be empty.
+    """
+    step = max(sample_rate // FRAMES_PER_SECOND, 1)
+    size = _CHUNK * FRAMES_PER_SECOND * step
+    before = np.zeros(0, np.float32)
+    waiting: list[np.ndarray] = []
+    held, offset = 0, 0
+
+    def search(last: bool) -> list[SpeechSegment]:
+        nonlocal before, held, offset, waiting
+        signal = np.concatenate(waiting) if waiting else np.zeros(0, np.float32)
+        if not last:  # Whole frames, so that the next chunk's frames follow on.
+            signal, rest = np.split(signal, [len(signal) // step * step])
+        levels = frame_levels(signal, sample_rate)
+        context = len(before)
+        everything = np.concatenate([before, levels])
+        found = [(s - context, e - context) for s, e in find_speech(everything, config, context)]
+        if last:
+            return [SpeechSegment(offset + s * step, signal[s * step : e * step]) for s, e in found]
+        # What touches the end may go on behind it, and what is about to begin may have its padding here. No segment is
+        # as long as a chunk, so there is always something that is finished.
+        done = len(levels) - _frames(config.pause) - _frames(config.padding)
+        finished = [(s, e) for s, e in found if e < done]
+        cut = found[len(finished)][0] if len(finished) < len(found) else done
+        before = everything[: context + cut][-_CONTEXT * FRAMES_PER_SECOND :]
+        segments = [SpeechSegment(offset + s * step, signal[s * step : e * step].copy()) for s, e in finished]
+        waiting = [signal[cut * step :].copy(), rest]
+        held, offset = sum(map(len, waiting)), offset + cut * step
+        return segments
+
+    for block in blocks:
+        waiting.append(block)
+        held += len(block)
+        if held >= size:
+            yield search(last=False)
+    yield search(last=True)
+
+
+def _frames(seconds: float) -> int:
+    return round(seconds * FRAMES_PER_SECOND)
+
+
+def _moving_mean(levels: np.ndarray, width: int) -> np.ndarray:
+    """Return the mean of ``width`` frames around every frame, fewer at the ends."""
+    total = np.concatenate([[0.0], np.cumsum(levels, dtype=np.float64)])
+    start = np.maximum(np.arange(len(levels)) - width // 2, 0)
+    end = np.minimum(np.arange(len(levels)) - width // 2 + width, len(levels))
+    return (total[end] - total[start]) / np.maximum(end - start, 1)
+
+
+def _noise_floor(levels: np.ndarray) -> np.ndarray:
+    """Return the noise floor at every frame, dB."""
+    centres = np.arange(0, max(len(levels), 1), FRAMES_PER_SECOND)
+    reach = _REACH * FRAMES_PER_SECOND
+    floors = []
+    for centre in centres:
+        around = levels[max(centre - reach, 0) : centre + reach]
+        around = around[around > _DIGITAL_SILENCE]
+        floor, speech = np.percentile(around, [_FLOOR, _SPEECH]) if len(around) else (0.0, 0.0)
+        floors.append(min(floor, speech - _RANGE) if speech - floor > _STEADY else floor)
+    return np.interp(np.arange(len(levels)), centres, np.minimum(floors, _LOUDEST_FLOOR))
+
+
+def _runs(sound: np.ndarray, pause: int, shortest: float) -> list[tuple[int, int]]:
+    """Return stretches of sound, joined across less than ``pause`` frames, without clicks."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], sound, [False]]).astype(np.int8)))
+    runs: list[tuple[int, int]] = []
+    for start, end in edges.reshape(-1, 2).tolist():
+        if runs and start - runs[-1][1] < pause:
+            runs[-1] = (runs[-1][0], end)
+        else:
+            runs.append((start, end))
+    return [(start, end) for start, end in runs if sound[start:end].sum() >= shortest * FRAMES_PER_SECOND]
+
+
+def _cut(levels: np.ndarray, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Cut a stretch into parts of at most ``longest`` frames, at the quietest places, each at least a quarter of it."""
+    quiet = _moving_mean(levels[start:end], _frames(_QUIET))
+    place = 0
+    length = end - start
+    while length - place > longest:
+        # The last cut leaves neither too much behind it nor a scrap.
+        least = place + longest // 4
+        if length - place <= 2 * longest:
+            least = max(least, length - longest)
+        most = min(place + longest, length - longest // 4)
+        cut = least + int(np.argmin(quiet[least : most + 1]))
+        yield start + place, start + cut
+        place = cut
+    yield start + place, end
