@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# DSPSpeech-20, words that training never had: each word is unseen in one of four folds, and found by its pronunciation.
+#
+#   recipes/dspspeech20/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--folds "1 2 3 4"]
+#
+# Stages: 0 prepare, 1 validate, perturb speed, features, 2 train on phones, each fold, 3 train on whole words, the first
+# fold, 4 tune on dev, decode the test part, 5 the table. Everything is written below data/ and exp/ of this folder;
+# training resumes.
+set -euo pipefail
+
+stage=0
+stop_stage=5
+corpus=
+nj=$(nproc)
+folds="1 2 3 4"
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    --folds) folds=$2 ;;
+    *) sed -n '2,8p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source ../env.sh
+
+lexicon=conf/lexicon.txt
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+if run_stage 0 "data directories from the corpus, speakers and words divided"; then
+  if [ -z "$corpus" ]; then
+    echo "error: give the corpus with --corpus DIR: a clone of the git repository zhongyuchen/DSPSpeech-20 from GitHub" >&2
+    exit 1
+  fi
+  python local/prepare.py --corpus "$corpus" --lexicon $lexicon --out data --folds 4 --seed 1
+fi
+
+if run_stage 1 "validation, speed perturbation, features"; then
+  for part in train dev test; do
+    speechtl data validate data/$part
+  done
+  speechtl data perturb-speed data/train data/train_sp --factors 0.9,1.0,1.1 --overwrite
+  speechtl features data/train_sp data/dev data/test --config conf/phones.toml --nj "$nj"
+  for fold in 1 2 3 4; do
+    for part in train_sp dev; do
+      awk 'NR == FNR { unseen[$1]; next } !($2 in unseen) { print $1 }' data/fold$fold/unseen_words data/$part/text \
+        >data/fold$fold/$part.list
+      speechtl data subset data/$part data/fold$fold/${part%_sp} --utterance-list data/fold$fold/$part.list --overwrite
+    done
+  done
+fi
+
+if run_stage 2 "acoustic models of phones"; then
+  for fold in $folds; do
+    speechtl train conf/phones.toml exp/phones_fold$fold \
+      --set data.0.train=data/fold$fold/train --set data.0.dev=data/fold$fold/dev
+  done
+fi
+
+if run_stage 3 "acoustic model of whole words, the contrast"; then
+  speechtl train conf/whole_words.toml exp/whole_words_fold1 \
+    --set data.0.train=data/fold1/train --set data.0.dev=data/fold1/dev
+fi
+
+if run_stage 4 "settings from dev speakers, then the test part"; then
+  for fold in $folds; do
+    exp=exp/phones_fold$fold
+    speechtl decode $exp data/fold$fold/dev $exp/dev --lexicon $lexicon --tune data/fold$fold/dev --nj "$nj"
+    speechtl decode $exp data/test $exp/test --lexicon $lexicon --config $exp/dev/tuned.toml --nj "$nj"
+  done
+  if [ -e exp/whole_words_fold1/weights.h5 ]; then
+    # Its units are words, so what decode calls phones are the words.
+    speechtl decode exp/whole_words_fold1 data/test exp/whole_words_fold1/test
+  fi
+fi
+
+if run_stage 5 "results"; then
+  python local/results.py data/test --folds $(printf 'data/fold%s ' $folds) \
+    --hypotheses "exp/phones_{fold}/test/text" --whole-words "exp/whole_words_{fold}/test/phones" \
+    --details exp/words | tee exp/results
+fi
