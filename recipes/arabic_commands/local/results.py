@@ -3,8 +3,8 @@
     python local/results.py data/test --folds data/fold1 data/fold2 ... --hypotheses "exp/phones_{fold}/test/text" \\
         [--whole-words "exp/whole_words_{fold}/test/phones"] [--details FILE]
 
-In fold N the words of its ``unseen_words`` were not in training, so over all folds each test clip counts once as unseen,
-and in the other folds as seen. Every decision is among all words. Intervals (95 %) resample the speakers.
+In fold N the words of its ``unseen_words`` were not in training, so over all folds each test clip counts once as
+unseen, and in the other folds as seen. Every decision is among all words. Intervals (95 %) resample the speakers.
 ``--whole-words`` may be there for some of the folds only; its numbers are of these.
 """
 
