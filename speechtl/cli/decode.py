@@ -9,6 +9,8 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
 
+    from speechtl.data.datadir import DataDir
+    from speechtl.decoding.confidence import Calibration
     from speechtl.decoding.config import DecodingConfig
     from speechtl.decoding.hypothesis import Hypothesis
     from speechtl.lang.lexicon import Lexicon
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 def decode(
     experiment: Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")],
     data: Annotated[Path, typer.Argument(help="Data directory with features.")],
-    out: Annotated[Path, typer.Argument(help="Folder of the results: phones, text, log.jsonl, decoding.toml.")],
+    out: Annotated[
+        Path, typer.Argument(help="Folder of the results: phones, text, ctm, phones.ctm, log.jsonl, decoding.toml.")
+    ],
     lexicon: Annotated[
         Path | None, typer.Option("--lexicon", help="Pronunciations of the words to find; without it, phones alone.")
     ] = None,
@@ -50,6 +54,9 @@ def decode(
         Path | None, typer.Option("--save-posteriors", help="Folder: keep the posteriors as posteriors.ark and .scp.")
     ] = None,
     nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per utterance in log.jsonl.")] = 1,
+    times: Annotated[
+        bool, typer.Option("--times/--no-times", help="Times and confidence of words; without, the search is faster.")
+    ] = True,
     jobs: Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")] = 1,
 ) -> None:
     """Decode speech: greedy phones, and words through a lexicon and a grammar.
@@ -88,6 +95,7 @@ def decode(
         section = tuning.config
         chosen = ", ".join(f"{name} {value:g}" for name, value in tuning.best.values.items())
         print(f"{tune_on}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
+        print(f"{tune_on}: {_describe(tuning.confidence)} (cross-validated)")
         trials = [{**trial.values, "wer": round(100 * trial.rate, 3)} for trial in tuning.trials]
         _write_toml(out / "tuned.toml", section)
         with atomic_write(out / "tuning.jsonl") as file:
@@ -118,7 +126,11 @@ def decode(
 
         started = time.monotonic()
         noted = note(source.of(data))
-        pairs = ((key, []) for key, _ in noted) if decoder is None else search(noted, decoder, nbest=nbest, jobs=jobs)
+        pairs = (
+            ((key, []) for key, _ in noted)
+            if decoder is None
+            else search(noted, decoder, nbest=nbest, times=times, jobs=jobs)
+        )
         for utterance, hypotheses in pairs:
             found[utterance] = hypotheses
             advance()
@@ -134,6 +146,10 @@ def decode(
             for utterance in sorted(found):
                 line = _as_json(utterance, frames[utterance], found[utterance])
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        if times:
+            _write_ctms(experiment, out, found, data_dir)
+            if data_dir.text:
+                print(f"{out}: {_describe(_calibration(found, data_dir.text))}")
     _write_toml(out / "decoding.toml", section)
     missing = sorted(set(data_dir.utterance_ids) - set(found))
     if missing:
@@ -145,6 +161,40 @@ def decode(
         )
         typer.echo(list_problems(heading, cut, limit=20), err=True)
     print(f"{out}: {len(found)} utterances, {sum(frames.values())} frames of posteriors, {seconds:.1f} s")
+
+
+def _write_ctms(experiment: Path, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
+    from speechtl.config import read_toml
+    from speechtl.decoding.timing import in_seconds, write_ctm
+
+    # An experiment's config has every value written out.
+    table = read_toml(experiment / "config.toml")
+    shift = table["features"]["frame_shift_ms"] / 1000 * table["model"]["encoder"]["subsampling"]["factor"]
+    known = {utterance: best[0] for utterance, best in found.items() if utterance in data_dir.utt2spk}
+    words = {utterance: in_seconds(one.word_spans, shift) for utterance, one in known.items()}
+    write_ctm(out / "ctm", words, data_dir)
+    write_ctm(out / "phones.ctm", {u: in_seconds(one.phone_spans, shift) for u, one in known.items()}, data_dir)
+
+
+def _calibration(found: "dict[str, list[Hypothesis]]", references: dict[str, str]) -> "Calibration":
+    from speechtl.decoding.confidence import calibration, mark_correct
+
+    known = {utterance: best[0] for utterance, best in found.items() if utterance in references}
+    correct = mark_correct(references, ((utterance, best.words) for utterance, best in known.items()))
+    pairs = [
+        (span.confidence, right)
+        for utterance, best in known.items()
+        for span, right in zip(best.word_spans, correct[utterance], strict=False)
+        if span.confidence is not None
+    ]
+    return calibration([sure for sure, _ in pairs], [right for _, right in pairs])
+
+
+def _describe(calibration: "Calibration") -> str:
+    return (
+        f"confidence of {calibration.words} words: mean {calibration.mean_confidence:.3f}, "
+        f"right {calibration.accuracy:.3f}, expected calibration error {calibration.error:.3f}, normalised cross entropy {calibration.entropy:.3f}"
+    )
 
 
 def _read_experiment(

@@ -7,6 +7,9 @@ import pydantic
 
 from speechtl.config import Section
 
+# Fitted on AN4's dev speakers (recipes/an4), for models whose speech nobody has fitted it on.
+_CONFIDENCE_WEIGHTS = (0.52, 0.44, 0.43)
+
 
 class DecodingConfig(Section):
     """Settings of the search for words, the ``[decoding]`` table of a config.
@@ -46,6 +49,9 @@ class DecodingConfig(Section):
     """Subtracted for every stretch of speech that is no word (``oov = "phones"``): positive gives fewer of them."""
     filler_phone_penalty: float = 2.0
     """Subtracted for every phone of it, on top."""
+    confidence_weights: tuple[float, float, float] = _CONFIDENCE_WEIGHTS
+    """What turns the evidence for a word into its confidence, see ``decoding.confidence``; ``speechtl decode --tune``
+    fits it."""
     silence_phone: str = "sil"
     """A phone that may stand between words and at both ends. No effect where the model has no such phone."""
 

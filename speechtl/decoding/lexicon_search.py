@@ -1,37 +1,39 @@
 """Search for the words of a lexicon that explain the posteriors of an utterance best."""
 
 import copy
-import dataclasses
 import math
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from speechtl.decoding.alignment import Pauses
+from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.hypothesis import Hypothesis, Span
+from speechtl.decoding.hypothesis import Hypothesis
 from speechtl.decoding.look_ahead import build_look_ahead
 from speechtl.decoding.prefix_tree import PrefixTree
-from speechtl.decoding.token_passing import FillerCosts, Found, LeafArrays, search
+from speechtl.decoding.token_passing import FILLER, SILENCE, FillerCosts, LeafArrays, search
+from speechtl.decoding.traceback import Leaves, Path, follow, with_times
 from speechtl.decoding.word_graph import WordGraph
 from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
 
-_SILENCE, _FILLER = -1, -2
 # Settings that are in the tree, and those that act in the search alone; all others are in the scores of leaves and
 # grammar.
 _IN_TREE = {"mode", "oov", "silence_phone"}
-SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale"}
+SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale", "confidence_weights"}
+_NBEST_OF_CONFIDENCE = 20
 
 
 class LexiconDecoder:
     """Words from CTC posteriors, through a pronunciation lexicon and a word grammar.
 
     The tree is built once, here; ``decode`` may then be called for any number of utterances, also from several threads
-    at once. The search is a Viterbi beam search (see ``token_passing``): with a wide beam and without skipping frames it
-    finds the best path exactly.
+    at once. The search is a Viterbi beam search (see ``token_passing``): with a wide beam and without skipping frames
+    it finds the best path exactly.
 
     Args:
         lexicon: the words and their pronunciations, any lexicon.
@@ -54,7 +56,7 @@ class LexiconDecoder:
         self,
         lexicon: Lexicon,
         inventory: PhoneInventory,
-        grammar: "NgramModel | WordGraph | str | Path | None" = None,
+        grammar: "NgramModel | WordGraph | str | pathlib.Path | None" = None,
         config: DecodingConfig | None = None,
     ):
         self.inventory, self.config = inventory, config or DecodingConfig()
@@ -95,7 +97,7 @@ class LexiconDecoder:
         order = self._tree.order
         identity = np.fromiter((number for number, _ in entries), np.int32, len(entries))[order]
         prior = np.fromiter((option.probability for _, option in entries), np.float64, len(entries))[order]
-        label = {word: number for word, number in self._graph.vocabulary.items()}
+        label = self._graph.vocabulary
         wildcard = -3 if self._graph.wildcard is None else self._graph.wildcard
         word_of = np.fromiter((label.get(word, wildcard) for word in self._words), np.int32, len(self._words))
         self._in_grammar = np.fromiter((word in label for word in self._words), bool, len(self._words))
@@ -109,12 +111,12 @@ class LexiconDecoder:
         self._leaf_node[: len(entries)] = self._tree.leaf_nodes()
         self._weigh()
         if self.config.silence_phone in self.inventory:
-            self._add_chain([self.inventory.index(self.config.silence_phone)], _SILENCE, -1)
+            self._add_chain([self.inventory.index(self.config.silence_phone)], SILENCE, -1)
         self._set_fillers()
         if self.config.oov == "phones":
             for unit, phone in enumerate(self.inventory.phones, start=1):
                 if phone != self.config.silence_phone:
-                    self._add_chain([unit], _FILLER, -1 - unit)
+                    self._add_chain([unit], FILLER, -1 - unit)
 
     def _weigh(self) -> None:
         """Set everything that depends on weights and penalties."""
@@ -219,7 +221,7 @@ class LexiconDecoder:
 
         Args:
             log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
-            times: also fill ``word_spans`` and ``phone_spans``.
+            times: also fill ``word_spans`` and ``phone_spans``, and the confidence of the best hypothesis' words.
 
         Returns:
             The best hypothesis; without frames, the empty one. Where no word ends in the last frame within the beam,
@@ -236,7 +238,7 @@ class LexiconDecoder:
         Args:
             log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
             count: at least 1.
-            times: also fill ``word_spans`` and ``phone_spans``.
+            times: also fill ``word_spans`` and ``phone_spans``, and the confidence of the best hypothesis' words.
 
         Returns:
             At least one hypothesis; all of those within ``beam`` at the end if there are fewer than ``count``.
@@ -250,6 +252,28 @@ class LexiconDecoder:
         scores = self._scores(log_posteriors)
         if not len(scores):
             return [Hypothesis((), (), 0.0)]
+        # A list shows how sure its first is, so one is made where only that is wanted.
+        paths = self._paths(scores, max(count, _NBEST_OF_CONFIDENCE if times else 1))
+        if not times:
+            return [path.hypothesis for path in paths[:count]]
+        original = np.asarray(log_posteriors, np.float32)
+        hypotheses = [with_times(path, original, scores, Pauses()) for path in paths[:count]]
+        if paths[0].hypothesis.words and hypotheses[0].word_spans:
+            features = word_features(paths)
+            hypotheses[0] = with_confidence(hypotheses[0], features, self.config.confidence_weights)
+        return hypotheses
+
+    def describe_words(self, log_posteriors: np.ndarray) -> tuple[Hypothesis, np.ndarray]:
+        """Return the best hypothesis and the features ``(words, 2)`` that its words' confidence is made of."""
+        scores = self._scores(log_posteriors)
+        if not len(scores):
+            return Hypothesis((), (), 0.0), np.zeros((0, FEATURES))
+        paths = self._paths(scores, _NBEST_OF_CONFIDENCE)
+        best = with_times(paths[0], np.asarray(log_posteriors, np.float32), scores, Pauses())
+        return best, word_features(paths)
+
+    def _paths(self, scores: np.ndarray, count: int) -> list[Path]:
+        """Search, and read the best hypotheses; there is at least one."""
         found = search(
             scores,
             self._skipped(scores),
@@ -264,7 +288,8 @@ class LexiconDecoder:
             self.config.max_active,
             count > 1,
         )
-        return [self._hypothesis(scores, found, place, times) for place in range(min(count, len(found.end_link)))]
+        leaves = Leaves(self._tree, self._leaf_node, self._leaf_word, self._leaf_identity, self._words)
+        return [follow(found, place, leaves, self.inventory) for place in range(min(count, len(found.end_link)))]
 
     def _scores(self, log_posteriors: np.ndarray) -> np.ndarray:
         """Check the posteriors and apply scale and blank penalty: ``(frames, units)`` float32."""
@@ -292,79 +317,18 @@ class LexiconDecoder:
             return np.zeros(len(scores), bool)
         return scores[:, 1:].max(axis=1, initial=-np.inf) < scores[:, 0] - self.config.blank_margin
 
-    def _hypothesis(self, scores: np.ndarray, found: Found, place: int, times: bool) -> Hypothesis:
-        """Make a hypothesis of a chain of links."""
-        leaves = []
-        link = int(found.end_link[place])
-        while link >= 0:
-            if found.link_leaf[link] >= 0:
-                leaves.append(int(found.link_leaf[link]))
-            link = int(found.link_before[link])
-        leaves.reverse()
-        score, graph_score = float(found.end_score[place]), float(found.end_graph[place])
-        if score == -math.inf:
-            return Hypothesis((), (), score, complete=False)
-        complete = found.node < 0
-        words: list[str] = []
-        # For each unit the word it belongs to, -1 for silence.
-        units: list[int] = []
-        owner: list[int] = []
-        outside = False
-        for leaf in leaves:
-            said, label = self._leaf_units(leaf), int(self._leaf_word[leaf])
-            if label == _FILLER and not outside:
-                words.append("")
-            elif label >= 0:
-                words.append(self._words[self._leaf_identity[leaf]])
-            outside = label == _FILLER or (label == _SILENCE and outside)
-            owner += [-1 if label == _SILENCE else len(words) - 1] * len(said)
-            units += said
-        if found.node > 0:
-            rest = self._tree.units_to(found.node)
-            units, owner = units + rest, owner + [-1] * len(rest)
-        phones = self.inventory.decode(units)
-        for number, word in enumerate(words):
-            if not word:
-                words[number] = oov_word(phone for phone, whose in zip(phones, owner) if whose == number)
-        hypothesis = Hypothesis(tuple(words), tuple(phones), score, score - graph_score, graph_score, complete)
-        return _with_times(hypothesis, scores, units, owner) if times and units else hypothesis
-
-    def _leaf_units(self, leaf: int) -> list[int]:
-        return self._tree.units_to(int(self._leaf_node[leaf]))
-
     def _leaves(self) -> LeafArrays:
         count = self._tree.leaves
         return LeafArrays(self._leaf_word[:count], self._leaf_identity[:count], self._leaf_score[:count])
 
 
-def oov_word(phones: Iterable[str]) -> str:
-    """Return how speech that is no word of the lexicon is written: its phones, marked."""
-    return f"<oov:{' '.join(phones)}>"
-
-
-def _word_graph(grammar: "NgramModel | WordGraph | str | Path | None", config: DecodingConfig) -> WordGraph:
+def _word_graph(grammar: "NgramModel | WordGraph | str | pathlib.Path | None", config: DecodingConfig) -> WordGraph:
     if grammar is not None and config.mode == "isolated":
         raise ConfigError('decoding.mode = "isolated" is one word without a grammar; leave the grammar out')
-    if isinstance(grammar, (str, Path)):
+    if isinstance(grammar, (str, pathlib.Path)):
         grammar = NgramModel.read_arpa(grammar)
     if isinstance(grammar, NgramModel):
         return WordGraph.ngrams(grammar)
     if grammar is None:
         return WordGraph.single_word() if config.mode == "isolated" else WordGraph.word_loop()
     return grammar
-
-
-def _with_times(hypothesis: Hypothesis, scores: np.ndarray, units: list[int], owner: list[int]) -> Hypothesis:
-    """Fill the spans: the Viterbi alignment of the phones, and each word from its first to its last one."""
-    from speechtl.decoding.alignment import align_units
-
-    alignment = align_units(scores, units)
-    phones = tuple(
-        Span(phone, int(start), int(end))
-        for phone, start, end in zip(hypothesis.phones, alignment.starts, alignment.ends, strict=True)
-    )
-    spans = []
-    for number, word in enumerate(hypothesis.words):
-        own = [span for span, whose in zip(phones, owner) if whose == number]
-        spans.append(Span(word, own[0].start, own[-1].end))
-    return dataclasses.replace(hypothesis, word_spans=tuple(spans), phone_spans=phones)

@@ -8,6 +8,7 @@ import jiwer
 import numpy as np
 
 from speechtl.config import parse
+from speechtl.decoding.confidence import Calibration, calibration, confidence_of, fit_weights, mark_correct
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_search import SEARCH_ONLY, LexiconDecoder
@@ -28,6 +29,10 @@ GRID_WITHOUT_GRAMMAR: dict[str, tuple[float, ...]] = {
 }
 
 
+# Confidences are judged on utterances that were held out, each part in turn.
+_PARTS = 5
+
+
 @dataclasses.dataclass(frozen=True)
 class Trial:
     """One point of the grid: ``values`` of the settings, word ``errors`` and words of the reference."""
@@ -44,11 +49,20 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """The config with the best values, and every trial in the order of the grid."""
+    """What was chosen, and from what.
+
+    Attributes:
+        config: with the best values, and with weights of the confidence that were fitted on the same data.
+        best: the trial of these values.
+        trials: every trial in the order of the grid.
+        confidence: how well confidences say what is right, on utterances that their weights were not fitted on (cross
+            validation in five parts).
+    """
 
     config: DecodingConfig
     best: Trial
     trials: tuple[Trial, ...]
+    confidence: Calibration
 
 
 def tune(
@@ -106,7 +120,26 @@ def tune(
             advance()
     trials = tuple(Trial(point, count, length) for point, count in zip(points, errors))
     best = _middle_of_the_best([len(grid[name]) for name in names], errors)
-    return Tuning(configs[best], trials[best], trials)
+    weights, confidence = _fit_confidence(decoder.with_config(configs[best]), posteriors, references)
+    return Tuning(configs[best].model_copy(update={"confidence_weights": weights}), trials[best], trials, confidence)
+
+
+def _fit_confidence(
+    decoder: LexiconDecoder, posteriors: Mapping[str, np.ndarray], references: Mapping[str, str]
+) -> tuple[tuple[float, ...], Calibration]:
+    features, correct, part = [], [], []
+    for number, (key, matrix) in enumerate(sorted(posteriors.items())):
+        hypothesis, described = decoder.describe_words(matrix)
+        features.append(described)
+        correct += mark_correct(references, [(key, hypothesis.words)])[key]
+        part += [number % _PARTS] * len(described)
+    inputs, truth, parts = np.concatenate(features), np.array(correct, bool), np.array(part)
+    sure = np.zeros(len(truth))
+    for one in set(part):
+        held_out = parts == one
+        sure[held_out] = confidence_of(inputs[held_out], fit_weights(inputs[~held_out], truth[~held_out]))
+    weights = fit_weights(inputs, truth) if len(truth) else decoder.config.confidence_weights
+    return weights, calibration(sure.tolist(), correct)
 
 
 def _middle_of_the_best(sizes: Sequence[int], errors: Sequence[int]) -> int:
