@@ -69,7 +69,7 @@ class PrefixTree:
             differs = table[1:] != table[:-1]
             shared[1:] = np.where(differs.any(axis=1), differs.argmax(axis=1), lengths[1:])
         starts = np.arange(count)
-        unit, first_leaf, last_leaf, own_leaf, parent = [[0]], [[0]], [[count]], [[0]], [[-1]]
+        unit, first_leaf, last_leaf, own_leaf, parent = ([np.array([value])] for value in (0, 0, count, 0, -1))
         above = np.zeros(count, np.int64)
         base = 1
         for depth in range(1, deepest + 1):
@@ -133,18 +133,14 @@ class PrefixTree:
 
     def arrays(self) -> TreeArrays:
         """Return the arrays of the search, views of what is in use."""
+        used = slice(0, self.nodes)
         return TreeArrays(
-            *(
-                array[: self.nodes]
-                for array in (
-                    self._unit,
-                    self._first_child,
-                    self._last_child,
-                    self._first_leaf,
-                    self._last_leaf,
-                    self._own_leaf,
-                )
-            ),
+            self._unit[used],
+            self._first_child[used],
+            self._last_child[used],
+            self._first_leaf[used],
+            self._last_leaf[used],
+            self._own_leaf[used],
             self._root_children[: self._begins],
         )
 

@@ -9,9 +9,9 @@ A token's score contains its *look-ahead*: the best that the grammar can still g
 history (Ortmanns et al. 1996, but with the whole grammar in place of its unigrams). It comes off when the word ends and
 the word's own probability is put in its place, so it moves grammar costs forward and changes no result.
 
-A history's tokens enter the tree only for the words that the grammar has an n-gram for; for all others the history backs
-off, which is a token of the shorter history at the root. So histories share what they do not know anything special of,
-and, as in graphs of transducers, a path through a back-off counts where it is better than the n-gram.
+A history's tokens enter the tree only for the words that the grammar has an n-gram for; for all others the history
+backs off, which is a token of the shorter history at the root. So histories share what they do not know anything
+special of, and, as in graphs of transducers, a path through a back-off counts where it is better than the n-gram.
 """
 
 from typing import NamedTuple
@@ -20,10 +20,9 @@ import numpy as np
 from numba import njit, types
 from numba.typed import Dict
 
-from speechtl.decoding.prefix_tree import TreeArrays
-from speechtl.decoding.word_graph import GraphArrays
-
 BLOCK = 32
+# Words of leaves that are none: silence, and phones in speech that is no word.
+SILENCE, FILLER = -1, -2
 
 
 class LeafArrays(NamedTuple):

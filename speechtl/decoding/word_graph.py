@@ -134,7 +134,8 @@ class _Ngrams:
         self.size = len(self.vocabulary)
         self.base = [0, 1]
         self.keys: list[np.ndarray] = []
-        probability, back_off, prefix, word, suffix = [[-np.inf]], [[0.0]], [[0]], [[-1]], [[0]]
+        probability, back_off = [np.array([-np.inf])], [np.zeros(1)]
+        prefix, word, suffix = [np.zeros(1, np.int64)], [np.array([-1])], [np.zeros(1, np.int64)]
         for order, table in enumerate(tables, start=1):
             number = self.vocabulary
             ids = np.fromiter(
