@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import pydantic
 
@@ -91,6 +91,13 @@ def parse(section: type[AnySection], table: Mapping[str, Any], origin: str | Pat
                 problems.append(f"{where}: unknown key" + (f"; known keys: {known}" if known else ""))
             elif item["type"] == "missing":
                 problems.append(f"{where}: missing; set it in the config or with --set")
+            elif item["type"] in ("union_tag_invalid", "union_tag_not_found"):
+                key = f"{where}.{item['ctx']['discriminator']}".replace("'", "")
+                known = item["ctx"].get("expected_tags", "").replace("'", "")
+                wrong = (
+                    f"unknown '{item['ctx']['tag']}'; known: {known}" if known else "missing; it says which kind it is"
+                )
+                problems.append(f"{key}: {wrong}")
             else:
                 problems.append(f"{where}: {item['msg']} (got {item['input']!r})")
         count = len(problems)
@@ -101,9 +108,26 @@ def _fields_at(section: type[Section], location: tuple[int | str, ...]) -> list[
     """Return the keys of the section that ``location`` leads to, or nothing where that is not a plain section."""
     current: Any = section
     for part in location:
+        if isinstance(part, int):
+            current = next(iter(get_args(current)), None)  # tuple[Section, ...]
+            continue
+        # A union of sections is followed by the value that told them apart.
+        tagged = [one for one in _members(current) if part in _tags(one)]
         field = getattr(current, "model_fields", {}).get(part)
-        current = field.annotation if field is not None else None
+        current = tagged[0] if tagged else field.annotation if field is not None else None
     return list(getattr(current, "model_fields", {}))
+
+
+def _members(annotation: Any) -> list[Any]:
+    """Return the sections of ``Annotated[A | B, ...]`` or ``A | B``."""
+    inner = get_args(annotation)
+    if getattr(annotation, "__metadata__", None):
+        inner = get_args(inner[0])
+    return [one for one in inner if isinstance(one, type) and issubclass(one, pydantic.BaseModel)]
+
+
+def _tags(section: type[pydantic.BaseModel]) -> set[Any]:
+    return {tag for field in section.model_fields.values() for tag in get_args(field.annotation)}
 
 
 def _parse_value(text: str) -> Any:

@@ -31,13 +31,15 @@ from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.attached import restore
 from speechtl.models.weights import assign, load_arrays, save_arrays
 from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.train import Trainer
-from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.method import source_inventories
+from speechtl.transfer.methods import Method
+from speechtl.transfer.speaker_layers import SPEAKER_FILE, load_speaker
 
 
 class ExperimentConfig(Section):
@@ -51,7 +53,7 @@ class ExperimentConfig(Section):
     batches: BatchConfig = BatchConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     training: TrainingConfig = TrainingConfig()
-    transfer: tuple[FineTuning, ...] = ()
+    transfer: tuple[Method, ...] = ()
     decoding: DecodingConfig = DecodingConfig()
 
     @model_validator(mode="after")
@@ -89,13 +91,20 @@ class Experiment:
         self._forward: dict[str, Any] = {}
 
     @classmethod
-    def load(cls, path: str | Path) -> "Experiment":
+    def load(cls, path: str | Path, speaker: str | Path | None = None) -> "Experiment":
         """Load a finished experiment.
 
+        Args:
+            path: the experiment directory.
+            speaker: a speaker file, or the directory that ``speechtl adapt`` wrote it into; its layers are put on top.
+
         Raises:
-            ModelError: the directory is missing, unfinished or damaged.
+            ModelError: the directory is missing, unfinished or damaged, or the speaker belongs to another model.
         """
         path = Path(path)
+        if not (path / "weights.h5").is_file() and (path / SPEAKER_FILE).is_file():
+            source = load_arrays(path / SPEAKER_FILE)[1].get("source")
+            raise ModelError(f"{path}: holds one speaker's parameters alone; give {source} with --speaker {path}")
         if not (path / "config.toml").is_file():
             raise ModelError(f"{path}: not an experiment directory (no config.toml); give one that speechtl train made")
         if not (path / "weights.h5").is_file():
@@ -103,8 +112,13 @@ class Experiment:
         config = load_config(path / "config.toml")
         inventories = _read_inventories(path, config)
         model = AcousticModel(config.model, config.features.dimension, {k: len(v) + 1 for k, v in inventories.items()})
-        assign(model.variables(), load_arrays(path / "weights.h5")[0], str(path / "weights.h5"))
+        arrays = load_arrays(path / "weights.h5")[0]
+        restore(model, arrays, str(path / "weights.h5"))
+        assign(model.variables(), arrays, str(path / "weights.h5"))
         stats = load_arrays(path / "cmvn.h5")[0]["global"] if config.normalisation.kind == "global" else None
+        if speaker is not None:
+            file = Path(speaker) / SPEAKER_FILE if Path(speaker).is_dir() else Path(speaker)
+            load_speaker(file, model)
         return cls(path, config, model, Normaliser(config.normalisation, stats))
 
     @property
@@ -291,16 +305,20 @@ def _lexicon(data: DataConfig) -> Lexicon | None:
 
 def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConfig) -> PhoneInventory:
     """Return the phones of a language: those of a source that keeps its head, or those of the training transcripts."""
-    for method in config.transfer:
-        kept = [
-            s
-            for s in method.sources()
-            if f"heads/{data.language}/*" not in method.fresh and "heads/*" not in method.fresh
-        ]
-        for source in kept:
-            inventory = source_inventories(source).get(data.language)
-            if inventory is not None:
-                return inventory
+    kept = {
+        source: inventory
+        for method in config.transfer
+        if method.keeps_head(data.language)
+        for source in method.sources()
+        if (inventory := source_inventories(source).get(data.language)) is not None
+    }
+    if len({inventory.phones for inventory in kept.values()}) > 1:
+        raise ConfigError(
+            f"transfer: {' and '.join(kept)} have different phones for '{data.language}', so one head cannot follow "
+            'both; declare the head of all but one fresh, or use distance = "parameter"'
+        )
+    if kept:
+        return next(iter(kept.values()))
     words = {word for path in data.train for text in DataDir.load(path).text.values() for word in text.split()}
     if lexicon is None:
         return PhoneInventory(sorted(words))

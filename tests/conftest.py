@@ -17,8 +17,7 @@ PHONES = ["a", "i", "k", "s", "t", "u"]
 WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": ["a t a"], "si": ["s i"]}
 
 
-@pytest.fixture
-def make_corpus(tmp_path):
+def corpus_maker(root):
     """Return a function that writes a data directory with features of invented speech: a pattern of bins per phone."""
     from speechtl.features.archives import write_ark_scp
     from speechtl.features.cmvn import accumulate, add
@@ -26,7 +25,7 @@ def make_corpus(tmp_path):
     def make(name, utterances=12, speakers=3, seed=0, bins=12, frames_per_phone=9):
         rng = np.random.default_rng(seed)
         patterns = np.random.default_rng(99).normal(0, 2, (len(PHONES), bins))
-        folder = tmp_path / name
+        folder = root / name
         text, utt2spk, counts, matrices = {}, {}, {}, {}
         for number in range(utterances):
             speaker = f"s{number % speakers}"
@@ -53,25 +52,21 @@ def make_corpus(tmp_path):
     return make
 
 
-@pytest.fixture
-def lexicon_file(tmp_path):
-    """Return the path of a lexicon with all invented words; ``kus`` has two pronunciations."""
-    path = tmp_path / "lexicon.txt"
+def write_lexicon(path):
+    """Write a lexicon with all invented words; ``kus`` has two pronunciations."""
     path.write_text("".join(f"{word} {said}\n" for word, variants in sorted(WORDS.items()) for said in variants))
     return path
 
 
-@pytest.fixture
-def make_config(make_corpus, lexicon_file, tmp_path):
+def config_maker(root, make_corpus, lexicon_file):
     """Return a function that writes a small experiment config, with ``key = value`` lines per section added."""
 
     def make(train="train", dev="dev", name="conf.toml", **sections):
         for directory, seed in ((train, 1), (dev, 2)):
-            if not (tmp_path / directory).exists():
+            if not (root / directory).exists():
                 make_corpus(directory, seed=seed)
         tables = {
-            "data": 'language = "xx"\n'
-            f'train = "{tmp_path / train}"\ndev = "{tmp_path / dev}"\nlexicon = "{lexicon_file}"',
+            "data": f'language = "xx"\ntrain = "{root / train}"\ndev = "{root / dev}"\nlexicon = "{lexicon_file}"',
             "features": "num_mel_bins = 12",
             "model.encoder": 'kind = "tdnn"\nsize = 16\ndilations = [1, 2]\nsubsampling = {factor = 2}',
             "batches": "frames = 300\nshuffle_pool = 8",
@@ -81,9 +76,31 @@ def make_config(make_corpus, lexicon_file, tmp_path):
         for section, text in sections.items():
             section = section.replace("__", ".")
             tables[section] = f"{tables[section]}\n{text}" if section in tables else text
-        path = tmp_path / name
+        path = root / name
         brackets = {"data": "[[data]]", "transfer": "[[transfer]]"}
         path.write_text("".join(f"{brackets.get(s, f'[{s}]')}\n{text}\n\n" for s, text in tables.items()))
         return path
 
     return make
+
+
+@pytest.fixture
+def make_corpus(tmp_path):
+    return corpus_maker(tmp_path)
+
+
+@pytest.fixture
+def lexicon_file(tmp_path):
+    return write_lexicon(tmp_path / "lexicon.txt")
+
+
+@pytest.fixture
+def make_config(make_corpus, lexicon_file, tmp_path):
+    return config_maker(tmp_path, make_corpus, lexicon_file)
+
+
+@pytest.fixture(scope="module")
+def shared_config_maker(tmp_path_factory):
+    """Return a folder that all tests of a module share, and what `make_config` returns, working there."""
+    root = tmp_path_factory.mktemp("shared")
+    return root, config_maker(root, corpus_maker(root), write_lexicon(root / "lexicon.txt"))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from speechtl.config import Section
 from speechtl.errors import ModelError
-from speechtl.models.blocks import Block, dense, dropout, layer_norm
+from speechtl.models.blocks import Block, DilatedConv, Linear, dense, dropout, layer_norm
 from speechtl.models.blstm import BlstmConfig, blstm_blocks
 from speechtl.models.conformer import ConformerConfig, conformer_blocks
 from speechtl.models.tdnn import TdnnConfig, tdnn_blocks
@@ -66,7 +66,10 @@ class AcousticModel:
         heads: CTC heads by language.
         behind: layers that transfer methods attach: their output replaces that of the block they are listed under
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
+        inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
         beside: other layers that methods attach, by name (a domain classifier, say).
+        speaker_paths: paths of the attached layers that belong to one speaker and can be stored alone.
+        references: other models that methods compare this one with, by name; not among its layers and never stored.
     """
 
     def __init__(self, config: ModelConfig, inputs: int, units: Mapping[str, int]):
@@ -82,7 +85,10 @@ class AcousticModel:
         self.blocks: list[Block] = build(config.encoder, inputs)  # type: ignore[operator]
         self.heads: dict[str, CtcHead] = {}
         self.behind: dict[str, list[keras.layers.Layer]] = {}
+        self.inside: dict[str, list[keras.layers.Layer]] = {}
         self.beside: dict[str, keras.layers.Layer] = {}
+        self.speaker_paths: list[str] = []
+        self.references: dict[str, AcousticModel] = {}
         for language, count in units.items():
             self.add_head(language, count)
 
@@ -106,6 +112,25 @@ class AcousticModel:
                 return block
         raise ModelError(f"no encoder block '{name}'; this model has: {', '.join(self.block_names)}")
 
+    def linear_layers(self, name: str) -> dict[str, Linear | DilatedConv]:
+        """Return the linear layers within a block, by their names."""
+        within = self.block(name)._flatten_layers(include_self=False)
+        return {layer.name: layer for layer in within if isinstance(layer, Linear | DilatedConv)}
+
+    def correct(self, place: str, layer: keras.layers.Layer) -> None:
+        """Add what ``layer`` makes of its inputs to the output of the linear layer at ``place`` (``"tdnn1/conv"``).
+
+        Raises:
+            ModelError: there is no such linear layer; lists those there are.
+        """
+        block, _, name = place.partition("/")
+        linear = self.linear_layers(block)
+        if name not in linear:
+            raise ModelError(f"no linear layer '{name}' in block '{block}'; it has: {', '.join(linear) or 'none'}")
+        attached = self.inside.setdefault(place, [])
+        attached.append(layer)
+        linear[name].correction = lambda inputs: tf.add_n([each(inputs) for each in attached])
+
     def layers(self) -> Iterator[tuple[str, keras.layers.Layer]]:
         """Yield every layer with the path its weights are stored under."""
         for block in self.blocks:
@@ -115,6 +140,9 @@ class AcousticModel:
         for place, attached in self.behind.items():
             for layer in attached:
                 yield f"behind/{place}/{layer.name}", layer
+        for place, attached in self.inside.items():
+            for layer in attached:
+                yield f"inside/{place}/{layer.name}", layer
         for name, layer in self.beside.items():
             yield f"beside/{name}", layer
 

@@ -1,5 +1,7 @@
 """What every encoder block is: a named layer over padded sequences with explicit lengths."""
 
+from collections.abc import Callable
+
 import keras
 import tensorflow as tf
 
@@ -60,9 +62,24 @@ def dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor | None, salt: int) -
     return tf.nn.experimental.stateless_dropout(inputs, rate, seed + tf.constant([0, salt], tf.int32))
 
 
-def dense(inputs: int, outputs: int, name: str, use_bias: bool = True) -> keras.layers.Dense:
-    """Return a built Dense layer."""
-    layer = keras.layers.Dense(outputs, use_bias=use_bias, name=name)
+class Linear(keras.layers.Dense):
+    """A Dense layer to whose output a method may add a function of its input.
+
+    Attributes:
+        correction: from inputs ``(..., inputs)`` to what is added to the outputs ``(..., outputs)``; None adds nothing.
+    """
+
+    correction: Callable[[tf.Tensor], tf.Tensor] | None = None
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """Map ``(..., inputs)`` to ``(..., outputs)``."""
+        outputs = super().call(inputs)
+        return outputs if self.correction is None else outputs + self.correction(inputs)
+
+
+def dense(inputs: int, outputs: int, name: str, use_bias: bool = True) -> Linear:
+    """Return a built `Linear` layer."""
+    layer = Linear(outputs, use_bias=use_bias, name=name)
     layer.build((None, None, inputs))
     return layer
 
@@ -98,7 +115,12 @@ class DilatedConv(keras.layers.Layer):
 
     This is a TDNN layer as Peddinti et al. 2015 write it. TensorFlow has no gradient for dilated convolutions on CPUs;
     splicing costs a copy, and the product is the same.
+
+    Attributes:
+        correction: as that of `Linear`, from spliced frames ``(frames, kernel * inputs)``.
     """
+
+    correction: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1, name: str = "conv"):
         super().__init__(name=name)
@@ -127,4 +149,6 @@ class DilatedConv(keras.layers.Layer):
         # One large product: over three axes TensorFlow makes one per utterance, and as many gradients of the kernel.
         rows = tf.reshape(tf.concat(taps, axis=-1), (-1, self.kernel.shape[0]))
         outputs = tf.nn.bias_add(tf.matmul(rows, self.kernel.value), self.bias.value)
+        if self.correction is not None:
+            outputs += self.correction(rows)
         return tf.reshape(outputs, (tf.shape(inputs)[0], steps, self.kernel.shape[1]))

@@ -76,8 +76,8 @@ def loss_terms(
     terms = {"ctc": tf.reduce_sum(losses) / total}
     share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
     for method in methods:
-        for name, term in method.loss_terms(model, batch, encoded, progress).items():
-            if name in terms:
-                raise ValueError(f"two loss terms are named {name}")
-            terms[name] = term * share
+        for name, term in method.loss_terms(model, batch, encoded, logits, language, progress).items():
+            # Two tables of one method have terms of one name.
+            number = sum(known.rstrip("0123456789_") == name for known in terms) + 1
+            terms[name if number == 1 else f"{name}_{number}"] = term * share
     return terms, losses

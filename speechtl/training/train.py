@@ -19,10 +19,11 @@ from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function
 from speechtl.training.log import TrainingLog
-from speechtl.training.objective import frames_needed, loss_terms
+from speechtl.training.objective import frames_needed
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.training.state import Progress, load_state, save_state
+from speechtl.training.update import Update
 from speechtl.transfer.method import TransferMethod
 
 
@@ -77,8 +78,8 @@ class Trainer:
         with strategy.scope():
             self.optimizer = make_optimizer(config, steps, self.variables)
         self.steps = steps
+        self.update = Update(model, methods, self.variables, self.optimizer, config, seed, strategy)
         self.forward = {source.language: forward_function(model, source.language) for source in [*train, *dev]}
-        self._step_functions: dict[str, Any] = {}
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one.
@@ -152,7 +153,7 @@ class Trainer:
             if log is not None:
                 log.write("pronunciations", progress.step, changed=changed)
         if self.is_chief:
-            save_arrays(self._epoch_path(progress.epoch), arrays_of(self.model.variables()))
+            save_arrays(self._epoch_path(progress.epoch), arrays_of(self.variables))
             for number in set(range(1, progress.epoch + 1)) - set(self._to_average(progress)):
                 self._epoch_path(number).unlink(missing_ok=True)
         self._save(progress)
@@ -163,12 +164,12 @@ class Trainer:
         self._wait_for_all()
         epochs = self._to_average(progress)
         averaged = average(self._epoch_path(epoch) for epoch in epochs)
-        assign(self.model.variables(), averaged, str(self.directory))
+        assign(self.variables, averaged, str(self.directory))
         result = evaluate(self.model, self.dev, self.batches, self.forward) if self.dev else {}
         if log is not None:
             log.write("final", progress.step, epochs_averaged=len(epochs), **result)
         if self.is_chief:
-            save_arrays(self.directory / "weights.h5", averaged)
+            save_arrays(self.directory / "weights.h5", arrays_of(self.model.variables()))
         return result
 
     def _wait_for_all(self) -> None:
@@ -218,12 +219,7 @@ class Trainer:
         return iter(make() if count == 1 else self.strategy.distribute_datasets_from_function(make))
 
     def _step(self, source: Source, batch: Batch, progress: Progress, planned: PlannedBatch) -> dict[str, float]:
-        if source.language not in self._step_functions:
-            self._step_functions[source.language] = self._make_step(source.language)
-        step = self._step_functions[source.language]
-        share = tf.constant(min(progress.step / max(self.steps, 1), 1.0), tf.float32)
-        terms, norm = step(batch, tf.constant(progress.step, tf.int32), share)
-        values = {name: float(value) for name, value in terms.items()} | {"gradient_norm": float(norm)}
+        values = self.update(batch, source.language, progress.step, progress.step / max(self.steps, 1))
         if not np.all(np.isfinite(list(values.values()))):
             ids = [source.utterance_ids[index] for index in planned.utterances]
             shown = ", ".join(f"{name} {value}" for name, value in values.items())
@@ -235,41 +231,6 @@ class Trainer:
                 )
             )
         return values
-
-    def _make_step(self, language: str):
-        """Compile one update for batches of ``language``."""
-        replicas = self.strategy.num_replicas_in_sync
-        variables = list(self.variables.values())
-
-        def update(batch: Batch, step: tf.Tensor, share: tf.Tensor):
-            context = tf.distribute.get_replica_context()
-            # Dropout is a function of seed, step, replica and place.
-            stream = (self.seed % 10_000) * 100_000 + tf.cast(context.replica_id_in_sync_group, tf.int32) * 10_000
-            with tf.GradientTape() as tape:
-                terms, _ = loss_terms(self.model, self.methods, batch, language, tf.stack([step, stream]), share)
-                loss = tf.add_n(list(terms.values()))
-            gradients = tape.gradient(loss, [variable.value for variable in variables])
-            gradients = [
-                tf.zeros_like(variable.value) if gradient is None else tf.convert_to_tensor(gradient)
-                for gradient, variable in zip(gradients, variables, strict=True)
-            ]
-            if replicas > 1:
-                gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-                terms = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, term) for name, term in terms.items()}
-            gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
-            # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
-            self.optimizer.apply([gradient / replicas for gradient in gradients], variables)
-            return terms, norm
-
-        @tf.function(reduce_retracing=True, autograph=False, jit_compile=self.config.jit or None)
-        def step(batch: Batch, number: tf.Tensor, share: tf.Tensor):
-            terms, norm = self.strategy.run(update, args=(batch, number, share))
-            if replicas > 1:
-                first = self.strategy.experimental_local_results
-                return {name: first(term)[0] for name, term in terms.items()}, first(norm)[0]
-            return terms, norm
-
-        return step
 
     def _choose_pronunciations(self, progress: Progress) -> int:
         """Train on the pronunciations that the recordings fit best from now on; return how many words changed."""

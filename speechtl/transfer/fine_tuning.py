@@ -1,8 +1,10 @@
 """Start from the weights of another experiment."""
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.attached import restore
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 
@@ -11,7 +13,7 @@ class FineTuning(TransferMethod):
     """Copy all weights of ``source``, but those that match a ``fresh`` pattern, and train on.
 
     Patterns are shell-style over weight paths: ``heads/*``, ``encoder/tdnn7/*``. What does not match on either side and
-    is not declared fresh is an error that lists it.
+    is not declared fresh is an error that lists it. Layers that are attached to the source come along.
     """
 
     method: Literal["fine_tuning"] = "fine_tuning"
@@ -20,9 +22,19 @@ class FineTuning(TransferMethod):
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
         """Copy the weights."""
-        assign(model.variables(), source_weights(self.source), self.source, fresh=self.fresh)
+        arrays = source_weights(self.source)
+        wanted = {name: array for name, array in arrays.items() if not self._is_fresh(name)}
+        restore(model, wanted, self.source)
+        assign(model.variables(), arrays, self.source, fresh=self.fresh)
         return model
 
     def sources(self) -> tuple[str, ...]:
         """Return the source."""
         return (self.source,)
+
+    def keeps_head(self, language: str) -> bool:
+        """Whether the head is copied."""
+        return not self._is_fresh(f"heads/{language}/output/kernel")
+
+    def _is_fresh(self, name: str) -> bool:
+        return any(fnmatchcase(name, pattern) for pattern in self.fresh)

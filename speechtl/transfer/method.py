@@ -6,11 +6,12 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
-from speechtl.config import Section
-from speechtl.errors import ModelError
+from speechtl.config import Section, parse, read_toml
+from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
-from speechtl.models.acoustic_model import AcousticModel, Encoded
-from speechtl.models.weights import load_arrays
+from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
+from speechtl.models.attached import restore
+from speechtl.models.weights import assign, load_arrays
 
 
 class TransferMethod(Section):
@@ -27,7 +28,13 @@ class TransferMethod(Section):
         return model
 
     def loss_terms(
-        self, model: AcousticModel, batch: Batch, encoded: Encoded, progress: tf.Tensor
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        encoded: Encoded,
+        logits: tf.Tensor,
+        language: str,
+        progress: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Return extra loss terms of a batch, each a scalar per utterance on average.
 
@@ -35,6 +42,8 @@ class TransferMethod(Section):
             model: the model in training.
             batch: the batch.
             encoded: every block's output in the one forward pass.
+            logits: ``(batch, frames, units)`` of the head that is trained, in the same pass.
+            language: whose head that is.
             progress: how much of the training is done, in [0, 1].
         """
         return {}
@@ -42,6 +51,10 @@ class TransferMethod(Section):
     def sources(self) -> tuple[str, ...]:
         """Return the experiment directories that this method borrows from."""
         return ()
+
+    def keeps_head(self, language: str) -> bool:
+        """Whether the method needs the head of ``language``, and so its phones, to be the sources'."""
+        return False
 
 
 def source_weights(source: str) -> dict[str, np.ndarray]:
@@ -59,3 +72,62 @@ def source_weights(source: str) -> dict[str, np.ndarray]:
 def source_inventories(source: str) -> dict[str, PhoneInventory]:
     """Return the phone inventories of an experiment, by language."""
     return {path.stem: PhoneInventory.load(path) for path in sorted((Path(source) / "phones").glob("*.txt"))}
+
+
+def load_source(source: str, inputs: int) -> AcousticModel:
+    """Build the model of a finished experiment, with its weights and whatever is attached to it, frozen.
+
+    Args:
+        source: the experiment directory.
+        inputs: feature bins.
+
+    Raises:
+        ConfigError, ModelError: the experiment is missing, unfinished or damaged.
+    """
+    path = Path(source) / "config.toml"
+    config = parse(ModelConfig, read_toml(path).get("model", {}), f"{path}: [model]")
+    units = {language: len(phones) + 1 for language, phones in source_inventories(source).items()}
+    model = AcousticModel(config, inputs, units)
+    arrays = source_weights(source)
+    restore(model, arrays, source)
+    assign(model.variables(), arrays, str(Path(source) / "weights.h5"))
+    freeze(model)
+    return model
+
+
+def freeze(model: AcousticModel, but: frozenset[str] = frozenset()) -> None:
+    """Keep training from changing any layer whose path is not in ``but``."""
+    for path, layer in model.layers():
+        if path not in but:
+            layer.trainable = False
+
+
+def choose_blocks(model: AcousticModel, blocks: str | tuple[str, ...]) -> list[str]:
+    """Return the names of the encoder blocks that an expression stands for, in the encoder's order.
+
+    Blocks are counted without the heads; the subsampling is the first one.
+
+    Args:
+        model: whose encoder.
+        blocks: ``"all"``; ``"first:3"`` counts from the features, ``"last:3"`` from the heads; or names, in a list or
+            with commas between them.
+
+    Raises:
+        ModelError: unknown names (all listed), a number of blocks that there are not, or another expression.
+    """
+    names = model.block_names
+    if blocks == "all":
+        return names
+    if isinstance(blocks, str) and ":" in blocks:
+        side, _, text = blocks.partition(":")
+        if side not in ("first", "last") or not text.isdecimal() or not 1 <= int(text) <= len(names):
+            raise ModelError(
+                f"blocks '{blocks}': expected first:N or last:N with N from 1 to {len(names)} (heads are not counted), "
+                f"or names of: {', '.join(names)}"
+            )
+        return names[: int(text)] if side == "first" else names[-int(text) :]
+    wanted = [name.strip() for name in blocks.split(",")] if isinstance(blocks, str) else list(blocks)
+    unknown = [name for name in wanted if name not in names]
+    if unknown or not wanted:
+        raise ModelError(list_problems(f"blocks: not in this encoder, which has: {', '.join(names)}", unknown))
+    return [name for name in names if name in wanted]

@@ -79,7 +79,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     counts, unused = tf.fill([UTTERANCES], LABELS), tf.zeros([UTTERANCES], tf.int32)
     order = arrays["features"], arrays["lengths"], arrays["labels"], counts
     batch = Batch(*order, unused, unused, unused, tf.constant(UTTERANCES))
-    step_function = trainer._make_step("und")
+    step_function = trainer.update.compiled("und")
     variables = [variable.value for variable in trainer.variables.values()]
     number = 0
 

@@ -1,0 +1,162 @@
+"""Small layers that are attached to a trained model and start as the identity, to the bit.
+
+Which of them a model has can be read from the names and shapes of its weights, so that stored weights are enough to
+attach them again.
+"""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from speechtl.errors import ModelError
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.blocks import LayerNorm
+
+
+class Lhuc(keras.layers.Layer):
+    """Learning hidden unit contributions (Swietojanski et al. 2016): ``2 · sigmoid(amplitude) · x``, one per unit."""
+
+    def __init__(self, size: int, rank: int, name: str = "lhuc"):
+        super().__init__(name=name)
+        self.amplitude = self.add_weight(name="amplitude", shape=(size,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Scale ``(batch, frames, size)``."""
+        return inputs * (2.0 * tf.sigmoid(self.amplitude.value))
+
+
+class LinearNetwork(keras.layers.Layer):
+    """Linear input (or hidden) network (Neto et al. 1995): ``x + x · matrix + offset``.
+
+    Written as a departure from the identity, so that weight decay draws it back there.
+    """
+
+    def __init__(self, size: int, rank: int, name: str = "lin"):
+        super().__init__(name=name)
+        self.matrix = self.add_weight(name="matrix", shape=(size, size), initializer="zeros")
+        self.offset = self.add_weight(name="offset", shape=(size,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Transform ``(batch, frames, size)``."""
+        return inputs + (tf.matmul(inputs, self.matrix.value) + self.offset.value)
+
+
+class Adapter(keras.layers.Layer):
+    """Residual bottleneck adapter (Houlsby et al. 2019): ``x + relu(norm(x) · down + bias) · up``."""
+
+    def __init__(self, size: int, rank: int, name: str = "adapter"):
+        super().__init__(name=name)
+        self.norm = LayerNorm(name="norm")
+        self.norm.build((None, None, size))
+        initializer = keras.initializers.VarianceScaling(2.0, "fan_in", "truncated_normal")
+        self.down = self.add_weight(name="down", shape=(size, rank), initializer=initializer)
+        self.bias = self.add_weight(name="bias", shape=(rank,), initializer="zeros")
+        self.up = self.add_weight(name="up", shape=(rank, size), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Transform ``(batch, frames, size)``."""
+        narrow = tf.nn.relu(tf.matmul(self.norm(inputs), self.down.value) + self.bias.value)
+        return inputs + tf.matmul(narrow, self.up.value)
+
+
+class LowRank(keras.layers.Layer):
+    """Low-rank adaptation (Hu et al. 2022): ``x · down · up``, added to the output of a linear layer.
+
+    The product is never formed, so a frozen kernel costs nothing in the backward pass.
+    """
+
+    def __init__(self, inputs: int, outputs: int, rank: int, name: str = "lora"):
+        super().__init__(name=name)
+        initializer = keras.initializers.VarianceScaling(1.0, "fan_in", "truncated_normal")
+        self.down = self.add_weight(name="down", shape=(inputs, rank), initializer=initializer)
+        self.up = self.add_weight(name="up", shape=(rank, outputs), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Map ``(..., inputs)`` to ``(..., outputs)``."""
+        return tf.matmul(tf.matmul(inputs, self.down.value), self.up.value)
+
+
+BEHIND = {"lhuc": Lhuc, "lin": LinearNetwork, "adapter": Adapter}
+
+
+def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
+    """Attach new layers to a model; until they are trained, its outputs stay what they were.
+
+    Args:
+        model: the model.
+        kind: ``"lhuc"``, ``"lin"`` or ``"adapter"``, behind a block; ``"lora"``, inside a block.
+        place: name of the block, or ``"input"`` for what acts on the features.
+        rank: width of ``adapter`` and ``lora``.
+
+    Returns:
+        Paths of the new layers, as `AcousticModel.layers` gives them: ``behind/tdnn1/lhuc1``, where the number counts
+        the layers at one place in the order in which they act.
+
+    Raises:
+        ModelError: no such block, or ``lora`` in a place without a linear layer.
+    """
+    if kind == "lora":
+        linear = model.linear_layers(place)
+        if not linear:
+            raise ModelError(
+                f"block '{place}' has no linear layer for low-rank adaptation; choose other blocks or kind"
+            )
+        paths = []
+        for name, layer in linear.items():
+            where = f"{place}/{name}"
+            inputs, outputs = layer.kernel.shape
+            added = LowRank(inputs, outputs, rank, f"{kind}{len(model.inside.get(where, [])) + 1}")
+            model.correct(where, added)
+            paths.append(f"inside/{where}/{added.name}")
+        return paths
+    size = _size(model, place)
+    attached = model.behind.setdefault(place, [])
+    attached.append(BEHIND[kind](size, rank, f"{kind}{len(attached) + 1}"))
+    return [f"behind/{place}/{attached[-1].name}"]
+
+
+def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    """Attach the layers that stored weights speak of and the model lacks; their values are not assigned here.
+
+    Args:
+        model: the model.
+        arrays: weights by path.
+        origin: where they come from, for errors.
+
+    Raises:
+        ModelError: weights of a layer that cannot be attached to this model.
+    """
+    present = {path for path, _ in model.layers()}
+    found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        steps = tuple(name.split("/"))
+        depth = {"behind": 3, "inside": 4}.get(steps[0], len(steps))
+        if len(steps) > depth and "/".join(steps[:depth]) not in present:
+            found.setdefault(steps[:depth], {})["/".join(steps[depth:])] = array
+    for steps in sorted(found, key=_position):
+        side, place, layer, parts = steps[0], "/".join(steps[1:-1]), steps[-1], found[steps]
+        kind = layer.rstrip("0123456789")
+        known = kind == "lora" if side == "inside" else kind in BEHIND
+        if not known or ("down" in parts) != (kind in ("adapter", "lora")):
+            raise ModelError(f"{origin}: weights of an unknown layer '{'/'.join(steps)}'; a newer version may know it")
+        rank = parts["down"].shape[1] if "down" in parts else 0
+        if side == "inside":
+            model.correct(place, LowRank(parts["down"].shape[0], parts["up"].shape[1], rank, layer))
+        else:
+            model.behind.setdefault(place, []).append(BEHIND[kind](_size(model, place), rank, layer))
+
+
+def _position(steps: tuple[str, ...]) -> tuple[tuple[str, ...], int]:
+    """Sort the layers at one place by the number in their names, the order in which they act."""
+    digits = steps[-1][len(steps[-1].rstrip("0123456789")) :]
+    return steps[:-1], int(digits or 0)
+
+
+def _size(model: AcousticModel, place: str) -> int:
+    return model.inputs if place == "input" else model.block(place).output_size

@@ -1,0 +1,107 @@
+"""One compiled update of the weights."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from speechtl.batches.pipeline import Batch
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.training.config import TrainingConfig
+from speechtl.training.objective import loss_terms
+from speechtl.transfer.method import TransferMethod
+
+
+class Update:
+    """Loss, gradients, clipping and the optimizer's step, compiled once for each language."""
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        methods: Sequence[TransferMethod],
+        variables: Mapping[str, keras.Variable],
+        optimizer: keras.optimizers.Optimizer,
+        config: TrainingConfig,
+        seed: int,
+        strategy: tf.distribute.Strategy,
+    ):
+        """Keep what an update needs.
+
+        Args:
+            model: the model.
+            methods: whose loss terms are added.
+            variables: the weights that are trained; no gradient is computed for any other.
+            optimizer: built over these.
+            config: ``clip_norm`` and ``jit``.
+            seed: of dropout.
+            strategy: in whose scope the model was made.
+        """
+        self.model, self.methods, self.variables = model, methods, list(variables.values())
+        self.optimizer, self.config, self.seed, self.strategy = optimizer, config, seed, strategy
+        self._functions: dict[str, Any] = {}
+
+    def __call__(self, batch: Batch, language: str, step: int, share: float) -> dict[str, float]:
+        """Update the weights on a batch.
+
+        Args:
+            batch: utterances of one language.
+            language: whose head is trained.
+            step: number of updates before this one.
+            share: of the training done, in [0, 1].
+
+        Returns:
+            Every term of the loss, and ``gradient_norm``.
+        """
+        number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
+        terms, norm = self.compiled(language)(batch, number, done)
+        return {name: float(value) for name, value in terms.items()} | {"gradient_norm": float(norm)}
+
+    def compiled(self, language: str) -> Any:
+        """Return the function ``(batch, step, share) -> (terms, gradient norm)`` that updates on ``language``."""
+        if language not in self._functions:
+            self._functions[language] = self._compile(language)
+        return self._functions[language]
+
+    def _compile(self, language: str) -> Any:
+        replicas = self.strategy.num_replicas_in_sync
+
+        def update(batch: Batch, step: tf.Tensor, share: tf.Tensor):
+            context = tf.distribute.get_replica_context()
+            # Dropout is a function of seed, step, replica and place.
+            stream = (self.seed % 10_000) * 100_000 + tf.cast(context.replica_id_in_sync_group, tf.int32) * 10_000
+            with tf.GradientTape() as tape:
+                terms, _ = loss_terms(self.model, self.methods, batch, language, tf.stack([step, stream]), share)
+                loss = tf.add_n(list(terms.values()))
+            gradients = tape.gradient(loss, [variable.value for variable in self.variables])
+            gradients = [
+                tf.zeros_like(variable.value) if gradient is None else tf.convert_to_tensor(gradient)
+                for gradient, variable in zip(gradients, self.variables, strict=True)
+            ]
+            if replicas > 1:
+                gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+                terms = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, term) for name, term in terms.items()}
+            gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
+            # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
+            self.optimizer.apply([gradient / replicas for gradient in gradients], self.variables)
+            return terms, norm
+
+        # One trace for all lengths, where the batch is not a bundle of one per replica.
+        shapes = None
+        if replicas == 1:
+            whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
+            features = tf.TensorSpec((None, None, self.model.inputs))
+            labels = tf.TensorSpec((None, None), tf.int32)
+            batch = Batch(features, rows, labels, rows, rows, rows, rows, whole)
+            shapes = (batch, whole, tf.TensorSpec((), tf.float32))
+        jit = self.config.jit or None
+
+        @tf.function(input_signature=shapes, reduce_retracing=replicas > 1, autograph=False, jit_compile=jit)
+        def step(batch: Batch, number: tf.Tensor, share: tf.Tensor):
+            terms, norm = self.strategy.run(update, args=(batch, number, share))
+            if replicas > 1:
+                first = self.strategy.experimental_local_results
+                return {name: first(term)[0] for name, term in terms.items()}, first(norm)[0]
+            return terms, norm
+
+        return step

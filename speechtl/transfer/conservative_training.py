@@ -1,0 +1,116 @@
+"""Stay near another model while learning from little speech."""
+
+from typing import Literal
+
+import tensorflow as tf
+from pydantic import Field
+
+from speechtl.batches.pipeline import Batch
+from speechtl.errors import ModelError, list_problems
+from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.transfer.method import TransferMethod, load_source, source_inventories
+
+
+class ConservativeTraining(TransferMethod):
+    """Add a penalty on the distance to ``source``, which is attached frozen and not stored.
+
+    ``distance = "output"`` (Yu et al. 2013) adds, for every utterance, ``weight · Σ KL(posteriors of the source ‖
+    posteriors)`` over its frames, in batches of the languages that both models have a head for. The source hears the
+    same augmented features, without dropout.
+
+    ``distance = "parameter"`` (L2-SP, Li et al. 2018) adds ``weight · ‖θ − θ_source‖²`` over the trained weights of the
+    encoder and of the heads that both have.
+
+    The method does not copy weights: list it behind `FineTuning` to start where the source is. A weight of 0 leaves
+    training as it is without the method.
+    """
+
+    method: Literal["conservative_training"] = "conservative_training"
+    source: str
+    distance: Literal["output", "parameter"] = "output"
+    weight: float = Field(default=1.0, ge=0)
+
+    def prepare(self, model: AcousticModel) -> AcousticModel:
+        """Attach the source.
+
+        Raises:
+            ModelError: the models have no head in common, or weights of other shapes.
+        """
+        if self.weight == 0:
+            return model
+        if self.source not in model.references:
+            model.references[self.source] = load_source(self.source, model.inputs)
+        source = model.references[self.source]
+        common = model.heads.keys() & source.heads.keys()
+        if not common and self.distance == "output":
+            raise ModelError(
+                f"{self.source}: has heads for {', '.join(source.heads)}, none for {', '.join(model.heads)}, so there "
+                'are no posteriors to stay near; use distance = "parameter"'
+            )
+        problems = [
+            f"heads/{language}: {model.heads[language].units} units here, {source.heads[language].units} in the source"
+            for language in sorted(common)
+            if model.heads[language].units != source.heads[language].units
+        ]
+        if self.distance == "parameter":
+            problems += _differences(model, source)
+        if problems:
+            raise ModelError(list_problems(f"{self.source}: cannot measure the distance to this model", problems))
+        return model
+
+    def loss_terms(
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        encoded: Encoded,
+        logits: tf.Tensor,
+        language: str,
+        progress: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Return the penalty, ``kl`` or ``l2_sp``."""
+        if self.weight == 0:
+            return {}
+        source = model.references[self.source]
+        if self.distance == "parameter":
+            theirs = source.variables()
+            squares = [
+                tf.reduce_sum(tf.square(variable.value - theirs[name].value))
+                for name, variable in model.trainable_variables().items()
+                if name in theirs
+            ]
+            return {"l2_sp": self.weight * tf.add_n(squares)}
+        if language not in source.heads:
+            return {}
+        anchor = source.encode(batch.features, batch.lengths)
+        target = tf.stop_gradient(tf.nn.log_softmax(source.logits(anchor, language)))
+        frames = kl_divergence(target, tf.nn.log_softmax(logits))
+        valid = tf.sequence_mask(encoded.lengths[encoded.last], tf.shape(frames)[1], dtype=frames.dtype)
+        return {"kl": self.weight * tf.reduce_mean(tf.reduce_sum(frames * valid, axis=1))}
+
+    def sources(self) -> tuple[str, ...]:
+        """Return the source."""
+        return (self.source,)
+
+    def keeps_head(self, language: str) -> bool:
+        """Whether posteriors or weights of the head are compared with the source's."""
+        return self.weight > 0 and language in source_inventories(self.source)
+
+
+def kl_divergence(target: tf.Tensor, log_posteriors: tf.Tensor) -> tf.Tensor:
+    """Return ``Σ p (log p − log q)`` over units: ``(batch, frames, units)`` twice to ``(batch, frames)``, in nats."""
+    return tf.reduce_sum(tf.exp(target) * (target - log_posteriors), axis=-1)
+
+
+def _differences(model: AcousticModel, source: AcousticModel) -> list[str]:
+    """List what keeps the trained weights of two models from being compared."""
+    ours, theirs = model.variables(), source.variables()
+    problems = [
+        f"{name}: shape {tuple(ours[name].shape)} here, {tuple(theirs[name].shape)} in the source"
+        for name in sorted(ours.keys() & theirs.keys())
+        if ours[name].shape != theirs[name].shape
+    ]
+    encoder = {name for name in ours.keys() ^ theirs.keys() if name.startswith("encoder/")}
+    problems += [f"{name}: {'not in the source' if name in ours else 'in the source only'}" for name in sorted(encoder)]
+    if not model.trainable_variables().keys() & theirs.keys():
+        problems.append("no weight that both have is trained")
+    return problems

@@ -1,0 +1,12 @@
+"""Every transfer method, told apart by ``method`` in its ``[[transfer]]`` table."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from speechtl.transfer.conservative_training import ConservativeTraining
+from speechtl.transfer.fine_tuning import FineTuning
+from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.speaker_layers import SpeakerLayers
+
+Method = Annotated[FineTuning | ConservativeTraining | LayerTransfer | SpeakerLayers, Field(discriminator="method")]

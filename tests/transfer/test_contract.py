@@ -1,0 +1,188 @@
+"""What holds for every transfer method, whatever it does."""
+
+import functools
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tomli_w
+
+from speechtl.config import parse
+from speechtl.errors import ConfigError
+from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.weights import arrays_of, load_arrays
+from speechtl.training.train import Trainer
+
+COPY = {"method": "fine_tuning", "source": "SOURCE"}
+# Every method, with what it is usually listed behind.
+METHODS = {
+    "fine_tuning": [COPY],
+    "fine_tuning_fresh": [{**COPY, "fresh": ["heads/*"]}],
+    "output_distance": [COPY, {"method": "conservative_training", "source": "SOURCE", "weight": 0.5}],
+    "parameter_distance": [
+        COPY,
+        {"method": "conservative_training", "source": "SOURCE", "distance": "parameter", "weight": 0.1},
+    ],
+    "layer_transfer": [{"method": "layer_transfer", "source": "SOURCE", "blocks": "first:2"}],
+    "layer_transfer_trainable": [
+        {"method": "layer_transfer", "source": "SOURCE", "blocks": "last:1", "heads": True, "trainable": True}
+    ],
+    "layer_transfer_after_fine_tuning": [
+        COPY,
+        {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
+    ],
+    **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
+    "several": [
+        COPY,
+        {"method": "speaker_layers", "kind": "adapter", "blocks": "last:1", "rank": 2},
+        {"method": "speaker_layers", "kind": "lhuc", "blocks": "last:2"},
+        {"method": "conservative_training", "source": "SOURCE", "weight": 0.2},
+    ],
+}
+every_method = pytest.mark.parametrize("name", sorted(METHODS))
+
+
+SHORT = ("training.epochs=2", "training.average=1", "training.choose_pronunciations=[]")
+
+
+@pytest.fixture(scope="module")
+def source(shared_config_maker):
+    root, make_config = shared_config_maker
+    train(load_config(make_config(), [*SHORT, "training.epochs=1"]), root / "source")
+    return root / "source"
+
+
+@pytest.fixture(scope="module")
+def configure(shared_config_maker, source):
+    """Return a function that makes the config of a method, on other speech than the source was trained on."""
+    _, make_config = shared_config_maker
+
+    def make(name):
+        table = load_config(make_config(train="own", name="tune.toml"), SHORT).model_dump(exclude_none=True)
+        table["transfer"] = [
+            {key: str(source) if value == "SOURCE" else value for key, value in one.items()} for one in METHODS[name]
+        ]
+        return parse(ExperimentConfig, table, "tune.toml")
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def finished(configure, shared_config_maker):
+    """Return a function that gives the experiment of a method and its model at the end of training."""
+    root, _ = shared_config_maker
+    models = {}
+
+    def run(name):
+        if name not in models:
+            finish = Trainer._finish
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(Trainer, "_finish", lambda self, *rest: (finish(self, *rest), kept(self.model))[0])
+                kept = functools.partial(models.__setitem__, name)
+                train(configure(name), root / name)
+        return root / name, models[name]
+
+    return run
+
+
+@every_method
+def test_a_config_survives_its_file(name, configure, tmp_path):
+    config = configure(name)
+    path = tmp_path / "again.toml"
+    path.write_text(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+    assert load_config(path) == config
+
+
+@every_method
+def test_an_unknown_key_is_an_error_that_names_the_known_ones(name, configure):
+    table = configure(name).model_dump(exclude_none=True)
+    table["transfer"][-1]["wieght"] = 1
+    with pytest.raises(ConfigError, match=r"tune\.toml: 1 problem\n.*wieght: unknown key; known keys: .*method"):
+        parse(ExperimentConfig, table, "tune.toml")
+
+
+def test_an_unknown_method_is_an_error_that_names_the_known_ones(make_config):
+    path = make_config(transfer='method = "magic"')
+    with pytest.raises(ConfigError, match=r"transfer\.0\.method: unknown 'magic'; known: fine_tuning, conserv"):
+        load_config(path)
+    with pytest.raises(ConfigError, match=r"transfer\.0\.method: missing"):
+        load_config(make_config(transfer='source = "exp/x"'))
+
+
+@every_method
+def test_preparing_twice_gives_the_same_model(name, configure):
+    config = configure(name)
+
+    def prepare():
+        tf.keras.utils.set_random_seed(3)
+        model = AcousticModel(config.model, config.features.dimension, {"xx": 7})
+        for method in config.transfer:
+            model = method.prepare(model)
+        return model
+
+    first, second = prepare(), prepare()
+    assert first.trainable_variables().keys() == second.trainable_variables().keys()
+    there, here = arrays_of(first.variables()), arrays_of(second.variables())
+    assert there.keys() == here.keys()
+    for key, array in there.items():
+        np.testing.assert_array_equal(array, here[key], err_msg=key)
+
+
+@every_method
+def test_what_is_frozen_stays_and_what_is_trained_moves(name, configure, finished):
+    config = configure(name)
+    tf.keras.utils.set_random_seed(config.seed)
+    model = AcousticModel(config.model, config.features.dimension, {"xx": 7})
+    for method in config.transfer:
+        model = method.prepare(model)
+    before, trained = arrays_of(model.variables()), model.trainable_variables()
+    after = load_arrays(finished(name)[0] / "weights.h5")[0]
+    assert before.keys() == after.keys()
+    for key, array in before.items():
+        if key not in trained:
+            np.testing.assert_array_equal(array, after[key], err_msg=key)
+    assert any(np.any(before[key] != after[key]) for key in trained)
+
+
+@every_method
+def test_reloading_gives_the_same_posteriors(name, finished):
+    path, trained = finished(name)
+    experiment = Experiment.load(path)
+    features = np.random.default_rng(0).normal(size=(37, 12)).astype(np.float32)
+    again = Experiment(path, experiment.config, trained, experiment.normaliser)
+    np.testing.assert_array_equal(experiment.posteriors(features), again.posteriors(features))
+
+
+class Killed(Exception):
+    pass
+
+
+# Each method once: what resuming depends on is in `several`, too.
+@pytest.mark.parametrize(
+    "name", ["fine_tuning", "layer_transfer", "lin", "output_distance", "parameter_distance", "several"]
+)
+def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, tmp_path, monkeypatch):
+    plain, lives = Trainer._step, [1]
+
+    def step(self, *arguments):
+        lives[0] -= 1
+        if lives[0] < 0:
+            raise Killed
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(Killed):
+        train(configure(name), tmp_path / "killed")
+    monkeypatch.setattr(Trainer, "_step", plain)
+    train(configure(name), tmp_path / "killed")
+    whole, killed = (load_arrays(run / "weights.h5")[0] for run in (finished(name)[0], tmp_path / "killed"))
+    assert whole.keys() == killed.keys()
+    for key, array in whole.items():
+        np.testing.assert_array_equal(array, killed[key], err_msg=key)
+
+
+def test_sources_stay_as_they_were(configure, source, tmp_path):
+    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
+    train(configure("several"), tmp_path / "exp")
+    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before

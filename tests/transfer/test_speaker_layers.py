@@ -1,0 +1,155 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from speechtl.errors import ModelError
+from speechtl.experiment import Experiment, load_config, train
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.conformer import ConformerConfig
+from speechtl.models.weights import arrays_of, load_arrays
+from speechtl.training.objective import ctc_losses
+from speechtl.transfer.speaker_layers import SpeakerLayers, load_speaker, save_speaker, speaker_variables
+
+SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
+KINDS = ["lhuc", "lin", "adapter", "lora"]
+FEATURES = np.random.default_rng(0).normal(size=(45, 12)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def source(shared_config_maker):
+    root, make_config = shared_config_maker
+    train(load_config(make_config(), SHORT), root / "source")
+    return root / "source"
+
+
+def small_conformer():
+    tf.keras.utils.set_random_seed(2)
+    return AcousticModel(ModelConfig(encoder=ConformerConfig(size=16, blocks=1, heads=2)), 12, {"xx": 7})
+
+
+def logits(model, language="xx"):
+    return model.logits(model.encode(FEATURES[np.newaxis], tf.constant([len(FEATURES)])), language).numpy()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_start_as_the_identity_to_the_bit(kind, source):
+    plain, attached = Experiment.load(source), Experiment.load(source)
+    SpeakerLayers(kind=kind).prepare(attached.model)
+    assert speaker_variables(attached.model)
+    np.testing.assert_array_equal(plain.posteriors(FEATURES), attached.posteriors(FEATURES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_layers_start_as_the_identity_in_a_conformer(kind):
+    model = small_conformer()
+    before = logits(model)
+    SpeakerLayers(kind=kind).prepare(model)
+    np.testing.assert_array_equal(before, logits(model))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_are_only_where_they_should_be(kind, source):
+    model = Experiment.load(source).model
+    SpeakerLayers(kind=kind).prepare(model)
+    own = speaker_variables(model)
+    assert model.trainable_variables().keys() == own.keys()
+    with tf.GradientTape() as tape:
+        encoded = model.encode(FEATURES[np.newaxis], tf.constant([len(FEATURES)]))
+        losses = ctc_losses(
+            model.logits(encoded, "xx"), encoded.lengths[encoded.last], tf.constant([[1, 2]]), tf.constant([2])
+        )
+        loss = tf.reduce_sum(losses)
+    gradients = tape.gradient(loss, [v.value for v in own.values()])
+    moves = {name.rsplit("/", 1)[1] for name, g in zip(own, gradients) if float(tf.reduce_max(tf.abs(g))) > 0}
+    # Where the way out starts at zero, the way in learns from the second step on.
+    assert moves == {"lhuc": {"amplitude"}, "lin": {"matrix", "offset"}, "adapter": {"up"}, "lora": {"up"}}[kind]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_stored_speaker_gives_the_same_posteriors_on_top_of_the_source(kind, source, tmp_path):
+    experiment = Experiment.load(source)
+    SpeakerLayers(kind=kind, rank=3).prepare(experiment.model)
+    rng = np.random.default_rng(4)
+    for variable in speaker_variables(experiment.model).values():
+        variable.assign(variable.value + rng.normal(0, 0.3, variable.shape))
+    save_speaker(tmp_path / "anna" / "speaker.h5", experiment.model, source)
+    expected = experiment.posteriors(FEATURES)
+    for place in (tmp_path / "anna", tmp_path / "anna" / "speaker.h5"):
+        np.testing.assert_array_equal(Experiment.load(source, speaker=place).posteriors(FEATURES), expected)
+    assert np.any(Experiment.load(source).posteriors(FEATURES) != expected)
+
+
+def test_layers_act_in_the_order_in_which_they_were_attached(source, tmp_path):
+    experiment = Experiment.load(source)
+    for method in (
+        SpeakerLayers(kind="lhuc", blocks="last:1"),
+        SpeakerLayers(kind="adapter", blocks="last:2"),
+        SpeakerLayers(kind="lora", blocks="tdnn1"),
+        SpeakerLayers(kind="lhuc", blocks="last:1"),
+    ):
+        method.prepare(experiment.model)
+    own = speaker_variables(experiment.model)
+    assert {
+        "behind/tdnn2/lhuc1/amplitude",
+        "behind/tdnn2/adapter2/norm/scale",
+        "behind/tdnn2/lhuc3/amplitude",
+    } <= own.keys()
+    assert experiment.model.trainable_variables().keys() == own.keys()
+    rng = np.random.default_rng(4)
+    for variable in own.values():
+        variable.assign(variable.value + rng.normal(0, 0.3, variable.shape))
+    save_speaker(tmp_path / "speaker.h5", experiment.model, source)
+    again = Experiment.load(source, speaker=tmp_path)
+    np.testing.assert_array_equal(again.posteriors(FEATURES), experiment.posteriors(FEATURES))
+    assert sorted(again.model.speaker_paths) == sorted(experiment.model.speaker_paths)
+
+
+def test_a_speaker_of_another_model_is_refused(source, shared_config_maker, tmp_path):
+    experiment = Experiment.load(source)
+    SpeakerLayers(kind="lhuc").prepare(experiment.model)
+    save_speaker(tmp_path / "speaker.h5", experiment.model, source)
+    _, make_config = shared_config_maker
+    train(load_config(make_config(name="other.toml"), [*SHORT, "seed=8"]), tmp_path / "other")
+    with pytest.raises(ModelError, match=r"speaker\.h5: belongs to another model \(trained on .*source\)"):
+        Experiment.load(tmp_path / "other", speaker=tmp_path)
+    with pytest.raises(ModelError, match=r"holds one speaker's parameters alone; give .*source with --speaker"):
+        Experiment.load(tmp_path)
+    (tmp_path / "speaker.h5").write_bytes(b"not HDF5")
+    with pytest.raises(ModelError, match=r"speaker\.h5: not a readable weight file"):
+        load_speaker(tmp_path / "speaker.h5", Experiment.load(source).model)
+
+
+def test_a_layer_without_a_place_is_refused(source):
+    model = Experiment.load(source).model
+    with pytest.raises(ModelError, match=r"blocks: not in this encoder, which has: subsampling, tdnn1, tdnn2\n  tdnn9"):
+        SpeakerLayers(kind="lora", blocks="tdnn9").prepare(model)
+    with pytest.raises(ModelError, match=r"no encoder block 'input'"):
+        SpeakerLayers(kind="lora", blocks="input").prepare(model)
+
+
+def test_weights_of_unknown_layers_are_refused(source):
+    from speechtl.models.attached import restore
+
+    arrays = load_arrays(source / "weights.h5")[0] | {"behind/tdnn1/magic1/wand": np.zeros(3)}
+    with pytest.raises(ModelError, match=r"weights of an unknown layer 'behind/tdnn1/magic1'"):
+        restore(Experiment.load(source).model, arrays, "x")
+
+
+def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared_config_maker, tmp_path):
+    _, make_config = shared_config_maker
+    tables = (
+        f'method = "fine_tuning"\nsource = "{source}"\n'
+        '[[transfer]]\nmethod = "speaker_layers"\nkind = "adapter"\nrank = 2'
+    )
+    train(load_config(make_config(name="a.toml", transfer=tables), SHORT), tmp_path / "adapted")
+    copy = f'method = "fine_tuning"\nsource = "{tmp_path / "adapted"}"'
+    still = [*SHORT, "training.learning_rate=1e-30", "training.weight_decay=0.0"]
+    train(load_config(make_config(name="b.toml", transfer=copy), still), tmp_path / "again")
+    first, second = (load_arrays(tmp_path / name / "weights.h5")[0] for name in ("adapted", "again"))
+    assert first.keys() == second.keys() and any(name.startswith("behind/") for name in first)
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+    model = Experiment.load(tmp_path / "again").model
+    before = arrays_of(model.variables())
+    SpeakerLayers(kind="lhuc").prepare(model)
+    assert not before.keys() & model.trainable_variables().keys()
