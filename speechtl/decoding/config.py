@@ -45,10 +45,11 @@ class DecodingConfig(Section):
     """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
     oov: Literal["words", "phones"] = "words"
     """``"phones"``: where no word fits, the phones themselves stand in the result, marked as out of vocabulary."""
-    filler_penalty: float = 4.0
+    filler_penalty: float = 2.0
     """Subtracted for every stretch of speech that is no word (``oov = "phones"``): positive gives fewer of them."""
-    filler_phone_penalty: float = 2.0
-    """Subtracted for every phone of it, on top."""
+    filler_phone_penalty: float = 3.5
+    """Subtracted for every phone of it, on top. Both were chosen on AN4's dev speakers with words taken out of the
+    dictionary."""
     confidence_weights: tuple[float, float, float] = _CONFIDENCE_WEIGHTS
     """What turns the evidence for a word into its confidence, see ``decoding.confidence``; ``speechtl decode --tune``
     fits it."""

@@ -23,7 +23,12 @@ WORDS = {"abba": "a b b a", "back": "b a k"}
 def world(tmp_path):
     """Make an experiment directory, a data directory, a lexicon and a grammar, and posteriors of the data."""
     PHONES.save(tmp_path / "exp" / "phones" / "en.txt")
-    config = {"data": [{"language": "en", "train": ["x"]}], "decoding": {"word_insertion_penalty": 2.5}}
+    config = {
+        "data": [{"language": "en", "train": ["x"]}],
+        "features": {"frame_shift_ms": 10.0},
+        "model": {"encoder": {"subsampling": {"factor": 3}}},
+        "decoding": {"word_insertion_penalty": 2.5},
+    }
     (tmp_path / "exp" / "config.toml").write_text(tomli_w.dumps(config))
     data = tmp_path / "data"
     data.mkdir()
@@ -74,6 +79,26 @@ def test_settings_go_over_the_config_over_the_experiment(world):
     run(world, config=world / "my.toml", settings=["decoding.lm_weight=3.0"])
     used = read_toml(world / "out" / "decoding.toml")["decoding"]
     assert (used["beam"], used["lm_weight"], used["word_insertion_penalty"]) == (9.5, 3.0, 2.5)
+
+
+def test_times_are_in_a_ctm(world, capsys):
+    run(world)
+    lines = [line.split() for line in (world / "out" / "ctm").read_text().splitlines()]
+    assert [line[4] for line in lines if line[0] == "anna-2"] == ["back", "abba"]
+    # Three phones, each one frame of 30 ms and one of blank.
+    times = [(float(line[2]), float(line[3])) for line in lines if line[0] == "anna-2"]
+    assert times[0][0] == pytest.approx(0.0) and sum(times[0]) == pytest.approx(0.18, abs=0.061)
+    assert all(0 < float(line[5]) < 1 for line in lines)
+    assert len((world / "out" / "phones.ctm").read_text().splitlines()) == sum(
+        len(WORDS[word].split()) for text in TEXTS.values() for word in text.split()
+    )
+    assert "confidence of 6 words: mean 0." in capsys.readouterr().out
+
+
+def test_without_times(world):
+    run(world, times=False)
+    assert read_table(world / "out" / "text") == TEXTS
+    assert not (world / "out" / "ctm").exists()
 
 
 def test_tuning_writes_what_config_reads_back(world, capsys):
