@@ -63,7 +63,7 @@ CONSONANT_CHART: dict[str, dict[str, float]] = {
     "approximant": {"ʋ": 0.5, "ɹ": 4, "ɻ": 5.2, "j": 6, "ɥ": 6, "w": 0.3, "ʍ": 0.3, "ɰ": 7.5},
     "lateral": {"l": 4, "ɫ": 4.3, "ɭ": 5.2, "ʎ": 6, "ʟ": 7.5},
 }
-_VOICELESS = frozenset("pbtʈckqʡʔƥƭƈƙʠʘǀǃǂǁɸfθsʃʂɕçɧxχħʜhɬꞎʍ") - {"b"}
+_VOICELESS = frozenset("ptʈckqʡʔƥƭƈƙʠʘǀǃǂǁɸfθsʃʂɕçɧxχħʜhɬꞎʍ")
 _MANNER = {letter: manner for manner, letters in CONSONANT_CHART.items() for letter in letters}
 _PLACE = {letter: place for letters in CONSONANT_CHART.values() for letter, place in letters.items()}
 _MANNER_COST = {
