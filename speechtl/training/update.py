@@ -23,7 +23,7 @@ class Update:
         variables: Mapping[str, keras.Variable],
         optimizer: keras.optimizers.Optimizer,
         config: TrainingConfig,
-        seed: int,
+        seed: int | None,
         strategy: tf.distribute.Strategy,
     ):
         """Keep what an update needs.
@@ -34,7 +34,7 @@ class Update:
             variables: the weights that are trained; no gradient is computed for any other.
             optimizer: built over these.
             config: ``clip_norm`` and ``jit``.
-            seed: of dropout.
+            seed: of dropout; None trains without.
             strategy: in whose scope the model was made.
         """
         self.model, self.methods, self.variables = model, methods, list(variables.values())
@@ -68,10 +68,13 @@ class Update:
 
         def update(batch: Batch, step: tf.Tensor, share: tf.Tensor):
             context = tf.distribute.get_replica_context()
-            # Dropout is a function of seed, step, replica and place.
-            stream = (self.seed % 10_000) * 100_000 + tf.cast(context.replica_id_in_sync_group, tf.int32) * 10_000
+            dice = None
+            if self.seed is not None:
+                # Dropout is a function of seed, step, replica and place.
+                replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
+                dice = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
             with tf.GradientTape() as tape:
-                terms, _ = loss_terms(self.model, self.methods, batch, language, tf.stack([step, stream]), share)
+                terms, _ = loss_terms(self.model, self.methods, batch, language, dice, share)
                 loss = tf.add_n(list(terms.values()))
             gradients = tape.gradient(loss, [variable.value for variable in self.variables])
             gradients = [

@@ -1,0 +1,103 @@
+"""How to adapt, and what to do by default."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from speechtl.config import Section, override, parse
+from speechtl.errors import ConfigError
+from speechtl.transfer.conservative_training import ConservativeTraining
+from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.method import TransferMethod
+from speechtl.transfer.speaker_layers import SpeakerLayers
+
+MethodName = Literal[
+    "fine_tuning", "conservative", "conservative_parameters", "layers", "lhuc", "lin", "adapter", "lora"
+]
+
+
+class AdaptationConfig(Section):
+    """Settings of an adaptation.
+
+    Attributes:
+        method: ``fine_tuning`` of all weights; ``conservative``, the same near the source's posteriors;
+            ``conservative_parameters``, near its weights; ``layers``, fine-tuning of all but some blocks; or speaker
+            layers of a kind, on a source that stays as it is.
+        blocks: those that are frozen (``layers``) or that get speaker layers.
+        rank: of ``adapter`` and ``lora``.
+        weight: of the distance to the source; speaker layers may have one, too (to its posteriors).
+        learning_rate: of AdamW, falling along a cosine to a tenth.
+        epochs: at most; held-out speech says when to stop.
+        frames: of a batch.
+        dropout: whether the model's dropout is on.
+        augment: whether features are masked (SpecAugment, as in the source's training).
+        folds: parts that the recordings are dealt into; each is held out in turn.
+        epochs_alone: for a single utterance, of which nothing can be held out.
+        seed: of batches, dropout, masks and fresh weights.
+    """
+
+    method: MethodName
+    blocks: str | tuple[str, ...] | None = None
+    rank: int = Field(default=4, gt=0)
+    weight: float = Field(default=0.0, ge=0)
+    learning_rate: float = Field(gt=0)
+    epochs: int = Field(default=10, gt=0)
+    frames: int = Field(default=1500, gt=0)
+    dropout: bool = True
+    augment: bool = False
+    folds: int = Field(default=4, ge=2)
+    epochs_alone: int = Field(default=3, ge=0)
+    seed: int = 1
+
+    @property
+    def stored_alone(self) -> bool:
+        """Whether the speaker is a small file on top of the source."""
+        return self.method in ("lhuc", "lin", "adapter", "lora")
+
+    def transfer(self, source: str) -> list[TransferMethod]:
+        """Return the transfer methods, for a model that has the weights of ``source`` already."""
+        methods: list[TransferMethod] = []
+        if self.method == "layers":
+            methods.append(LayerTransfer(source=source, blocks=self.blocks or "first:2"))
+        elif self.stored_alone:
+            methods.append(SpeakerLayers(kind=self.method, blocks=self.blocks, rank=self.rank))  # type: ignore[arg-type]
+        if self.weight:
+            distance: Literal["output", "parameter"] = "output"
+            if self.method == "conservative_parameters":
+                distance = "parameter"
+            methods.append(ConservativeTraining(source=source, distance=distance, weight=self.weight))
+        return methods
+
+
+# For every method, what suits ten utterances.
+METHODS: dict[str, dict[str, Any]] = {
+    "fine_tuning": {"learning_rate": 1e-4},
+    "conservative": {"learning_rate": 1e-4, "weight": 0.5},
+    "conservative_parameters": {"learning_rate": 1e-4, "weight": 1.0},
+    "layers": {"learning_rate": 1e-4, "blocks": "first:2"},
+    "lhuc": {"learning_rate": 3e-2},
+    "lin": {"learning_rate": 1e-3},
+    "adapter": {"learning_rate": 2e-3},
+    "lora": {"learning_rate": 1e-3},
+}
+
+# Up to so many seconds of speech: the method.
+BY_SECONDS: tuple[tuple[float, str], ...] = ((float("inf"), "lhuc"),)
+
+
+def choose_config(seconds: float, method: str | None = None, settings: tuple[str, ...] = ()) -> AdaptationConfig:
+    """Return the settings for an amount of speech.
+
+    Args:
+        seconds: of speech to learn from.
+        method: if not the one that suits so much speech.
+        settings: ``key=value`` over the method's.
+
+    Raises:
+        ConfigError: an unknown method or a wrong setting.
+    """
+    name = method or next(name for most, name in BY_SECONDS if seconds <= most)
+    if name not in METHODS:
+        raise ConfigError(f"--method {name}: unknown; known: {', '.join(METHODS)}")
+    table = override({"method": name, **METHODS[name]}, settings)
+    return parse(AdaptationConfig, table, f"method {name}")

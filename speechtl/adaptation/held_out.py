@@ -1,0 +1,90 @@
+"""Hold out parts of the recordings in turn, to find when to stop and whether it helps at all."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from speechtl.adaptation.learner import Heard, Learner, Speech
+from speechtl.adaptation.scorer import Score, Scorer
+from speechtl.progress import progress_bar
+
+# With more utterances than this, one part is held out once.
+_MANY = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What held-out speech says.
+
+    Attributes:
+        epochs: to train on everything; 0 keeps the source.
+        before: errors of the source on the held-out speech; None without transcripts.
+        after: of models that have not heard the utterance they are tested on, stopped when the other parts say so.
+        losses: held-out loss per utterance after 0, 1, ... epochs.
+    """
+
+    epochs: int
+    before: Score | None
+    after: Score | None
+    losses: list[float]
+
+
+def deal(count: int, folds: int, seed: int) -> list[np.ndarray]:
+    """Deal utterances into parts to be held out: each in turn, or only a fifth of them where there are many."""
+    order = np.random.default_rng((seed, count)).permutation(count)
+    if count > _MANY:
+        return [np.sort(order[: count // 5])]
+    folds = min(folds, count)
+    return [np.sort(order[fold::folds]) for fold in range(folds)]
+
+
+def cross_validate(
+    learner: Learner, speech: Speech, before: Heard, references: Mapping[str, str], scorer: Scorer
+) -> Verdict:
+    """Train without each part and listen to it after every epoch.
+
+    The part of an utterance has no say in how long the model that is tested on it was trained: that is decided by the
+    losses on the other parts. So nothing of the "after" errors was chosen on the speech they are counted on, but for
+    the last decision, between adapted model and source.
+
+    Args:
+        learner: of the method.
+        speech: two utterances or more, with labels.
+        before: what the source makes of them.
+        references: transcripts; utterances without one have no part in the errors.
+        scorer: counts errors.
+    """
+    config = learner.config
+    parts = deal(len(speech), config.folds, config.seed)
+    curves: list[list[Heard]] = []
+    with progress_bar("held-out speech", len(parts) * config.epochs) as advance:
+        for number, part in enumerate(parts):
+            rest = speech.select([index for index in range(len(speech)) if index not in set(part)])
+            held = speech.select([int(index) for index in part])
+            start = Heard(
+                {name: before.posteriors[name] for name in held.ids}, {name: before.losses[name] for name in held.ids}
+            )
+            curve = [start]
+            for _ in learner.learn(rest, config.epochs, seed=number + 1):
+                curve.append(learner.hear(held))
+                advance()
+            curves.append(curve)
+    losses = np.array([[heard.loss for heard in curve] for curve in curves])
+    total = losses.sum(axis=0)
+    epochs = int(np.argmin(total))
+    chosen: dict[str, np.ndarray] = {}
+    for number, curve in enumerate(curves):
+        others = total - losses[number] if len(curves) > 1 else total
+        chosen |= curve[int(np.argmin(others))].posteriors
+    count = sum(len(part) for part in parts)
+    known = {name: references[name] for name in chosen if name in references}
+    if not known:
+        return Verdict(epochs, None, None, [float(value) / count for value in total])
+    first = scorer.score(known, {name: before.posteriors[name] for name in known})
+    second = scorer.score(known, chosen)
+    if second.main.total.errors > first.main.total.errors:
+        epochs = 0
+    if epochs == 0:
+        second = first
+    return Verdict(epochs, first, second, [float(value) / count for value in total])

@@ -1,0 +1,208 @@
+"""Train the same weights again and again on a few utterances: in memory, compiled once.
+
+This is the training of `Trainer` (the same update, batches, augmentation and losses) without what takes most of the
+time when all the speech is a minute: checkpoints, pipelines, and a new graph for every run.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from speechtl.adaptation.config import AdaptationConfig
+from speechtl.batches.augmentation import draw, spec_augment
+from speechtl.batches.config import BatchConfig
+from speechtl.batches.pipeline import Batch
+from speechtl.batches.plan import plan_epoch, plan_once
+from speechtl.batches.source import Source
+from speechtl.errors import ModelError
+from speechtl.experiment import Experiment
+from speechtl.models.weights import arrays_of
+from speechtl.training.config import TrainingConfig
+from speechtl.training.evaluate import forward_function
+from speechtl.training.objective import ctc_losses, frames_needed
+from speechtl.training.optimizer import make_optimizer
+from speechtl.training.pronunciations import choose_pronunciations, chosen_labels
+from speechtl.training.update import Update
+
+_FINAL_RATE = 0.1
+
+
+@dataclasses.dataclass
+class Speech:
+    """Utterances in memory.
+
+    Attributes:
+        ids: of the utterances.
+        features: ``(frames, bins)`` each, normalised.
+        labels: unit numbers each; empty where nothing is known.
+    """
+
+    ids: list[str]
+    features: list[np.ndarray]
+    labels: list[list[int]]
+
+    @classmethod
+    def read(cls, source: Source) -> "Speech":
+        """Read all of a source."""
+        features = [source.features(index) for index in range(len(source))]
+        return cls(
+            list(source.utterance_ids), features, list(source.labels) if source.labels else [[] for _ in features]
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, indices: Sequence[int]) -> "Speech":
+        """Return some of the utterances."""
+        ids, features, labels = self.ids, self.features, self.labels
+        return Speech([ids[i] for i in indices], [features[i] for i in indices], [labels[i] for i in indices])
+
+    def batch(self) -> Batch:
+        """Return all utterances as one batch."""
+        rows, lengths = len(self), np.array([len(matrix) for matrix in self.features], np.int32)
+        features = np.zeros((rows, lengths.max(), self.features[0].shape[1]), np.float32)
+        counts = np.array([len(labels) for labels in self.labels], np.int32)
+        labels = np.zeros((rows, counts.max()), np.int32)
+        for row, (matrix, units) in enumerate(zip(self.features, self.labels, strict=True)):
+            features[row, : len(matrix)], labels[row, : len(units)] = matrix, units
+        unused = tf.zeros([rows], tf.int32)
+        speech = tf.constant(features), tf.constant(lengths), tf.constant(labels), tf.constant(counts)
+        return Batch(*speech, unused, unused, unused, tf.constant(rows))
+
+
+@dataclasses.dataclass
+class Heard:
+    """What a model makes of some utterances.
+
+    Attributes:
+        posteriors: utterance -> log-posteriors ``(frames, units)``.
+        losses: utterance -> CTC loss in nats.
+    """
+
+    posteriors: dict[str, np.ndarray]
+    losses: dict[str, float]
+
+    @property
+    def loss(self) -> float:
+        """Sum of the losses."""
+        return sum(self.losses.values())
+
+
+class Learner:
+    """A model with the layers and losses of a method, and its state at the start."""
+
+    def __init__(self, experiment: Experiment, config: AdaptationConfig, language: str):
+        """Prepare and compile.
+
+        Args:
+            experiment: the source. Its model is changed; load another one to keep the source.
+            config: how to adapt.
+            language: whose head.
+        """
+        self.experiment, self.config, self.language = experiment, config, language
+        tf.keras.utils.set_random_seed(config.seed)
+        self.model = experiment.model
+        # What a method did to the source before is over: all weights are free again.
+        for _, layer in self.model.layers():
+            layer.trainable = True
+        self.methods = config.transfer(str(experiment.path))
+        for method in self.methods:
+            self.model = method.prepare(self.model)
+        self.variables = self.model.trainable_variables()
+        self.start = {name: tf.identity(variable.value) for name, variable in self.variables.items()}
+        training = TrainingConfig(learning_rate=config.learning_rate, weight_decay=0.0, warmup=0.0)
+        self.optimizer = make_optimizer(training, None, self.variables)
+        seed = config.seed if config.dropout else None
+        self.update = Update(
+            self.model, self.methods, self.variables, self.optimizer, training, seed, tf.distribute.get_strategy()
+        )
+        self.forward = forward_function(self.model, language)
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights that are trained."""
+        return sum(int(tf.size(value)) for value in self.start.values())
+
+    def reset(self) -> None:
+        """Forget everything learnt."""
+        for name, variable in self.variables.items():
+            variable.assign(self.start[name])
+        for variable in self.optimizer.variables:
+            if variable is not self.optimizer.learning_rate:
+                variable.assign(tf.zeros_like(variable.value))
+
+    def learn(self, speech: Speech, epochs: int, seed: int = 0) -> Iterator[int]:
+        """Start over and train; yields the number of epochs done after each.
+
+        Args:
+            speech: with labels.
+            epochs: that the learning rate falls over; stop iterating to stop earlier.
+            seed: of the order of the utterances, besides the config's.
+
+        Raises:
+            ModelError: the loss became NaN or infinite.
+        """
+        self.reset()
+        lengths = np.array([len(matrix) for matrix in speech.features])
+        batches = BatchConfig(frames=self.config.frames)
+        step, steps = 0, 0
+        for epoch in range(epochs):
+            plan = plan_epoch([lengths], [1.0], batches, self.config.seed + 1000 * seed, epoch)
+            steps = steps or epochs * len(plan)
+            for planned in plan:
+                batch = self._augmented(speech.select(planned.utterances).batch(), planned.utterances, seed, epoch)
+                share = min(step / steps, 1.0)
+                falling = _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
+                self.optimizer.learning_rate.assign(self.config.learning_rate * falling)
+                values = self.update(batch, self.language, step, share)
+                if not all(map(math.isfinite, values.values())):
+                    names = ", ".join(speech.ids[index] for index in planned.utterances)
+                    raise ModelError(f"the loss is not finite at {names}; lower learning_rate or leave them out")
+                step += 1
+            yield epoch + 1
+
+    def hear(self, speech: Speech) -> Heard:
+        """Run the model as it is now."""
+        heard = Heard({}, {})
+        lengths = np.array([len(matrix) for matrix in speech.features])
+        for planned in plan_once([lengths], BatchConfig()):
+            part = speech.select(planned.utterances)
+            batch = part.batch()
+            logits, valid = self.forward(batch.features, batch.lengths)
+            losses = ctc_losses(logits, valid, batch.labels, batch.label_lengths).numpy()
+            scores = tf.nn.log_softmax(logits).numpy()
+            for row, name in enumerate(part.ids):
+                heard.posteriors[name] = scores[row, : int(valid[row])].copy()
+                heard.losses[name] = float(losses[row])
+        return heard
+
+    def speech(self, source: Source, heard: dict[str, np.ndarray] | None = None) -> Speech:
+        """Read a source; each word is labelled with the pronunciation that the model hears in it."""
+        speech = Speech.read(source)
+        if source.labels and any(len(word) > 1 for words in source.variants for word in words):
+            posteriors = self.hear(speech).posteriors if heard is None else heard
+            for index, name in enumerate(speech.ids):
+                frames = len(posteriors[name])
+                chosen = choose_pronunciations(posteriors[name], source.variants[index])
+                speech.labels[index] = chosen_labels(source.variants[index], chosen, frames) or speech.labels[index]
+        return speech
+
+    def too_short(self, speech: Speech) -> list[str]:
+        """Return the utterances that have fewer frames than CTC needs for their labels."""
+        frames = [int(self.model.output_lengths(len(matrix))) for matrix in speech.features]
+        pairs = zip(speech.ids, frames, speech.labels, strict=True)
+        return [name for name, count, labels in pairs if count < max(frames_needed(labels), 1)]
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Return the trained weights as they are now."""
+        return arrays_of(self.variables)
+
+    def _augmented(self, batch: Batch, utterances: Sequence[int], seed: int, epoch: int) -> Batch:
+        if not self.config.augment:
+            return batch
+        masks = self.experiment.config.augmentation
+        draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(index))) for index in utterances])
+        return batch._replace(features=spec_augment(batch.features, batch.lengths, tf.constant(draws), masks))

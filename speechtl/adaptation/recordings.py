@@ -1,0 +1,197 @@
+"""What a person brings along: a data directory, a folder of audio with texts, or a table of files and texts."""
+
+import csv
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
+from speechtl.features.archives import read_matrix
+from speechtl.features.compute import compute_features
+from speechtl.features.config import FeatureConfig
+from speechtl.features.parts import read_parts
+
+AUDIO = {".wav", ".flac", ".sph", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a"}
+TEXTS = (".txt", ".lab")
+# Seconds. What is longer is hardly one utterance, and takes memory in proportion (attention: its square).
+LONGEST = 60.0
+
+
+@dataclasses.dataclass
+class Recordings:
+    """Utterances that can be learnt from.
+
+    Attributes:
+        data: with features; kept in a folder of the result.
+        left_out: utterance -> why it is not among them.
+    """
+
+    data: DataDir
+    left_out: dict[str, str]
+
+
+def read_recordings(
+    path: str | Path, folder: str | Path, config: FeatureConfig, *, allow_pipes: bool = False, need_text: bool = True
+) -> Recordings:
+    """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
+
+    Args:
+        path: a Kaldi data directory; a folder of audio (and folders in it) with ``.txt`` or ``.lab`` files of the same
+            name beside it; or a CSV or TSV file of audio file and text, with relative paths relative to its folder.
+        folder: where tables and features of what is used are written; nothing else is written.
+        config: the features of the model.
+        allow_pipes: run the commands of ``wav.scp``.
+        need_text: whether an utterance without a transcript is of no use.
+
+    Raises:
+        DataError: nothing that can be read, or nothing that is of use; every utterance's reason is listed.
+    """
+    path, folder = Path(path), Path(folder)
+    data = read_tables(path)
+    if folder.resolve() == path.resolve():
+        raise DataError(f"{path}: is the folder that results are written into; choose another one")
+    if not data.utt2spk:
+        raise DataError(
+            f"{path}: no recordings; give {', '.join(sorted(AUDIO))} files, a CSV of them or a data directory"
+        )
+    left_out = {}
+    if need_text:
+        left_out = {name: "no transcript" for name in data.utterance_ids if not data.text.get(name, "").strip()}
+        if len(left_out) == len(data):
+            raise DataError(
+                f"{path}: no recording has a transcript; write it beside the audio (a.wav, a.txt), into the CSV or "
+                "into the table text, or adapt without transcripts (--unsupervised)"
+            )
+        data = _without(data, left_out)
+    if not data.feats_scp:
+        data.save(folder)
+        data = DataDir.load(folder)
+        summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes)
+        left_out |= summary.broken
+    else:
+        _check_features(data, config)
+    left_out |= _useless(data, config)
+    data = _without(data, left_out)
+    if not data.utt2spk:
+        lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
+        raise DataError(list_problems(f"{path}: no recording is of use", lines))
+    data.save(folder)
+    return Recordings(DataDir.load(folder), dict(sorted(left_out.items())))
+
+
+def read_tables(path: Path) -> DataDir:
+    """Read a data directory, a folder of audio or a table of files; features are not computed.
+
+    Raises:
+        DataError: there is no such thing, or its lines are wrong (all listed).
+    """
+    if path.is_file():
+        return _from_table(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: missing; give a data directory, a folder of audio or a CSV of audio files and texts")
+    if (path / "utt2spk").exists() or (path / "wav.scp").exists():
+        return DataDir.load(path)
+    return _from_folder(path)
+
+
+def _from_folder(path: Path) -> DataDir:
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO and file.is_file()]
+    entries, problems = [], []
+    for file in files:
+        text = ""
+        for suffix in TEXTS:
+            beside = file.with_suffix(suffix)
+            if beside.is_file():
+                try:
+                    text = beside.read_bytes().decode("utf-8-sig")
+                except UnicodeDecodeError:
+                    problems.append(f"{beside}: not UTF-8; save the file as UTF-8")
+                break
+        entries.append((str(file.relative_to(path).with_suffix("")), file, text, path.absolute().name))
+    return _make(path, entries, problems)
+
+
+def _from_table(path: Path) -> DataDir:
+    try:
+        content = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: neither UTF-8 nor a folder; give a CSV of audio files and texts") from error
+    first = content.partition("\n")[0]
+    delimiter = max(("\t", "|", ";", ","), key=first.count)
+    rows = list(csv.reader(content.splitlines(), delimiter=delimiter))
+    columns = {"file": 0, "text": 1, "speaker": 2}
+    start = 0
+    if rows and rows[0] and rows[0][0].strip().lower() in ("file", "path", "audio", "wav"):
+        header = [cell.strip().lower() for cell in rows[0]]
+        columns = {name: header.index(name) for name in ("text", "speaker") if name in header} | {"file": 0}
+        start = 1
+    entries, problems = [], []
+    for number, row in enumerate(rows[start:], start=start + 1):
+        if not any(cell.strip() for cell in row):
+            continue
+        cells = {name: row[place].strip() for name, place in columns.items() if place < len(row)}
+        file = path.parent / cells.get("file", "")
+        if not cells.get("file") or not file.is_file():
+            problems.append(
+                f"{path}:{number}: no audio file '{cells.get('file', '')}' (paths are relative to {path.parent})"
+            )
+        speaker = cells.get("speaker") or path.stem
+        entries.append((str(Path(cells.get("file", "")).with_suffix("")), file, cells.get("text", ""), speaker))
+    return _make(path, entries, problems)
+
+
+def _make(path: Path, entries: list[tuple[str, Path, str, str]], problems: list[str]) -> DataDir:
+    data = DataDir(path)
+    for name, file, text, speaker in entries:
+        speaker = _key(speaker)
+        utterance = f"{speaker}-{_key(name)}"
+        if utterance in data.utt2spk:
+            problems.append(f"{file}: another recording is called {name}, too; rename one of them")
+        data.utt2spk[utterance] = speaker
+        data.wav_scp[utterance] = str(file.absolute())
+        if text.strip():
+            data.text[utterance] = " ".join(text.split())
+    if problems:
+        raise DataError(list_problems(f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}", problems))
+    return data
+
+
+def _key(text: str) -> str:
+    return re.sub(r"[\s/\\]+", "-", text.strip()) or "speaker"
+
+
+def _without(data: DataDir, left_out: dict[str, str]) -> DataDir:
+    return data.select(name for name in data.utterance_ids if name not in left_out)
+
+
+def _check_features(data: DataDir, config: FeatureConfig) -> None:
+    """Refuse stored features that the model was not trained on."""
+    advice = f"compute them as the model wants them: speechtl features {data.path} --overwrite --config EXP/config.toml"
+    wanted = config.model_dump()
+    for folder in {Path(place.rpartition(":")[0]).parent for place in data.feats_scp.values()}:
+        for part in read_parts(folder) if folder.is_dir() else []:
+            if part.config != wanted and not part.utterances.keys().isdisjoint(data.feats_scp):
+                names = sorted(key for key in wanted if part.config.get(key) != wanted[key])
+                raise DataError(f"{data.path}: features differ from the model's in {', '.join(names)}; {advice}")
+    place = next(iter(data.feats_scp.values()))
+    bins = read_matrix(place).shape[1]
+    if bins != config.dimension:
+        raise DataError(f"{data.path}: features of {bins} values a frame, expected {config.dimension}; {advice}")
+
+
+def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:
+    reasons = {}
+    for name in data.utterance_ids:
+        if name not in data.feats_scp:
+            reasons[name] = "no features"
+            continue
+        matrix = read_matrix(data.feats_scp[name])
+        seconds = len(matrix) * config.frame_shift_ms / 1000
+        if seconds > LONGEST:
+            reasons[name] = f"{seconds:.0f} s long, expected at most {LONGEST:.0f}; cut it with a table of segments"
+        elif not len(matrix) or not np.ptp(matrix, axis=0).any():
+            reasons[name] = "silent: all samples are equal"
+    return reasons

@@ -1,0 +1,80 @@
+"""From posteriors to words, phones and their errors."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+
+import numpy as np
+
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.decode import decode
+from speechtl.decoding.greedy import greedy_phones
+from speechtl.decoding.hypothesis import Hypothesis
+from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.ngram import NgramModel
+from speechtl.lang.phones import PhoneInventory
+from speechtl.scoring.error_rate import ErrorRate, error_rate
+from speechtl.scoring.pronunciation_match import reference_phones
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The errors of one model on some speech.
+
+    Attributes:
+        words: of the words; None where the transcripts are phones.
+        phones: of the greedy phones, against the pronunciations that fit them best.
+    """
+
+    words: ErrorRate | None
+    phones: ErrorRate
+
+    @property
+    def main(self) -> ErrorRate:
+        """Words where there are words, phones otherwise."""
+        return self.phones if self.words is None else self.words
+
+
+class Scorer:
+    """Decodes and counts errors, always in the same way."""
+
+    def __init__(
+        self,
+        inventory: PhoneInventory,
+        lexicon: Lexicon | None,
+        grammar: NgramModel | None,
+        config: DecodingConfig,
+    ):
+        """Build the search once.
+
+        Args:
+            inventory: of the model's head.
+            lexicon: of the words; None where transcripts are phones.
+            grammar: of the words, or None.
+            config: of the search.
+
+        Raises:
+            LexiconError: phones that the model lacks, or no words.
+        """
+        self.inventory, self.lexicon = inventory, lexicon
+        self.decoder = LexiconDecoder(lexicon, inventory, grammar, config) if lexicon is not None else None
+
+    def hypotheses(self, posteriors: Mapping[str, np.ndarray], times: bool = False) -> dict[str, Hypothesis]:
+        """Decode words; ``times`` gives them spans and confidence."""
+        if self.decoder is None:
+            return {}
+        found = decode(posteriors.items(), self.decoder, times=times, jobs=os.cpu_count() or 1)
+        return {name: options[0] for name, options in found}
+
+    def score(self, references: Mapping[str, str], posteriors: Mapping[str, np.ndarray]) -> Score:
+        """Count the errors on utterances that both have."""
+        heard = {name: matrix for name, matrix in posteriors.items() if name in references}
+        phones = {name: " ".join(greedy_phones(matrix, self.inventory)) for name, matrix in heard.items()}
+        text = {name: references[name] for name in heard}
+        if self.lexicon is None:
+            return Score(None, error_rate(text, phones, "phone"))
+        words = {name: " ".join(one.words) for name, one in self.hypotheses(heard).items()}
+        known = {name: " ".join(w for w in line.split() if w in self.lexicon) for name, line in text.items()}
+        spoken = reference_phones(known, phones, self.lexicon)
+        return Score(error_rate(text, words), error_rate(spoken, phones, "phone"))

@@ -1,0 +1,52 @@
+"""Words in the transcripts that the lexicon does not have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechtl.adaptation.recordings import read_tables
+from speechtl.lang.g2p import GraphemeToPhoneme
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.lexicon_file import Notation
+from speechtl.lang.new_words import parse_new_words
+from speechtl.lang.phones import PhoneInventory
+
+
+def new_words(
+    source: Path,
+    language: str,
+    lexicon: Lexicon | None,
+    data: Path,
+    words: Sequence[str],
+    g2p: Path | None,
+    notation: Notation,
+) -> Lexicon | None:
+    """Return pronunciations of new words, in the model's phones.
+
+    Args:
+        source: the experiment.
+        language: whose phones and lexicon.
+        lexicon: of the words; None for the experiment's own.
+        data: recordings; with ``g2p``, the words of their transcripts that the lexicon lacks are guessed.
+        words: ``WORD=PHONES``, or ``WORD`` to be guessed.
+        g2p: a model of spelling, or None.
+        notation: how ``words`` write phones.
+
+    Raises:
+        LexiconError: words that cannot be read or guessed, all listed.
+    """
+    wanted = list(words)
+    model = GraphemeToPhoneme.load(g2p) if g2p is not None else None
+    if model is not None:
+        kept = source / "lexicon" / f"{language}.txt"
+        own = lexicon or (Lexicon.load(kept, stress="keep", tone="keep") if kept.is_file() else Lexicon())
+        named = {word.partition("=")[0].strip() for word in words}
+        spoken = {word for text in read_tables(data).text.values() for word in text.split()}
+        wanted += sorted(spoken - set(own.words) - named)
+    if not wanted:
+        return None
+    inventory = PhoneInventory.load(source / "phones" / f"{language}.txt")
+    added = Lexicon()
+    for new in parse_new_words(wanted, model, inventory, notation=notation):
+        for said in new.pronunciations:
+            added.add(new.word, said.phones)
+    return added

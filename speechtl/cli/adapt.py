@@ -1,0 +1,111 @@
+"""``speechtl adapt``: a model and some recordings of one person in, a better model for that person out."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def adapt(
+    source: Annotated[Path, typer.Argument(help="Experiment directory of a trained model; it is only read.")],
+    data: Annotated[
+        Path,
+        typer.Argument(help="Data directory, folder of audio with .txt or .lab files, or CSV of file and text."),
+    ],
+    out: Annotated[Path, typer.Argument(help="Folder of the result: speaker.h5 or an experiment; the report.")],
+    method: Annotated[
+        str | None,
+        typer.Option(
+            "--method",
+            help="fine_tuning, conservative, conservative_parameters, layers, lhuc, lin, adapter or lora; by default "
+            "what suits the amount of speech.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Change one setting: learning_rate=0.01, decoding.lm_weight=1.5. May be repeated."),
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
+    ] = None,
+    notation: Annotated[
+        Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How --lexicon and --word write phones.")
+    ] = "ipa",
+    words: Annotated[
+        list[str] | None,
+        typer.Option("--word", help="A word that the lexicon lacks: WORD=PHONES, or WORD with --g2p. May be repeated."),
+    ] = None,
+    g2p: Annotated[
+        Path | None,
+        typer.Option("--g2p", help="Model of spelling (speechtl lexicon g2p): guess words that the lexicon lacks."),
+    ] = None,
+    grammar: Annotated[
+        Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", help="Other recordings of the speaker, to compare on; never learnt from.")
+    ] = None,
+    source_speech: Annotated[
+        Path | None, typer.Option("--source-speech", help="Recordings of the model's own speakers: what was forgotten?")
+    ] = None,
+    unsupervised: Annotated[
+        bool, typer.Option("--unsupervised", help="Learn from what the model hears; transcripts only serve to compare.")
+    ] = False,
+    confidence: Annotated[
+        float, typer.Option("--confidence", min=0, max=1, help="Without transcripts: least mean confidence of words.")
+    ] = 0.7,
+    allow_pipes: Annotated[bool, typer.Option("--allow-pipes", help="Run the commands in wav.scp.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another result in OUT.")] = False,
+) -> None:
+    """Adapt a model to one speaker, and say on held-out speech what it bought.
+
+    Parts of the recordings are held out in turn to find when to stop; if adaptation does not help on them, the model is
+    kept as it is.
+    """
+    from speechtl.adaptation.adapt import Request
+    from speechtl.adaptation.adapt import adapt as run
+    from speechtl.adaptation.result import require_free
+    from speechtl.adaptation.vocabulary import new_words
+    from speechtl.config import override, parse, read_toml
+    from speechtl.decoding.config import DecodingConfig
+    from speechtl.experiment import load_config
+    from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.ngram import NgramModel
+
+    require_free(out, source, overwrite)
+    kept = load_config(source / "config.toml")
+    given = read_toml(config).get("decoding", {}) if config else {}
+    mine = [setting for setting in settings or [] if setting.startswith("decoding.")]
+    table = override({"decoding": {**kept.decoding.model_dump(exclude_none=True), **given}}, mine)["decoding"]
+    decoding = parse(DecodingConfig, table, f"{config or source / 'config.toml'}: [decoding]")
+    spelling = next((one for one in kept.data if language in (None, one.language)), kept.data[0])
+    loaded = None
+    if lexicon is not None:
+        loaded = Lexicon.load(lexicon, notation=notation, stress=spelling.stress, tone=spelling.tone)
+    request = Request(
+        source=source,
+        data=data,
+        out=out,
+        method=method,
+        settings=tuple(setting for setting in settings or [] if not setting.startswith("decoding.")),
+        language=language,
+        lexicon=loaded,
+        new_words=new_words(source, spelling.language, loaded, data, words or [], g2p, notation),
+        grammar=NgramModel.read_arpa(grammar) if grammar else None,
+        decoding=decoding,
+        test=test,
+        source_speech=source_speech,
+        unsupervised=unsupervised,
+        confidence=confidence,
+        allow_pipes=allow_pipes,
+    )
+    result = run(request)
+    for warning in result.warnings:
+        typer.echo(f"warning: {warning}", err=True)
+    print("\n".join(result.lines))
