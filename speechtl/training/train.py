@@ -1,7 +1,7 @@
 """The one training loop."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +163,9 @@ class Trainer:
         """Average the kept epochs into ``weights.h5`` and measure the result."""
         self._wait_for_all()
         epochs = self._to_average(progress)
-        averaged = average(self._epoch_path(epoch) for epoch in epochs)
+        averaged: Mapping[str, np.ndarray] = average(self._epoch_path(epoch) for epoch in epochs)
+        for method in self.methods:
+            averaged = method.finish(averaged)
         assign(self.variables, averaged, str(self.directory))
         result = evaluate(self.model, self.dev, self.batches, self.forward) if self.dev else {}
         if log is not None:

@@ -1,5 +1,6 @@
-"""What every transfer method is: a frozen section with two hooks."""
+"""What every transfer method is: a frozen section with three hooks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ class TransferMethod(Section):
     """One ``[[transfer]]`` table. Its fields are its TOML keys; it holds numbers, the model holds tensors.
 
     ``prepare`` calls run in the listed order before training; ``loss_terms`` are named, summed with the CTC loss and
-    logged under their names.
+    logged under their names; ``finish`` calls run in the listed order after training.
     """
 
     method: str
@@ -47,6 +48,10 @@ class TransferMethod(Section):
             progress: how much of the training is done, in [0, 1].
         """
         return {}
+
+    def finish(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Change the trained weights (by name, the mean of the kept epochs) at the end of training."""
+        return arrays
 
     def sources(self) -> tuple[str, ...]:
         """Return the experiment directories that this method borrows from."""

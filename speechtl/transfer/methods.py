@@ -8,5 +8,9 @@ from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
 from speechtl.transfer.speaker_layers import SpeakerLayers
+from speechtl.transfer.weight_interpolation import WeightInterpolation
 
-Method = Annotated[FineTuning | ConservativeTraining | LayerTransfer | SpeakerLayers, Field(discriminator="method")]
+Method = Annotated[
+    FineTuning | ConservativeTraining | LayerTransfer | SpeakerLayers | WeightInterpolation,
+    Field(discriminator="method"),
+]

@@ -33,6 +33,7 @@ METHODS = {
         {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
     ],
     **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
+    "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
     "several": [
         COPY,
         {"method": "speaker_layers", "kind": "adapter", "blocks": "last:1", "rank": 2},
