@@ -82,7 +82,8 @@ def align_spellings(
     base = max(len(letter_names), len(phone_names)) + 1
     if base ** (max(max_letters, 1) + max(max_phones, 1)) >= 2**62:
         raise LexiconError(f"too many different letters ({len(letter_names)}) for units of {max_letters} letters")
-    arguments = (letters, letter_starts, phones, phone_starts, base, max_letters, max_phones)
+    moves = _moves(max_letters, max_phones)
+    arguments = (letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, moves)
     keys, slots = _collect_units(*arguments)
     if not len(keys):
         raise LexiconError("no word can be aligned with its phones: every word has too many phones for its letters")
@@ -114,6 +115,12 @@ def _pack(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:
     starts = np.zeros(len(sequences) + 1, np.int64)
     np.cumsum([len(sequence) for sequence in sequences], out=starts[1:])
     return np.array([item for sequence in sequences for item in sequence], np.int64), starts
+
+
+def _moves(max_letters: int, max_phones: int) -> np.ndarray:
+    """Return the shapes of units, (shapes, 2): how many letters and how many phones."""
+    shapes = [(1, count) for count in range(max_phones + 1)] + [(count, 1) for count in range(2, max_letters + 1)]
+    return np.array(shapes, np.int64)
 
 
 def _unpack(key: int, base: int, max_phones: int) -> tuple[list[int], list[int]]:
@@ -148,31 +155,22 @@ def _find(slots, key):
 
 
 @numba.njit(cache=True, nogil=True)
-def _moves(max_letters, max_phones):
-    """Return the shapes of units, as pairs of how many letters and how many phones."""
-    moves = [(1, count) for count in range(max_phones + 1)]
-    for count in range(2, max_letters + 1):
-        moves.append((count, 1))
-    return moves
-
-
-@numba.njit(cache=True, nogil=True)
 def _reachable(letter_count, phone_count, moves):
     """Tell for each (letters, phones) that are done whether the rest of the word can be cut into units."""
     reachable = np.zeros((letter_count + 1, phone_count + 1), np.bool_)
     reachable[letter_count, phone_count] = True
     for letter in range(letter_count - 1, -1, -1):
         for phone in range(phone_count, -1, -1):
-            for letters, phones in moves:
+            for move in range(len(moves)):
+                letters, phones = moves[move, 0], moves[move, 1]
                 if letter + letters <= letter_count and phone + phones <= phone_count:
                     reachable[letter, phone] |= reachable[letter + letters, phone + phones]
     return reachable
 
 
 @numba.njit(cache=True, nogil=True)
-def _collect_units(letters, letter_starts, phones, phone_starts, base, max_letters, max_phones):
+def _collect_units(letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, moves):
     """Return the keys of all units that any cut of any word has, and the hash table from key to number."""
-    moves = _moves(max_letters, max_phones)
     slots = np.full((1 << 12, 2), _NO_KEY, np.int64)
     count = 0
     for word in range(len(letter_starts) - 1):
@@ -188,7 +186,8 @@ def _collect_units(letters, letter_starts, phones, phone_starts, base, max_lette
             for phone in range(phone_count + 1):
                 if not (seen[letter, phone] and reachable[letter, phone]):
                     continue
-                for m, n in moves:
+                for move in range(len(moves)):
+                    m, n = moves[move, 0], moves[move, 1]
                     if letter + m > letter_count or phone + n > phone_count or not reachable[letter + m, phone + n]:
                         continue
                     seen[letter + m, phone + n] = True
@@ -213,9 +212,8 @@ def _collect_units(letters, letter_starts, phones, phone_starts, base, max_lette
 
 
 @numba.njit(cache=True, nogil=True)
-def _expect(letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, slots, probabilities):
+def _expect(letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, moves, slots, probabilities):
     """Return the expected count of every unit (forward-backward over all cuts), and the log likelihood."""
-    moves = _moves(max_letters, max_phones)
     counts = np.zeros(len(probabilities))
     log_likelihood = 0.0
     for word in range(len(letter_starts) - 1):
@@ -227,7 +225,8 @@ def _expect(letters, letter_starts, phones, phone_starts, base, max_letters, max
         number = np.full((letter_count, phone_count + 1, len(moves)), -1, np.int64)
         for letter in range(letter_count - 1, -1, -1):
             for phone in range(phone_count, -1, -1):
-                for move, (m, n) in enumerate(moves):
+                for move in range(len(moves)):
+                    m, n = moves[move, 0], moves[move, 1]
                     if letter + m > letter_count or phone + n > phone_count:
                         continue
                     rest = backward[letter + m, phone + n]
@@ -252,7 +251,8 @@ def _expect(letters, letter_starts, phones, phone_starts, base, max_letters, max
             for phone in range(phone_count + 1):
                 if forward[letter, phone] == 0.0:
                     continue
-                for move, (m, n) in enumerate(moves):
+                for move in range(len(moves)):
+                    m, n = moves[move, 0], moves[move, 1]
                     unit = number[letter, phone, move]
                     if unit < 0:
                         continue
@@ -263,9 +263,10 @@ def _expect(letters, letter_starts, phones, phone_starts, base, max_letters, max
 
 
 @numba.njit(cache=True, nogil=True)
-def _best_paths(letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, slots, probabilities):
+def _best_paths(
+    letters, letter_starts, phones, phone_starts, base, max_letters, max_phones, moves, slots, probabilities
+):
     """Return the units of the most likely cut of every word, one behind the other, and where each word starts."""
-    moves = _moves(max_letters, max_phones)
     logs = np.log(np.maximum(probabilities, 1e-300))
     paths = np.zeros(len(letters), np.int64)
     starts = np.zeros(len(letter_starts), np.int64)
@@ -280,7 +281,8 @@ def _best_paths(letters, letter_starts, phones, phone_starts, base, max_letters,
         chosen = np.zeros((letter_count + 1, phone_count + 1), np.int64)
         for letter in range(letter_count - 1, -1, -1):
             for phone in range(phone_count, -1, -1):
-                for move, (m, n) in enumerate(moves):
+                for move in range(len(moves)):
+                    m, n = moves[move, 0], moves[move, 1]
                     if letter + m > letter_count or phone + n > phone_count:
                         continue
                     rest = best[letter + m, phone + n]
@@ -302,7 +304,7 @@ def _best_paths(letters, letter_starts, phones, phone_starts, base, max_letters,
             while letter < letter_count:
                 paths[length] = chosen[letter, phone]
                 length += 1
-                m, n = moves[choice[letter, phone]]
+                m, n = moves[choice[letter, phone], 0], moves[choice[letter, phone], 1]
                 letter += m
                 phone += n
         starts[word + 1] = length
