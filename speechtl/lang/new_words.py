@@ -1,10 +1,15 @@
 """Words that a lexicon does not have yet: ``Kubernetes=k u b ə n ɛ t i z``, or ``Kubernetes`` alone."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from speechtl.errors import LexiconError, list_problems
+from speechtl.lang.g2p import GraphemeToPhoneme
+from speechtl.lang.g2p_rules import SpellingRules
 from speechtl.lang.ipa import normalise_ipa, split_ipa
+from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation, Pronunciation
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 from speechtl.lang.phone_mapping import describe_replacements, map_to_inventory
@@ -37,6 +42,42 @@ class NewWord(NamedTuple):
     word: str
     pronunciations: list[Pronunciation]
     notes: list[str]
+
+
+def choose_pronouncer(
+    lexicon: Lexicon | None = None, *, model: str | Path | None = None, rules: str | None = None
+) -> Pronouncer | None:
+    """Return what guesses pronunciations: spelling rules, else a model that was stored, else one that is trained now.
+
+    Args:
+        lexicon: to learn from where nothing else is given.
+        model: the file of a ``GraphemeToPhoneme``.
+        rules: the code of a language that has spelling rules, see ``SpellingRules``.
+
+    Returns:
+        None where there is nothing to guess with: none of the three, or a lexicon of no words.
+
+    Raises:
+        LexiconError: both a model and rules, no such rules, or the model cannot be read.
+    """
+    if model is not None and rules is not None:
+        raise LexiconError(f"a model ({model}) and spelling rules ({rules}) to guess with; give one of them")
+    if rules is not None:
+        return SpellingRules.load(rules)
+    if model is not None:
+        return GraphemeToPhoneme.load(model)
+    return GraphemeToPhoneme.train(lexicon) if lexicon is not None and len(lexicon) else None
+
+
+def count_missing(lexicon: Lexicon, sentences: Iterable[Sequence[str]]) -> tuple[Counter[str], int, int]:
+    """Count the words of a text that a lexicon lacks.
+
+    Returns:
+        How often each missing word occurs; how many words the text has, and how many different ones.
+    """
+    counts = Counter(word for sentence in sentences for word in sentence)
+    missing = Counter({word: count for word, count in counts.items() if word not in lexicon})
+    return missing, counts.total(), len(counts)
 
 
 def parse_new_word(
