@@ -142,9 +142,8 @@ def add(
     model: _Model = None,
     rules: _Rules = None,
     candidates: Annotated[
-        int,
-        typer.Option(min=1, help="Guesses per word; unlikely ones are left out. Default: 3 in lexiconp*.txt, else 1."),
-    ] = 0,
+        int | None, typer.Option("-n", min=1, help="Guesses per word at most. Default: 3 in lexiconp*.txt, else 1.")
+    ] = None,
     experiment: _Experiment = None,
     language: _Language = None,
     stress: Annotated[Stress, typer.Option(help=_STRESS_HELP)] = Stress.drop,
@@ -264,6 +263,8 @@ def oov(
         raise DataError(f"{', '.join(map(str, texts))}: no sentence with words; give a text")
     wanted = guess or model is not None or rules is not None
     pronouncer = choose_pronouncer(loaded, model=model, rules=rules) if wanted and missing else None
+    if pronouncer is not None and pronouncer.caution:
+        typer.echo(f"pronounced by guess, {pronouncer.caution}", err=True)
     for word, count in sorted(missing.items(), key=lambda item: (-item[1], item[0])):
         phones = ""
         if pronouncer is not None:

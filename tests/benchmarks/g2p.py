@@ -4,7 +4,7 @@
 
 Both learn from the same words (all pronunciations of a word are on one side), and are compared on the same held-out
 ones: phone errors are counted against the nearest of a word's pronunciations. --dev takes other words, which the words
-of the result are never among; settings are chosen on these. Without the package phonetisaurus only speechtl is measured.
+of the result are never among; settings are chosen on these. Without phonetisaurus only speechtl is measured.
 Times are processor time, training and reading of the model included where they say so.
 """
 
