@@ -11,9 +11,9 @@ from speechtl.decoding.alignment import Pauses
 from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.decoding.look_ahead import build_look_ahead
-from speechtl.decoding.prefix_tree import PrefixTree
-from speechtl.decoding.token_passing import FILLER, SILENCE, FillerCosts, LeafArrays, search
+from speechtl.decoding.look_ahead import FillerCosts, build_look_ahead
+from speechtl.decoding.prefix_tree import FILLER, SILENCE, LeafArrays, PrefixTree
+from speechtl.decoding.token_passing import search
 from speechtl.decoding.traceback import Leaves, Path, follow, with_times
 from speechtl.decoding.word_graph import WordGraph
 from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
@@ -276,7 +276,7 @@ class LexiconDecoder:
         """Search, and read the best hypotheses; there is at least one."""
         found = search(
             scores,
-            self._skipped(scores),
+            self.config.blank_margin,
             self._tree.arrays(),
             self._leaves(),
             self._weighted,
@@ -310,12 +310,6 @@ class LexiconDecoder:
         if self.config.acoustic_scale != 1.0:
             scores *= self.config.acoustic_scale
         return scores
-
-    def _skipped(self, scores: np.ndarray) -> np.ndarray:
-        """Return the frames that are blank by such a margin that no phone needs to be tried."""
-        if math.isinf(self.config.blank_margin):
-            return np.zeros(len(scores), bool)
-        return scores[:, 1:].max(axis=1, initial=-np.inf) < scores[:, 0] - self.config.blank_margin
 
     def _leaves(self) -> LeafArrays:
         count = self._tree.leaves

@@ -8,6 +8,8 @@ import numpy as np
 from speechtl.errors import LexiconError
 
 ROOT = 0
+# Words of leaves that are none: silence, and phones in speech that is no word.
+SILENCE, FILLER = -1, -2
 # Room for words that are added later, so that adding one moves nothing.
 _SPARE_NODES = 1 << 15
 _SPARE_LEAVES = 1 << 11
@@ -33,6 +35,17 @@ class TreeArrays(NamedTuple):
     """``(nodes,)`` int32: the leaves at the node itself are ``first_leaf`` to ``own_leaf`` (not included)."""
     root_children: np.ndarray
     """``(children,)`` int32: where words begin, chains included."""
+
+
+class LeafArrays(NamedTuple):
+    """What the search knows of each leaf (pronunciation)."""
+
+    word: np.ndarray
+    """``(leaves,)`` int32: the number of its word in the grammar, or ``SILENCE``, or ``FILLER`` for one phone."""
+    identity: np.ndarray
+    """``(leaves,)`` int32: the number of its word in the lexicon, which tells hypotheses apart."""
+    score: np.ndarray
+    """``(leaves,)`` float32: what its words cost apart from the grammar."""
 
 
 class PrefixTree:

@@ -12,6 +12,9 @@ the word's own probability is put in its place, so it moves grammar costs forwar
 A history's tokens enter the tree only for the words that the grammar has an n-gram for; for all others the history
 backs off, which is a token of the shorter history at the root. So histories share what they do not know anything
 special of, and, as in graphs of transducers, a path through a back-off counts where it is better than the n-gram.
+
+The tokens of a history lie one after the other, a *group*, in the order of their nodes. A node's children have higher
+numbers the higher its own is, so what moves on comes in this order too, and meets what stays without a look-up.
 """
 
 from typing import NamedTuple
@@ -20,49 +23,30 @@ import numpy as np
 from numba import njit, types
 from numba.typed import Dict
 
-BLOCK = 32
-# Words of leaves that are none: silence, and phones in speech that is no word.
-SILENCE, FILLER = -1, -2
+from speechtl.decoding.look_ahead import root_look_ahead
+from speechtl.decoding.token_moves import (
+    AHEAD,
+    BEFORE,
+    BLANK,
+    BLANK_LINK,
+    FIRST,
+    FIRST_CHILD,
+    HISTORY,
+    LAST,
+    LAST_CHILD,
+    LINK,
+    NODE,
+    PHONE,
+    ROOT_BLANK_LINK,
+    ROOT_LINK,
+    SECOND,
+    UNIT,
+    merge_all,
+    move_all,
+)
+from speechtl.decoding.word_ends import Histories, Links, end_words
 
-
-class LeafArrays(NamedTuple):
-    """What the search knows of each leaf (pronunciation)."""
-
-    word: np.ndarray
-    """``(leaves,)`` int32: the number of its word in the grammar, -1 for silence, -2 for a filler phone."""
-    identity: np.ndarray
-    """``(leaves,)`` int32: the number of its word in the lexicon, which tells hypotheses apart."""
-    score: np.ndarray
-    """``(leaves,)`` float32: what its words cost apart from the grammar."""
-
-
-class LookAheadArrays(NamedTuple):
-    """Arcs of the grammar again, sorted by state and leaf, for the best score in an interval of leaves."""
-
-    first: np.ndarray
-    """``(states + 1,)`` int64."""
-    leaf: np.ndarray
-    score: np.ndarray
-    """``(entries,)`` int32 and float32: grammar and leaf together."""
-    block: np.ndarray
-    """``(blocks,)`` float32: the best of each 32 entries."""
-    table: np.ndarray
-    """``(states,)`` int32: the row of ``nodes`` that has the state's look-ahead, or -1."""
-    nodes: np.ndarray
-    """``(rows, nodes)`` float32."""
-    root: np.ndarray
-    """``(states,)`` float32: look-ahead of the root, ends of sentences included."""
-    begin: np.ndarray
-    """``(leaves,)`` int32: the child of the root below which a leaf is."""
-
-
-class FillerCosts(NamedTuple):
-    """What speech costs that is no word of the lexicon."""
-
-    entry: float
-    """Score of beginning a stretch of it."""
-    phone: float
-    """Score of each phone."""
+_ROOM = 1 << 10
 
 
 class Found(NamedTuple):
@@ -80,117 +64,31 @@ class Found(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _find_arc(graph, state, word):
-    """Return the arc of a word from a state, -1 if there is none."""
-    low, high = graph.first_arc[state], graph.first_arc[state + 1]
-    stop = high
-    while low < high:
-        middle = (low + high) >> 1
-        if graph.word[middle] < word:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < stop and graph.word[low] == word else -1
-
-
-@njit(nogil=True, cache=True)
-def _best_of_leaves(ahead, state, first_leaf, last_leaf):
-    """Return the best of a state's own entries in an interval of leaves."""
-    low, high = ahead.first[state], ahead.first[state + 1]
-    stop = high
-    while low < high:
-        middle = (low + high) >> 1
-        if ahead.leaf[middle] < first_leaf:
-            low = middle + 1
-        else:
-            high = middle
-    best = -np.inf
-    while low < stop and ahead.leaf[low] < last_leaf:
-        whole = low + BLOCK
-        if low % BLOCK == 0 and whole <= stop and ahead.leaf[whole - 1] < last_leaf:
-            best = max(best, ahead.block[low // BLOCK])
-            low = whole
-        else:
-            best = max(best, ahead.score[low])
-            low += 1
-    return best
-
-
-@njit(nogil=True, cache=True)
-def _look_ahead(tree, leaves, graph, ahead, fillers, branching, node, state):
-    """Return the best score of a word at or below a node after a state; -inf if the state knows none."""
-    states = len(graph.back_off)
-    if node >= branching:
-        leaf = tree.first_leaf[node]
-        word = leaves.word[leaf]
-        if word == -1:
-            return _root_look_ahead(ahead, fillers, states, state)
-        if word == -2:
-            return fillers.phone + (0.0 if state >= states else fillers.entry)
-        if state >= states:
-            return -np.inf
-        arc = _find_arc(graph, state, word)
-        return -np.inf if arc < 0 else graph.score[arc] + leaves.score[leaf]
-    if state >= states:
-        return -np.inf
-    if ahead.table[state] >= 0:
-        return ahead.nodes[ahead.table[state], node]
-    return _best_of_leaves(ahead, state, tree.first_leaf[node], tree.last_leaf[node])
-
-
-@njit(nogil=True, cache=True)
-def _root_look_ahead(ahead, fillers, states, state):
-    # States from ``states`` on stand after speech that is no word.
-    if state >= states:
-        return fillers.phone
-    return max(ahead.root[state], fillers.phone + fillers.entry)
-
-
-@njit(nogil=True, cache=True)
-def _mixed(node, history):
-    """Mix a node and a history into a place in the table of tokens."""
-    mixed = np.uint64(node) * np.uint64(0x9E3779B97F4A7C15) ^ np.uint64(history) * np.uint64(0xC2B2AE3D27D4EB4F)
-    return np.int64((mixed ^ (mixed >> np.uint64(29))) & np.uint64(0x7FFFFFFFFFFFFFFF))
-
-
-@njit(nogil=True, cache=True)
-def _longer(array):
-    result = np.empty(2 * len(array), array.dtype)
+def _longer(array, count):
+    """Return the array with at least so many rows."""
+    if count <= len(array):
+        return array
+    result = np.empty((2 * count, array.shape[1]), array.dtype)
     result[: len(array)] = array
     return result
 
 
 @njit(nogil=True, cache=True)
-def _longer_rows(array):
-    result = np.empty((array.shape[0], 2 * array.shape[1]), array.dtype)
-    result[:, : array.shape[1]] = array
+def _longer_list(array, count):
+    if count <= len(array):
+        return array
+    result = np.empty(2 * count, array.dtype)
+    result[: len(array)] = array
     return result
 
 
-# Rows of the scores of tokens, and of their links. Tokens at the root also have a second best phone before.
-_PHONE, _BLANK, _AHEAD, _SECOND = 0, 1, 2, 3
-
-
 @njit(nogil=True, cache=True)
-def _place(table, stamp, frame, node, history, nodes, histories):
-    """Return where a token is in the table, or where it would be."""
-    mask = len(table) - 1
-    place = _mixed(node, history) & mask
-    while stamp[place] == frame:
-        token = table[place]
-        if nodes[token] == node and histories[token] == history:
-            return place
-        place = (place + 1) & mask
-    return place
-
-
-@njit(nogil=True, cache=True)
-def search(scores, skipped, tree, leaves, graph, ahead, fillers, branching, start, beam, max_active, sequences):
+def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching, start, beam, max_active, sequences):
     """Find the best hypotheses of an utterance.
 
     Args:
-        scores: ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank.
-        skipped: ``(frames,)`` bool: frames that can only be blank.
+        frames: ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank.
+        blank_margin: where the blank is better than every phone by more, or by more than the beam, nothing else counts.
         tree: TreeArrays.
         leaves: LeafArrays.
         graph: GraphArrays.
@@ -206,370 +104,270 @@ def search(scores, skipped, tree, leaves, graph, ahead, fillers, branching, star
         Found.
     """
     states = len(graph.back_off)
-    room = 1 << 10
-    table = np.empty(4 * room, np.int32)
-    stamp = np.full(4 * room, -1, np.int32)
-    nodes, histories = np.empty(room, np.int32), np.empty(room, np.int32)
-    value = np.empty((4, room), np.float64)
-    link = np.empty((3, room), np.int32)
-    before = np.empty(room, np.int32)
-    old_nodes, old_histories = np.empty(room, np.int32), np.empty(room, np.int32)
-    old_value = np.empty((4, room), np.float64)
-    old_link = np.empty((3, room), np.int32)
-    old_before = np.empty(room, np.int32)
-
-    link_before, link_leaf, link_frame = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    link_graph = np.empty(room, np.float64)
-    links = 0
-    branches = tree.last_child[0] - tree.first_child[0]
-    # For N-best lists, a history is a pair of a word sequence and a state; both have numbers.
-    history_state, history_words = np.empty(room, np.int32), np.empty(room, np.int32)
+    tokens, scores = np.empty((_ROOM, 8), np.int32), np.empty((_ROOM, 3), np.float64)
+    old_tokens, old_scores = np.empty((_ROOM, 8), np.int32), np.empty((_ROOM, 3), np.float64)
+    groups, group_scores = np.empty((_ROOM, 7), np.int32), np.empty((_ROOM, 4), np.float64)
+    old_groups, old_group_scores = np.empty((_ROOM, 7), np.int32), np.empty((_ROOM, 4), np.float64)
+    moves, move_scores = np.empty((_ROOM, 4), np.int32), np.empty((_ROOM, 3), np.float64)
+    ranges, enders = np.empty((_ROOM, 2), np.int32), np.empty((_ROOM, 2), np.int32)
+    table, stamp = np.empty(4 * _ROOM, np.int32), np.full(4 * _ROOM, -1, np.int32)
+    links = Links(
+        np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.float64)
+    )
+    histories = Histories(np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32))
+    no_states = np.empty(0, np.int32)
     numbers_of_words = Dict.empty(types.int64, types.int32)
     numbers_of_histories = Dict.empty(types.int64, types.int32)
-    history_state[0], history_words[0] = start, 0
-    history_count, sequence_count = 1, 1
+    link_count, sequence_count, most_begins = 0, 1, len(tree.root_children)
 
     # At the start: the first state, and those that it backs off to.
-    count, state, score = 0, start, 0.0
-    while True:
-        history = state
-        if sequences:
-            history = count
-            history_state[count], history_words[count] = state, 0
-            numbers_of_histories[np.int64(state)] = np.int32(count)
-            history_count = count + 1
-        look = _root_look_ahead(ahead, fillers, states, state)
+    count = group_count = 0
+    state, score = start, 0.0
+    while state >= 0:
+        look = root_look_ahead(ahead, fillers, states, state)
         if look > -np.inf or graph.back_off[state] < 0:
-            old_nodes[count], old_histories[count] = 0, history
-            old_value[_PHONE, count] = old_value[_SECOND, count] = -np.inf
-            old_value[_AHEAD, count] = look
-            old_value[_BLANK, count] = score + look
-            if links == len(link_leaf):
-                break
-            link_before[links], link_leaf[links], link_frame[links], link_graph[links] = -1, -1, -1, score
-            old_link[:, count] = links
-            old_before[count] = -1
-            links += 1
-            count += 1
-        if graph.back_off[state] < 0:
-            break
+            groups = _longer(groups, group_count + 1)
+            groups[group_count] = -1
+            groups[group_count, FIRST] = groups[group_count, LAST] = 0
+            groups[group_count, HISTORY] = group_count if sequences else state
+            histories.state[group_count], histories.words[group_count] = state, 0
+            numbers_of_histories[np.int64(state)] = np.int32(group_count)
+            groups[group_count, ROOT_BLANK_LINK] = link_count
+            group_scores[group_count] = -np.inf
+            group_scores[group_count, AHEAD], group_scores[group_count, BLANK] = look, score + look
+            links.before[link_count] = links.leaf[link_count] = links.frame[link_count] = -1
+            links.graph[link_count] = score
+            link_count += 1
+            group_count += 1
         score += graph.back_off_score[state]
         state = graph.back_off[state]
-    # Scores are kept relative to this, which grows by what all tokens have in common.
-    offset = 0.0
+    history_count = group_count
+    # All scores lack this, which the frames that were passed over gave to every token.
+    passed = 0.0
     threshold = -np.inf
+    only_blank = min(blank_margin, beam)
     blank_since = False
 
-    for frame in range(len(scores)):
-        row = scores[frame]
-        if skipped[frame]:
-            offset += row[0]
-            blank_since = True
-            continue
-        if blank_since:
-            for token in range(count):
-                if old_value[_PHONE, token] > old_value[_BLANK, token]:
-                    old_value[_BLANK, token] = old_value[_PHONE, token]
-                    old_link[_BLANK, token] = old_link[_PHONE, token]
-                old_value[_PHONE, token] = -np.inf
-                old_value[_SECOND, token] = -np.inf
-            blank_since = False
+    for frame in range(len(frames)):
+        row = frames[frame]
         blank = row[0]
         likeliest = -np.inf
         for unit in range(1, len(row)):
             likeliest = max(likeliest, row[unit])
-        new, best = 0, -np.inf
-        cutoff = -np.inf
-        for token in range(count):
-            node, history = old_nodes[token], old_histories[token]
-            by_phone, by_blank = old_value[_PHONE, token], old_value[_BLANK, token]
-            either, either_link = by_blank, old_link[_BLANK, token]
-            if by_phone > either:
-                either, either_link = by_phone, old_link[_PHONE, token]
-            if either < threshold or either + max(blank, likeliest) < cutoff:
-                continue
-            # Staying: the phone again, or a blank.
-            again = -np.inf if node == 0 else by_phone + row[tree.unit[node]]
-            rest = either + blank
-            # A blank at a node without children leads nowhere: its word ended with the phone.
-            if node != 0 and tree.first_child[node] == tree.last_child[node]:
-                rest = -np.inf
-            stay = max(again, rest)
-            if stay >= cutoff and stay > -np.inf:
-                if new + 1 >= room:
-                    room *= 2
-                    nodes, histories, before = _longer(nodes), _longer(histories), _longer(before)
-                    value, link = _longer_rows(value), _longer_rows(link)
-                    table, stamp = _grown(stamp, frame, nodes, histories, new)
-                place = _place(table, stamp, frame, node, history, nodes, histories)
-                if stamp[place] != frame:
-                    stamp[place] = frame
-                    table[place] = new
-                    nodes[new], histories[new] = node, history
-                    value[_PHONE, new], value[_BLANK, new], value[_SECOND, new] = again, rest, -np.inf
-                    value[_AHEAD, new] = old_value[_AHEAD, token]
-                    link[_PHONE, new], link[_BLANK, new] = old_link[_PHONE, token], either_link
-                    new += 1
-                else:
-                    other = table[place]
-                    if again > value[_PHONE, other]:
-                        value[_PHONE, other], link[_PHONE, other] = again, old_link[_PHONE, token]
-                    if rest > value[_BLANK, other]:
-                        value[_BLANK, other], link[_BLANK, other] = rest, either_link
-                if stay > best:
-                    best = stay
-                    cutoff = best - beam
-            if either + likeliest < cutoff:
-                continue
-            # Going on to the next phone.
-            state = history_state[history] if sequences else history
-            look = old_value[_AHEAD, token]
-            first_child, last_child = tree.first_child[node], tree.last_child[node]
-            # At the root, numbers from here on are children (then chains), those below are entries of the grammar.
-            first_number, entry = 0, 0
-            if node == 0:
-                first_child, last_child = 0, len(tree.root_children)
-                if state >= states:
-                    first_child = branches
-                elif ahead.table[state] < 0:
-                    entry = ahead.first[state + 1] - ahead.first[state]
-                    if entry <= branches:
-                        first_number, first_child = branches, branches - entry
-                        entry = ahead.first[state + 1] - branches
-            last_begin = -1
-            for number in range(first_child, last_child):
-                child = number
-                if node == 0:
-                    if number < first_number:
-                        child = ahead.begin[ahead.leaf[entry + number]]
-                        # Entries are sorted by leaf, so those below one child follow each other.
-                        if child == last_begin:
-                            continue
-                        last_begin = child
-                    else:
-                        child = tree.root_children[number]
-                unit = tree.unit[child]
-                if either + row[unit] < cutoff:
-                    continue
-                source, source_link = either, either_link
-                if node == 0:
-                    # The phone before may not be this one without a blank between.
-                    if old_before[token] == unit:
-                        source, source_link = by_blank, old_link[_BLANK, token]
-                        if old_value[_SECOND, token] > source:
-                            source, source_link = old_value[_SECOND, token], old_link[2, token]
-                elif tree.unit[node] == unit:
-                    source, source_link = by_blank, old_link[_BLANK, token]
-                if source + row[unit] < cutoff or source == -np.inf:
-                    continue
-                child_look = look
-                if (
-                    node == 0
-                    or tree.first_leaf[child] != tree.first_leaf[node]
-                    or tree.last_leaf[child] != tree.last_leaf[node]
-                ):
-                    child_look = _look_ahead(tree, leaves, graph, ahead, fillers, branching, child, state)
-                score = source + row[unit] + child_look - look
-                if score < cutoff or score == -np.inf:
-                    continue
-                if new + 1 >= room:
-                    room *= 2
-                    nodes, histories, before = _longer(nodes), _longer(histories), _longer(before)
-                    value, link = _longer_rows(value), _longer_rows(link)
-                    table, stamp = _grown(stamp, frame, nodes, histories, new)
-                place = _place(table, stamp, frame, child, history, nodes, histories)
-                if stamp[place] != frame:
-                    stamp[place] = frame
-                    table[place] = new
-                    nodes[new], histories[new] = child, history
-                    value[_PHONE, new], value[_BLANK, new] = score, -np.inf
-                    value[_AHEAD, new], value[_SECOND, new] = child_look, -np.inf
-                    link[_PHONE, new] = source_link
-                    new += 1
-                else:
-                    other = table[place]
-                    if score > value[_PHONE, other]:
-                        value[_PHONE, other], link[_PHONE, other] = score, source_link
-                if score > best:
-                    best = score
-                    cutoff = best - beam
+        if likeliest < blank - only_blank:
+            passed += blank
+            blank_since = True
+            continue
+        if blank_since:
+            _say_blank(tokens, scores, count, groups, group_scores, group_count)
+            blank_since = False
 
-        # Words that end here.
-        inside = new
-        for token in range(inside):
-            node = nodes[token]
-            if node == 0 or value[_PHONE, token] < cutoff or tree.own_leaf[node] == tree.first_leaf[node]:
-                continue
-            history = histories[token]
-            state = history_state[history] if sequences else history
-            for leaf in range(tree.first_leaf[node], tree.own_leaf[node]):
-                word = leaves.word[leaf]
-                if word == -1:
-                    gain, next_state = 0.0, state
-                elif word == -2:
-                    gain = fillers.phone + (0.0 if state >= states else fillers.entry)
-                    next_state = state if state >= states else states + graph.after_unknown[state]
-                else:
-                    arc = _find_arc(graph, state, word)
-                    if arc < 0:
-                        continue
-                    gain, next_state = graph.score[arc] + leaves.score[leaf], graph.target[arc]
-                reached = value[_PHONE, token] - value[_AHEAD, token] + gain
-                words = 0
-                if sequences:
-                    words = history_words[history]
-                    if word != -1:
-                        pair = (np.int64(words) << 32) | np.int64(leaves.identity[leaf] & 0xFFFFFFFF)
-                        if pair not in numbers_of_words:
-                            numbers_of_words[pair] = np.int32(sequence_count)
-                            sequence_count += 1
-                        words = numbers_of_words[pair]
-                unit = tree.unit[node]
-                # The state after the word, and those that it backs off to.
-                while True:
-                    look = _root_look_ahead(ahead, fillers, states, next_state)
-                    score = reached + look
-                    if score >= cutoff and score > -np.inf:
-                        next_history = next_state
-                        if sequences:
-                            pair = (np.int64(words) << 32) | np.int64(next_state)
-                            if pair not in numbers_of_histories:
-                                if history_count == len(history_state):
-                                    history_state, history_words = _longer(history_state), _longer(history_words)
-                                history_state[history_count], history_words[history_count] = next_state, words
-                                numbers_of_histories[pair] = np.int32(history_count)
-                                history_count += 1
-                            next_history = numbers_of_histories[pair]
-                        if new + 1 >= room:
-                            room *= 2
-                            nodes, histories, before = _longer(nodes), _longer(histories), _longer(before)
-                            value, link = _longer_rows(value), _longer_rows(link)
-                            table, stamp = _grown(stamp, frame, nodes, histories, new)
-                        place = _place(table, stamp, frame, 0, next_history, nodes, histories)
-                        if stamp[place] != frame:
-                            stamp[place] = frame
-                            table[place] = new
-                            nodes[new], histories[new] = 0, next_history
-                            value[:, new] = -np.inf
-                            value[_AHEAD, new] = look
-                            link[:, new] = -1
-                            new += 1
-                        other = table[place]
-                        if value[_PHONE, other] == -np.inf:
-                            before[other] = -1
-                        if score > value[_PHONE, other] or (unit != before[other] and score > value[_SECOND, other]):
-                            if links == len(link_leaf):
-                                link_before, link_leaf = _longer(link_before), _longer(link_leaf)
-                                link_frame, link_graph = _longer(link_frame), _longer(link_graph)
-                            source_link = link[_PHONE, token]
-                            link_before[links], link_leaf[links], link_frame[links] = source_link, leaf, frame
-                            link_graph[links] = link_graph[source_link] + gain
-                            if score > value[_PHONE, other]:
-                                if unit != before[other]:
-                                    value[_SECOND, other], link[2, other] = value[_PHONE, other], link[_PHONE, other]
-                                value[_PHONE, other], link[_PHONE, other], before[other] = score, links, unit
-                            else:
-                                value[_SECOND, other], link[2, other] = score, links
-                            links += 1
-                            if score > best:
-                                best = score
-                                cutoff = best - beam
-                    if next_state >= states:
-                        # After speech that is no word, words follow as after the state itself.
-                        next_state -= states
-                    elif graph.back_off[next_state] >= 0:
-                        reached += graph.back_off_score[next_state]
-                        gain += graph.back_off_score[next_state]
-                        next_state = graph.back_off[next_state]
-                    else:
-                        break
-                    if word == -1:
-                        break
-
-        threshold = cutoff
-        if new > max_active:
-            tops = np.maximum(value[_PHONE, :new], value[_BLANK, :new])
-            threshold = max(threshold, np.partition(tops, new - max_active)[new - max_active])
-        # Small numbers keep their digits.
-        if best > -np.inf:
-            for token in range(new):
-                value[_PHONE, token] -= best
-                value[_BLANK, token] -= best
-                value[_SECOND, token] -= best
-            offset += best
-            threshold -= best
-        old_nodes, nodes = nodes, old_nodes
-        old_histories, histories = histories, old_histories
-        old_value, value = value, old_value
-        old_link, link = link, old_link
-        old_before, before = before, old_before
-        if len(nodes) < room:
-            nodes, histories, before = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-            value, link = np.empty((4, room), np.float64), np.empty((3, room), np.int32)
-        count = new
-        if count == 0:
+        # The best of what stays tells from the first what need not move.
+        best, best_group, most_moves = -np.inf, 0, group_count * most_begins
+        for group in range(group_count):
+            top = max(group_scores[group, PHONE], group_scores[group, BLANK]) + blank
+            for token in range(groups[group, FIRST], groups[group, LAST]):
+                children = tokens[token, LAST_CHILD] - tokens[token, FIRST_CHILD]
+                most_moves += children
+                top = max(top, scores[token, PHONE] + row[tokens[token, UNIT]])
+                if children:
+                    top = max(top, max(scores[token, PHONE], scores[token, BLANK]) + blank)
+            if top > best:
+                best, best_group = top, group
+        tokens, old_tokens, scores, old_scores = old_tokens, tokens, old_scores, scores
+        groups, old_groups, group_scores, old_group_scores = old_groups, groups, old_group_scores, group_scores
+        moves, move_scores = _longer(moves, most_moves), _longer(move_scores, most_moves)
+        ranges = _longer(ranges, group_count)
+        most, best = move_all(
+            tree,
+            leaves,
+            graph,
+            ahead,
+            fillers,
+            branching,
+            row,
+            likeliest,
+            threshold,
+            beam,
+            best,
+            best_group,
+            histories.state if sequences else no_states,
+            old_tokens,
+            old_scores,
+            old_groups,
+            old_group_scores,
+            group_count,
+            ranges,
+            moves,
+            move_scores,
+        )
+        if best == -np.inf:
+            count = group_count = 0
             break
+        most += count
+        tokens, scores, enders = _longer(tokens, most), _longer(scores, most), _longer(enders, most)
+        groups, group_scores = _longer(groups, group_count), _longer(group_scores, group_count)
+        count, group_count, ending, endings = merge_all(
+            tree,
+            row,
+            best - beam,
+            old_tokens,
+            old_scores,
+            old_groups,
+            old_group_scores,
+            group_count,
+            ranges,
+            moves,
+            move_scores,
+            tokens,
+            scores,
+            groups,
+            group_scores,
+            enders,
+        )
+        if ending:
+            # Room for the states after the words, and those that they back off to.
+            endings *= ahead.depth + 1
+            most = group_count + endings
+            groups, group_scores = _longer(groups, most), _longer(group_scores, most)
+            if 2 * most > len(table):
+                size = len(table)
+                # A power of two, because places are the lowest bits of a mixture.
+                while size < 4 * most:
+                    size *= 2
+                table, stamp = np.empty(size, np.int32), np.full(size, -1, np.int32)
+            most = link_count + endings
+            if most > len(links.leaf):
+                links = Links(
+                    _longer_list(links.before, most),
+                    _longer_list(links.leaf, most),
+                    _longer_list(links.frame, most),
+                    _longer_list(links.graph, most),
+                )
+            most = history_count + endings
+            if sequences and most > len(histories.state):
+                histories = Histories(_longer_list(histories.state, most), _longer_list(histories.words, most))
+            best, group_count, link_count, history_count, sequence_count = end_words(
+                tree,
+                leaves,
+                graph,
+                ahead,
+                fillers,
+                branching,
+                frame,
+                best,
+                beam,
+                tokens,
+                scores,
+                groups,
+                group_scores,
+                group_count,
+                enders,
+                ending,
+                table,
+                stamp,
+                links,
+                link_count,
+                histories,
+                history_count,
+                sequence_count,
+                numbers_of_words,
+                numbers_of_histories,
+                sequences,
+            )
+        threshold = best - beam
+        if count + group_count > max_active:
+            threshold = max(threshold, _score_of_place(max_active, scores, count, group_scores, group_count))
 
-    # Sentences may end where a word has ended.
-    ends = 0
-    end_score, end_graph = np.empty(count + 1, np.float64), np.empty(count + 1, np.float64)
-    end_link, end_words = np.empty(count + 1, np.int32), np.empty(count + 1, np.int32)
-    cut_node, cut_score = -1, -np.inf
+    return _ends(
+        graph, passed, tokens, scores, count, groups, group_scores, group_count, links, link_count, histories, sequences
+    )
+
+
+@njit(nogil=True, cache=True)
+def _say_blank(tokens, scores, count, groups, group_scores, group_count):
+    """Turn phones into phones with a blank after them."""
     for token in range(count):
-        by_phone = old_value[_PHONE, token] >= old_value[_BLANK, token]
-        score = old_value[_PHONE if by_phone else _BLANK, token]
-        last_link = old_link[_PHONE if by_phone else _BLANK, token]
+        if scores[token, PHONE] > scores[token, BLANK]:
+            scores[token, BLANK], tokens[token, BLANK_LINK] = scores[token, PHONE], tokens[token, LINK]
+        scores[token, PHONE] = -np.inf
+        if tokens[token, FIRST_CHILD] == tokens[token, LAST_CHILD]:
+            scores[token, BLANK] = -np.inf
+    for group in range(group_count):
+        if group_scores[group, PHONE] > group_scores[group, BLANK]:
+            group_scores[group, BLANK] = group_scores[group, PHONE]
+            groups[group, ROOT_BLANK_LINK] = groups[group, ROOT_LINK]
+        group_scores[group, PHONE] = group_scores[group, SECOND] = -np.inf
+        groups[group, BEFORE] = -1
+
+
+@njit(nogil=True, cache=True)
+def _score_of_place(place, scores, count, group_scores, group_count):
+    """Return what the token scores that is at this place from the best."""
+    tops = np.empty(count + group_count, np.float64)
+    for token in range(count):
+        tops[token] = max(scores[token, PHONE], scores[token, BLANK])
+    for group in range(group_count):
+        tops[count + group] = max(group_scores[group, PHONE], group_scores[group, BLANK])
+    return np.partition(tops, len(tops) - place)[len(tops) - place]
+
+
+@njit(nogil=True, cache=True)
+def _ends(
+    graph, passed, tokens, scores, count, groups, group_scores, group_count, links, link_count, histories, sequences
+):
+    """Return the hypotheses: sentences may end where a word has ended. If none does, the best beginning."""
+    ends = 0
+    end_score, end_graph = np.empty(group_count + 1, np.float64), np.empty(group_count + 1, np.float64)
+    end_link, end_words_of = np.empty(group_count + 1, np.int32), np.empty(group_count + 1, np.int32)
+    cut_node, cut_score = 0, -np.inf
+    end_score[group_count], end_graph[group_count], end_link[group_count] = -np.inf, 0.0, -1
+    for group in range(group_count):
+        by_phone = group_scores[group, PHONE] >= group_scores[group, BLANK]
+        score = group_scores[group, PHONE if by_phone else BLANK]
         if score == -np.inf:
             continue
-        final = -np.inf
-        if old_nodes[token] == 0:
-            state = history_state[old_histories[token]] if sequences else old_histories[token]
-            final = graph.final[state % states]
+        link = groups[group, ROOT_LINK if by_phone else ROOT_BLANK_LINK]
+        history = groups[group, HISTORY]
+        final = graph.final[(histories.state[history] if sequences else history) % len(graph.final)]
         if final > -np.inf:
-            end_score[ends] = score - old_value[_AHEAD, token] + final + offset
-            end_graph[ends] = link_graph[last_link] + final
-            end_link[ends] = last_link
-            end_words[ends] = history_words[old_histories[token]] if sequences else ends
+            end_score[ends] = score - group_scores[group, AHEAD] + final + passed
+            end_graph[ends], end_link[ends] = links.graph[link] + final, link
+            end_words_of[ends] = histories.words[history] if sequences else 0
             ends += 1
-        elif ends == 0 and score > cut_score:
-            cut_score, cut_node = score, old_nodes[token]
-            end_score[count] = score - old_value[_AHEAD, token] + offset
-            end_graph[count], end_link[count] = link_graph[last_link], last_link
-    if ends == 0:
-        if cut_node < 0:
-            end_score[count], end_graph[count], end_link[count], cut_node = -np.inf, 0.0, -1, 0
-        order = np.full(1, count)
-    else:
+        elif score > cut_score:
+            cut_score = score
+            end_score[group_count] = score - group_scores[group, AHEAD] + passed
+            end_graph[group_count], end_link[group_count] = links.graph[link], link
+    if ends:
         cut_node = -1
         order = np.argsort(-end_score[:ends])
         if sequences:
             # The same words may end in several states.
-            seen = np.zeros(sequence_count, np.bool_)
+            seen = {np.int32(-1)}
             kept = 0
             for number in order:
-                if not seen[end_words[number]]:
-                    seen[end_words[number]] = True
+                if end_words_of[number] not in seen:
+                    seen.add(end_words_of[number])
                     order[kept] = number
                     kept += 1
             order = order[:kept]
+    else:
+        for token in range(count):
+            by_phone = scores[token, PHONE] >= scores[token, BLANK]
+            score = scores[token, PHONE if by_phone else BLANK]
+            if score > cut_score:
+                link = tokens[token, LINK if by_phone else BLANK_LINK]
+                cut_score, cut_node = score, tokens[token, NODE]
+                end_score[group_count] = score - scores[token, AHEAD] + passed
+                end_graph[group_count], end_link[group_count] = links.graph[link], link
+        order = np.full(1, group_count)
     return Found(
-        link_before[:links],
-        link_leaf[:links],
-        link_frame[:links],
+        links.before[:link_count],
+        links.leaf[:link_count],
+        links.frame[:link_count],
         end_link[order],
         end_score[order],
         end_graph[order],
         cut_node,
     )
-
-
-@njit(nogil=True, cache=True)
-def _grown(stamp, frame, nodes, histories, count):
-    """Return a table of twice the size with the same tokens in it."""
-    table = np.empty(2 * len(stamp), np.int32)
-    new_stamp = np.full(2 * len(stamp), -1, np.int32)
-    for token in range(count):
-        place = _place(table, new_stamp, frame, nodes[token], histories[token], nodes, histories)
-        new_stamp[place] = frame
-        table[place] = token
-    return table, new_stamp

@@ -8,8 +8,8 @@ import numpy as np
 
 from speechtl.decoding.alignment import Pauses, align_units, share_blanks
 from speechtl.decoding.hypothesis import Hypothesis, Span
-from speechtl.decoding.prefix_tree import PrefixTree
-from speechtl.decoding.token_passing import FILLER, SILENCE, Found
+from speechtl.decoding.prefix_tree import FILLER, SILENCE, PrefixTree
+from speechtl.decoding.token_passing import Found
 from speechtl.errors import DataError
 from speechtl.lang.phones import PhoneInventory
 
