@@ -97,8 +97,8 @@ def move_all(
     ``row`` has the frame's scores, ``likeliest`` is the best of its phones. Tokens below ``threshold`` do not move.
     ``best`` is the best score of a token that stays, ``best_group`` the group to begin with, so that the cutoff is near
     what it will be. ``states_of`` gives the state of each history, and is empty where histories are states. ``ranges``
-    is filled with where each group's moves are in ``moves`` and ``move_scores``, in the order of nodes. The rest is as in
-    `search`.
+    is filled with where each group's moves are in ``moves`` and ``move_scores``, in the order of nodes. The rest is as
+    in `search`.
 
     Returns:
         The number of moves, and the best score after them.
