@@ -93,7 +93,7 @@ class SpellingRules:
                 rules need it.
         """
         letters = self._prepare(word)
-        known = self.rules.words.get(letters.strip("#"))
+        known = self.rules.words.get(letters.strip("#").lower())
         totals: dict[tuple[str, ...], float] = {}
         if known is not None:
             for phones in known:

@@ -1,8 +1,15 @@
 import pytest
 
 from speechtl.errors import LexiconError
-from speechtl.lang.lexicon import Pronunciation
-from speechtl.lang.new_words import NewWord, parse_new_word, parse_new_words, read_phones
+from speechtl.lang.lexicon import Lexicon, Pronunciation
+from speechtl.lang.new_words import (
+    NewWord,
+    choose_pronouncer,
+    count_missing,
+    parse_new_word,
+    parse_new_words,
+    read_phones,
+)
 from speechtl.lang.phones import PhoneInventory
 
 INVENTORY = PhoneInventory(["k", "u", "b", "ʌ", "n", "ɛ", "t", "i", "z", "t͡ʃ", "ɹ"])
@@ -69,3 +76,23 @@ def test_words_are_read_together_and_their_problems_too():
     with pytest.raises(LexiconError) as error:
         parse_new_words(["a=", "=b", "c=k"])
     assert str(error.value).startswith("2 bad words:\n  'a='")
+
+
+def test_what_guesses_is_chosen_by_what_is_given(tmp_path):
+    lexicon = Lexicon()
+    assert choose_pronouncer() is None and choose_pronouncer(lexicon) is None
+    lexicon.add("ba", ["b", "a"])
+    learnt = choose_pronouncer(lexicon)
+    assert learnt.pronounce("ab", 1)[0].phones == ("a", "b")
+    learnt.save(tmp_path / "model")
+    assert choose_pronouncer(model=tmp_path / "model").pronounce("ab") == learnt.pronounce("ab")
+    assert choose_pronouncer(lexicon, rules="es").pronounce("ab", 1)[0].phones == ("a", "b")
+    with pytest.raises(LexiconError, match="give one of them"):
+        choose_pronouncer(model=tmp_path / "model", rules="es")
+
+
+def test_missing_words_are_counted():
+    lexicon = Lexicon()
+    lexicon.add("a", ["a"])
+    assert count_missing(lexicon, [["a", "b", "b"], ["c", "a"]]) == ({"b": 2, "c": 1}, 5, 3)
+    assert count_missing(lexicon, []) == ({}, 0, 0)
