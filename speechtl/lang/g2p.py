@@ -101,7 +101,7 @@ class GraphemeToPhoneme:
             return ""
         return f"learnt from {self.words} words only, which is too few to trust it: look at what it guesses"
 
-    def pronounce(self, word: str, n: int = 3, *, beam: int = 100, threshold: float = 12.0) -> list[Pronunciation]:
+    def pronounce(self, word: str, n: int = 3, *, beam: int = 30, threshold: float = 10.0) -> list[Pronunciation]:
         """Guess pronunciations.
 
         A letter with a diacritic that the lexicon never had counts as the letter without it; punctuation that it never
@@ -120,8 +120,7 @@ class GraphemeToPhoneme:
             LexiconError: a letter never occurred in the lexicon, or the word has no letters.
         """
         spelling = self._known_letters(word)
-        table = self._table
-        width = max(map(len, table))
+        table, width = self._table, self._width
         options = [
             [
                 table.get(spelling[start : start + count], ())
@@ -235,6 +234,11 @@ class GraphemeToPhoneme:
         for unit, letters in enumerate(self.letters, start=FIRST_UNIT):
             table.setdefault(letters, []).append(unit)
         return table
+
+    @functools.cached_property
+    def _width(self) -> int:
+        """How many letters the largest unit has."""
+        return max(map(len, self._table))
 
 
 def spell(word: str) -> str:

@@ -9,12 +9,14 @@ Times are processor time, training and reading of the model included where they 
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import random
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
@@ -57,6 +59,23 @@ def processor_seconds(task: Callable[[], object]) -> tuple[float, float]:
     return sum(after[:4]) - sum(before[:4]), time.perf_counter() - start
 
 
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Send what commands write to nowhere: phonetisaurus reports each step of its training."""
+    sys.stdout.flush()
+    kept = [os.dup(1), os.dup(2)]
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        for number, copy in enumerate(kept, start=1):
+            os.dup2(copy, number)
+            os.close(copy)
+        os.close(nowhere)
+
+
 def row(
     name: str, phone: float, word: float, train: tuple[float, float], guess: tuple[float, float], count: int
 ) -> None:
@@ -97,10 +116,11 @@ def run_peer(lexicon: Lexicon, train: Lexicon, words: list[str], folder: Path):
     guesses: Guesses = {}
 
     def learn() -> None:
-        phonetisaurus.train(
-            {word: [list(option.phones) for option in options] for word, options in train.entries.items()},
-            folder / "peer.fst",
-        )
+        with silence():
+            phonetisaurus.train(
+                {word: [list(option.phones) for option in options] for word, options in train.entries.items()},
+                folder / "peer.fst",
+            )
 
     def guess() -> None:
         for word, phones in phonetisaurus.predict(words, folder / "peer.fst"):
