@@ -3,6 +3,7 @@ from typer.testing import CliRunner
 
 from speechtl.cli.lexicon import app
 from speechtl.errors import DataError, LexiconError
+from speechtl.lang.g2p_rules import languages
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -130,3 +131,8 @@ def test_check_says_what_stands_for_the_phones_that_a_model_lacks(lexicon, tmp_p
     assert run("check", lexicon, "--experiment", experiment, "--language", "yy").stdout.endswith("4 of the 4 phones\n")
     with pytest.raises(LexiconError, match=r"no phones/\*\.txt in it"):
         run("check", lexicon, "--experiment", tmp_path)
+
+
+def test_help_names_every_language_that_has_rules():
+    shown = " ".join(run("g2p", "--help").stdout.split())
+    assert f"Guess by spelling rules: {' '.join(languages())}." in shown
