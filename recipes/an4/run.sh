@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # AN4: from the corpus to a scored word error rate. README.md says what the corpus is and how to get it.
 #
-#   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf conf/tdnn.toml]
+#   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf conf/tdnn_refined.toml]
 #
 # Stages: 0 prepare, 1 validate, perturb speed, features, 2 lexicon and grammars, 3 train, 4 tune the decoding on dev,
 # 5 decode the test part once, 6 score. Everything is written below data/ and exp/ of this folder; training resumes.
@@ -11,7 +11,7 @@ stage=0
 stop_stage=6
 corpus=
 nj=$(nproc)
-conf=conf/tdnn.toml
+conf=conf/tdnn_refined.toml
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -58,6 +58,9 @@ if run_stage 2 "lexicon and grammars"; then
 fi
 
 if run_stage 3 "acoustic model"; then
+  if grep -q 'source = "exp/tdnn"' "$conf"; then
+    speechtl train conf/tdnn.toml exp/tdnn
+  fi
   speechtl train "$conf" "$exp"
 fi
 
