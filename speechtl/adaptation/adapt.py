@@ -145,8 +145,7 @@ def adapt(request: Request) -> Adapted:
         raise DataError(list_problems(f"{request.data}: no recording can be learnt from", warnings))
     before = learner.hear(speech)
 
-    references = {name: text for name, text in data.text.items() if text.strip()}
-    verdict = _verdict(learner, speech, before, references, scorer, warnings)
+    verdict = _verdict(learner, speech, before, recordings.text, scorer, warnings)
     comparisons = []
     if verdict.before is not None and verdict.after is not None:
         comparisons.append(Comparison("held out", verdict.before, verdict.after))

@@ -62,10 +62,7 @@ def cross_validate(
         for number, part in enumerate(parts):
             rest = speech.select([index for index in range(len(speech)) if index not in set(part)])
             held = speech.select([int(index) for index in part])
-            start = Heard(
-                {name: before.posteriors[name] for name in held.ids}, {name: before.losses[name] for name in held.ids}
-            )
-            curve = [start]
+            curve = [before.select(held.ids)]
             for _ in learner.learn(rest, config.epochs, seed=number + 1):
                 curve.append(learner.hear(held))
                 advance()

@@ -90,6 +90,10 @@ class Heard:
         """Sum of the losses."""
         return sum(self.losses.values())
 
+    def select(self, names: Sequence[str]) -> "Heard":
+        """Return some of the utterances."""
+        return Heard({name: self.posteriors[name] for name in names}, {name: self.losses[name] for name in names})
+
 
 class Learner:
     """A model with the layers and losses of a method, and its state at the start."""

@@ -25,11 +25,13 @@ class Recordings:
     """Utterances that can be learnt from.
 
     Attributes:
-        data: with features; kept in a folder of the result.
+        data: with features; kept in a folder of the result. Its ``text`` is empty if transcripts are missing.
+        text: utterance -> transcript, where there is one.
         left_out: utterance -> why it is not among them.
     """
 
     data: DataDir
+    text: dict[str, str]
     left_out: dict[str, str]
 
 
@@ -66,6 +68,9 @@ def read_recordings(
                 "into the table text, or adapt without transcripts (--unsupervised)"
             )
         data = _without(data, left_out)
+    text = {name: line for name, line in data.text.items() if line.strip()}
+    # A table of transcripts is for all utterances or for none.
+    data.text = text if len(text) == len(data) else {}
     if not data.feats_scp:
         data.save(folder)
         data = DataDir.load(folder)
@@ -79,7 +84,8 @@ def read_recordings(
         lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
         raise DataError(list_problems(f"{path}: no recording is of use", lines))
     data.save(folder)
-    return Recordings(DataDir.load(folder), dict(sorted(left_out.items())))
+    text = {name: text[name] for name in data.utterance_ids if name in text}
+    return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
 
 
 def read_tables(path: Path) -> DataDir:

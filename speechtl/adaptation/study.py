@@ -1,0 +1,253 @@
+"""How much each method buys with how much speech: an experiment over speakers, amounts and choices of utterances."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speechtl.adaptation.config import choose_config
+from speechtl.adaptation.held_out import cross_validate
+from speechtl.adaptation.learner import Heard, Learner, Speech
+from speechtl.adaptation.scorer import Score, Scorer
+from speechtl.batches.config import DataConfig
+from speechtl.batches.source import Source
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
+from speechtl.experiment import Experiment
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.ngram import NgramModel
+from speechtl.progress import progress_bar
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """What is tried.
+
+    Attributes:
+        source: experiment directory, trained on other speakers.
+        data: data directory of several speakers, with features.
+        systems: name -> method and settings: ``{"lhuc": ("lhuc", ()), "lhuc fast": ("lhuc", ("learning_rate=0.1",))}``;
+            the method ``default`` is what `adapt` does, held-out speech and all.
+        counts: utterances to learn from; 0 stands for all that are not tested on.
+        folds: parts that a speaker's utterances are dealt into. Each is the test once, so that every utterance is
+            tested on once for each count; what is learnt from is drawn from the other parts.
+        source_speech: speech of the source's own speakers, to see what was forgotten, or None.
+        every_epoch: whether the test is listened to after every epoch, or after the last alone.
+    """
+
+    source: Path
+    data: Path
+    systems: dict[str, tuple[str, tuple[str, ...]]]
+    counts: tuple[int, ...] = (1, 2, 5, 10, 0)
+    folds: int = 4
+    source_speech: Path | None = None
+    every_epoch: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """One choice of utterances: the speaker, which part is the test, and what is learnt from."""
+
+    speaker: str
+    part: int
+    count: int
+    learn: tuple[int, ...]
+    test: tuple[int, ...]
+
+    @property
+    def key(self) -> tuple[str, int, int]:
+        """What tells draws apart."""
+        return self.speaker, self.part, self.count
+
+
+def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) -> list[Draw]:
+    """Choose utterances, the same for every system.
+
+    The utterances of a smaller count are among those of a larger one. A count that a speaker does not reach is left
+    out; 0 is all that there are.
+    """
+    place = {name: index for index, name in enumerate(ids)}
+    chosen = []
+    for number, (speaker, names) in enumerate(data.spk2utt.items()):
+        own = np.array([place[name] for name in names if name in place])
+        if len(own) < 2:
+            continue
+        rng = np.random.default_rng((7, number))
+        own = rng.permutation(own)
+        parts = min(folds, len(own))
+        for part in range(parts):
+            test = own[part::parts]
+            rest = rng.permutation(np.setdiff1d(own, test))
+            sizes = dict.fromkeys(len(rest) if count == 0 else count for count in counts)
+            for size in sizes:
+                if size <= len(rest):
+                    learn = tuple(int(index) for index in rest[:size])
+                    label = size if size in counts else 0
+                    chosen.append(Draw(speaker, part, label, learn, tuple(int(index) for index in test)))
+    return chosen
+
+
+def run_study(
+    study: Study, out: Path, lexicon: Lexicon | None, grammar: NgramModel | None, decoding: Any, language: str | None
+) -> list[dict[str, Any]]:
+    """Run everything that ``out`` does not have yet.
+
+    Args:
+        study: what to try.
+        out: ``results.jsonl`` grows there by a line for each draw (and epoch), so a stopped study continues.
+        lexicon: of the words; None for the source's own.
+        grammar: or None.
+        decoding: settings of the search.
+        language: which head, or None for the only one.
+
+    Returns:
+        All lines.
+
+    Raises:
+        DataError: no speaker has two utterances with features.
+    """
+    path = out / "results.jsonl"
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+    done = {(line["system"], line["speaker"], line["part"], line["count"]) for line in lines if line["last"]}
+    lines = [line for line in lines if (line["system"], line["speaker"], line["part"], line["count"]) in done]
+    out.mkdir(parents=True, exist_ok=True)
+    data = DataDir.load(study.data)
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        for system, (method, settings) in study.systems.items():
+            bench = _Bench(study, method, settings, data, lexicon, grammar, decoding, language)
+            todo = [one for one in bench.draws if (system, *one.key) not in done]
+            with progress_bar(system, len(todo)) as advance:
+                for one in todo:
+                    for result in bench.run(one):
+                        line = {"system": system, "speaker": one.speaker, "part": one.part, "count": one.count} | result
+                        lines.append(line)
+                        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                        file.flush()
+                    advance()
+    return lines
+
+
+class _Bench:
+    """One system with everything that its draws share."""
+
+    def __init__(self, study: Study, method, settings, data, lexicon, grammar, decoding, language):
+        self.study, self.method, self.settings = study, None if method == "default" else method, settings
+        experiment = Experiment.load(study.source)
+        self.language = experiment.language(language)
+        inventory = experiment.inventory(self.language)
+        words = lexicon or (experiment.lexicon(self.language) if _has_lexicon(experiment, self.language) else None)
+        self.scorer = Scorer(inventory, words, grammar, decoding)
+        self.shift = experiment.config.features.frame_shift_ms / 1000
+        self.learners: dict[str, Learner] = {}
+        learner = self._learner(0.0)
+        table = DataConfig(language=self.language)
+        self.speech = learner.speech(Source([study.data], table, experiment.normaliser, words, inventory))
+        problems = [f"{name}: too short for its transcript" for name in learner.too_short(self.speech)]
+        if problems:
+            raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
+        self.text = dict(data.text)
+        self.before = learner.hear(self.speech)
+        self.draws = draws(data, self.speech.ids, study.counts, study.folds)
+        if not self.draws:
+            raise DataError(f"{study.data}: no speaker has two utterances; give speakers with more")
+        self.other: tuple[Speech, dict[str, str]] | None = None
+        if study.source_speech is not None:
+            others = Source([study.source_speech], table, experiment.normaliser, None, None, require_text=False)
+            self.other = Speech.read(others), dict(DataDir.load(study.source_speech).text)
+
+    def _learner(self, seconds: float) -> Learner:
+        """Return the learner for an amount of speech, compiled once for each method."""
+        config = choose_config(seconds, self.method, self.settings)
+        if config.method not in self.learners:
+            self.learners[config.method] = Learner(Experiment.load(self.study.source), config, self.language)
+        return self.learners[config.method]
+
+    def run(self, draw: Draw) -> Iterator[dict[str, Any]]:
+        """Yield the errors after the last epoch, and, if wanted, after every epoch."""
+        learn, test = self.speech.select(draw.learn), self.speech.select(draw.test)
+        seconds = self.shift * sum(len(matrix) for matrix in learn.features)
+        learner = self._learner(seconds)
+        config = learner.config
+        facts: dict[str, Any] = {
+            "seconds": round(seconds, 2),
+            "method": config.method,
+            "parameters": learner.parameters,
+        }
+        started, processor = time.perf_counter(), time.process_time()
+        epochs = config.epochs
+        if self.method is None:
+            epochs = config.epochs_alone
+            if len(learn) > 1:
+                before = self.before.select(learn.ids)
+                epochs = cross_validate(learner, learn, before, self.text, self.scorer).epochs
+        learner.reset()
+        for epoch in learner.learn(learn, config.epochs) if epochs else ():
+            if epoch == epochs:
+                break
+            if self.study.every_epoch:
+                yield facts | {"epoch": epoch, "last": False, "after": self._numbers(learner.hear(test))}
+        taken = {"wall": time.perf_counter() - started, "processor": time.process_time() - processor}
+        facts |= {key: round(value, 3) for key, value in taken.items()}
+        facts |= {"before": self._numbers(self.before.select(test.ids)), "after": self._numbers(learner.hear(test))}
+        if self.other is not None and draw.part == 0:
+            speech, text = self.other
+            facts["source_after"] = _numbers(self.scorer.score(text, learner.hear(speech).posteriors))
+        yield facts | {"epoch": epochs, "last": True}
+
+    def _numbers(self, heard: Heard) -> dict[str, Any]:
+        text = {name: self.text[name] for name in heard.posteriors}
+        return {"loss": round(heard.loss, 3)} | _numbers(self.scorer.score(text, heard.posteriors))
+
+
+def _numbers(score: Score) -> dict[str, Any]:
+    rates = (("words", score.words), ("phones", score.phones))
+    return {name: [rate.total.errors, rate.reference_length] for name, rate in rates if rate is not None}
+
+
+def _has_lexicon(experiment: Experiment, language: str) -> bool:
+    return (experiment.path / "lexicon" / f"{language}.txt").is_file()
+
+
+def summary_lines(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Return a table: for every system and count the errors, what they were, and how many speakers lost.
+
+    Relative reductions are means over speakers, each with all its draws; a speaker without errors before counts 0 if it
+    has none after, and -1 otherwise. ``wall`` is seconds for an adaptation.
+    """
+    finished = [line for line in lines if line["last"]]
+    heading = ["system", "utterances", "seconds", "%before", "%after", "reduction", "worse", "wall", "parameters"]
+    table = [heading]
+    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for line in finished:
+        groups.setdefault((line["system"], line["count"]), []).append(line)
+    for (system, count), group in groups.items():
+        unit = "words" if "words" in group[0]["after"] else "phones"
+        speakers: dict[str, list[int]] = {}
+        for line in group:
+            errors = speakers.setdefault(line["speaker"], [0, 0, 0])
+            errors[0] += line["before"][unit][0]
+            errors[1] += line["after"][unit][0]
+            errors[2] += line["after"][unit][1]
+        total = np.array(list(speakers.values())).sum(axis=0)
+        changes = [(b - a) / b if b else float(a == 0) - 1.0 for b, a, _ in speakers.values()]
+        table.append(
+            [
+                system,
+                str(count or "all"),
+                f"{np.mean([line['seconds'] for line in group]):.1f}",
+                f"{100 * total[0] / total[2]:.2f}",
+                f"{100 * total[1] / total[2]:.2f}",
+                f"{100 * np.mean(changes):.1f} %",
+                f"{sum(a > b for b, a, _ in speakers.values())} of {len(speakers)}",
+                f"{np.mean([line['wall'] for line in group]):.1f}",
+                f"{group[0]['parameters']:,}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*table)]
+    aligned = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
+    return ["  ".join(row).rstrip() for row in aligned]

@@ -1,0 +1,77 @@
+"""``speechtl study``: the methods of adaptation against each other, over many speakers."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def study(
+    source: Annotated[Path, typer.Argument(help="Experiment directory of a model trained on other speakers.")],
+    data: Annotated[Path, typer.Argument(help="Data directory of several speakers, with features and transcripts.")],
+    out: Annotated[Path, typer.Argument(help="Folder of the results; a study that stopped there continues.")],
+    systems: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--system",
+            help="What to try: METHOD, or NAME=METHOD,key=value,... (fast=lhuc,learning_rate=0.1); default is what "
+            "speechtl adapt does. May be repeated; all methods if left out.",
+        ),
+    ] = None,
+    counts: Annotated[
+        str, typer.Option("--counts", help="Utterances to learn from, with commas; 0 is all that are not tested on.")
+    ] = "1,2,5,10,0",
+    folds: Annotated[
+        int, typer.Option("--folds", min=2, help="Parts of a speaker's utterances, each of which is the test once.")
+    ] = 4,
+    every_epoch: Annotated[
+        bool, typer.Option("--every-epoch", help="Also count the errors after every epoch, to choose how many.")
+    ] = False,
+    source_speech: Annotated[
+        Path | None, typer.Option("--source-speech", help="Speech of the model's own speakers: what was forgotten?")
+    ] = None,
+    lexicon: Annotated[
+        Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
+    ] = None,
+    grammar: Annotated[Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
+    ] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="decoding.key=value. May be repeated.")] = None,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
+    ] = None,
+) -> None:
+    """Adapt to every speaker with several amounts of speech and every method, and count errors on other speech."""
+    from speechtl.adaptation.config import METHODS, choose_config
+    from speechtl.adaptation.study import Study, run_study, summary_lines
+    from speechtl.config import override, parse, read_toml
+    from speechtl.decoding.config import DecodingConfig
+    from speechtl.errors import ConfigError
+    from speechtl.experiment import load_config
+    from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.ngram import NgramModel
+
+    given = read_toml(config).get("decoding", {}) if config else {}
+    kept = load_config(source / "config.toml")
+    table = override({"decoding": {**kept.decoding.model_dump(), **given}}, settings or [])["decoding"]
+    decoding = parse(DecodingConfig, table, f"{config or source / 'config.toml'}: [decoding]")
+    chosen = {}
+    for text in systems or ["default", *METHODS]:
+        first, *rest = text.split(",")
+        name, equals, method = first.partition("=")
+        chosen[name] = (method if equals else name, tuple(rest))
+        if chosen[name][0] != "default":
+            choose_config(30.0, *chosen[name])
+    if not all(count.strip().isdecimal() for count in counts.split(",")):
+        raise ConfigError(f"--counts {counts}: expected numbers with commas between them (1,5,10)")
+    sizes = tuple(int(count) for count in counts.split(","))
+    lines = run_study(
+        Study(source, data, chosen, sizes, folds, source_speech, every_epoch),
+        out,
+        Lexicon.load(lexicon) if lexicon else None,
+        NgramModel.read_arpa(grammar) if grammar else None,
+        decoding,
+        language,
+    )
+    print("\n".join(summary_lines(lines)))

@@ -1,0 +1,230 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from speechtl.adaptation.adapt import Request, adapt
+from speechtl.adaptation.study import Study, draws, run_study, summary_lines
+from speechtl.cli.adapt import adapt as verb
+from speechtl.data.datadir import DataDir
+from speechtl.data.tables import read_table
+from speechtl.decoding.config import DecodingConfig
+from speechtl.errors import DataError, LexiconError, ModelError
+from speechtl.experiment import Experiment, load_config, train
+from speechtl.features.archives import read_matrix, write_ark_scp
+from speechtl.features.cmvn import accumulate, add
+from speechtl.models.weights import load_arrays
+
+DECODING = DecodingConfig(word_insertion_penalty=2.0)
+FEW = ("epochs=3", "folds=2", "frames=400")
+
+
+def speak_otherwise(folder):
+    """Give a data directory another voice: what was in one bin comes partly in the next."""
+    data = DataDir.load(folder)
+    matrices = {name: read_matrix(place).copy() for name, place in data.feats_scp.items()}
+    with write_ark_scp(folder / "voice.ark", folder / "feats.scp") as write:
+        for name in sorted(matrices):
+            matrices[name] = 0.4 * matrices[name] + 0.6 * np.roll(matrices[name], 1, axis=1)
+            write(name, matrices[name])
+    with write_ark_scp(folder / "cmvn.ark", folder / "cmvn.scp") as write:
+        for speaker, names in data.spk2utt.items():
+            write(speaker, add(accumulate(matrices[name]) for name in names))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def workshop(shared_config_maker):
+    """Return a folder with a trained source and one new speaker: ten recordings, and others to test on."""
+    from conftest import corpus_maker
+
+    root, make_config = shared_config_maker
+    make = corpus_maker(root)
+    make("train", utterances=48, seed=1)
+    config = make_config(augmentation="time_masks = 0\nfrequency_masks = 0")
+    config.write_text(config.read_text().replace("frames = 300", "frames = 1000"))
+    settings = ["training.epochs=8", "training.average=1", "training.choose_pronunciations=[]"]
+    train(load_config(config, settings), root / "source")
+    for name, count, seed in (("own", 10, 5), ("test", 12, 6)):
+        speak_otherwise(make(name, utterances=count, speakers=1, seed=seed))
+    return root
+
+
+@pytest.fixture
+def request_of(workshop, tmp_path):
+    def make(**fields):
+        given = {"source": workshop / "source", "data": workshop / "own", "out": tmp_path / "out", "settings": FEW}
+        return Request(**(given | {"decoding": DECODING} | fields))
+
+    return make
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_speaker_layers_help_and_are_stored_alone(request_of, workshop, tmp_path):
+    before = files(workshop / "source")
+    settings = ("epochs=12", "folds=2", "frames=400", "learning_rate=0.02")
+    result = adapt(request_of(method="lin", settings=settings, test=workshop / "test", source_speech=workshop / "dev"))
+    assert files(workshop / "source") == before
+    held_out, test, forgotten = result.comparisons
+    assert [one.title for one in result.comparisons] == ["held out", "test", "source speech"]
+    assert held_out.reduction > 0 and test.reduction > 0
+    assert forgotten.before.words.total.sentences == 12
+    assert result.file == tmp_path / "out" / "speaker.h5" and result.file.stat().st_size < 20_000
+    assert not (tmp_path / "out" / "weights.h5").exists()
+    # What is loaded is what was tested.
+    experiment = Experiment.load(workshop / "source", speaker=tmp_path / "out")
+    posteriors = dict(experiment.posteriors_of(workshop / "test"))
+    from speechtl.adaptation.scorer import Scorer
+
+    scorer = Scorer(experiment.inventory(), experiment.lexicon(), None, DECODING)
+    again = scorer.score(DataDir.load(workshop / "test").text, posteriors)
+    assert again.words.total == test.after.words.total
+    numbers = json.loads((tmp_path / "out" / "adaptation.json").read_text())
+    assert numbers["utterances"] == 10 and numbers["epochs"] == result.epochs and numbers["parameters"] == 12 * 13
+    assert (tmp_path / "out" / "report.txt").read_text().splitlines() == result.lines
+    assert read_table(tmp_path / "out" / "test" / "after" / "text").keys() == posteriors.keys()
+
+
+def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop, tmp_path):
+    result = adapt(request_of(method="conservative", settings=(*FEW, "learning_rate=0.001")))
+    assert result.file == tmp_path / "out" / "weights.h5"
+    experiment = Experiment.load(tmp_path / "out")
+    assert experiment.lexicon() == Experiment.load(workshop / "source").lexicon()
+    assert [method.method for method in experiment.config.transfer] == ["fine_tuning", "conservative_training"]
+    theirs = load_arrays(workshop / "source" / "weights.h5")[0]
+    changed = any(np.any(array != theirs[name]) for name, array in load_arrays(result.file)[0].items())
+    assert changed == bool(result.epochs)
+
+
+@pytest.mark.parametrize("method", ["lhuc", "fine_tuning"])
+def test_a_source_that_is_better_is_kept(request_of, workshop, tmp_path, method):
+    result = adapt(request_of(method=method, settings=(*FEW, "learning_rate=30.0"), test=workshop / "test"))
+    assert result.epochs == 0
+    assert all(one.before.words.total == one.after.words.total for one in result.comparisons)
+    assert "adaptation did not help on held-out speech: the source model is kept as it is" in result.lines
+    source, features = Experiment.load(workshop / "source"), np.ones((30, 12), np.float32)
+    if method == "lhuc":
+        adapted = Experiment.load(workshop / "source", speaker=tmp_path / "out")
+    else:
+        adapted = Experiment.load(tmp_path / "out")
+    np.testing.assert_array_equal(source.posteriors(features), adapted.posteriors(features))
+
+
+def test_a_single_utterance(request_of, workshop, tmp_path):
+    data = DataDir.load(workshop / "own")
+    data.select(data.utterance_ids[:1]).save(tmp_path / "one")
+    result = adapt(request_of(data=tmp_path / "one", method="lhuc"))
+    assert result.utterances == 1 and result.epochs == result.config.epochs_alone and not result.comparisons
+    assert any("nothing can be held out" in warning for warning in result.warnings)
+
+
+def test_the_same_twice_is_the_same(request_of, tmp_path):
+    results = [adapt(request_of(method="adapter", out=tmp_path / name)) for name in ("first", "second")]
+    first, second = (load_arrays(result.file)[0] for result in results)
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+
+
+def copy_with_text(workshop, folder, change):
+    data = DataDir.load(workshop / "own")
+    data.text = {name: change(number, text) for number, (name, text) in enumerate(sorted(data.text.items()))}
+    data.save(folder)
+    return folder
+
+
+def test_unknown_words_are_named_and_their_utterances_left_out(request_of, workshop, tmp_path):
+    folder = copy_with_text(workshop, tmp_path / "new", lambda number, text: text if number > 1 else "TAK qux")
+    result = adapt(request_of(data=folder, method="lhuc"))
+    assert result.utterances == 8
+    (warning,) = [text for text in result.warnings if "2 of 10 recordings" in text]
+    assert "(--g2p)" in warning and "TAK, which has 'tak'" not in warning
+    assert "TAK, which has" in warning or "TAK" in warning
+    assert "\n  qux (in " in warning
+
+
+def test_a_text_in_another_script_is_one_error(request_of, workshop, tmp_path):
+    folder = copy_with_text(workshop, tmp_path / "new", lambda number, text: "привет мир")
+    with pytest.raises(LexiconError, match=r"every transcript has words that the lexicon lacks.*\n  мир \(in"):
+        adapt(request_of(data=folder))
+    assert not (tmp_path / "out" / "speaker.h5").exists()
+
+
+def test_without_transcripts(request_of, workshop, tmp_path):
+    data = DataDir.load(workshop / "own")
+    data.text = {}
+    data.save(tmp_path / "silent")
+    with pytest.raises(DataError, match=r"no recording has a transcript"):
+        adapt(request_of(data=tmp_path / "silent"))
+    result = adapt(
+        request_of(data=tmp_path / "silent", method="lhuc", unsupervised=True, confidence=0.3, test=workshop / "test")
+    )
+    assert 1 < result.utterances <= 10
+    assert [one.title for one in result.comparisons] == ["test"]
+    # With transcripts these serve to compare.
+    compared = adapt(request_of(out=tmp_path / "second", method="lhuc", unsupervised=True, confidence=0.3))
+    assert [one.title for one in compared.comparisons] == ["held out"]
+    with pytest.raises(DataError, match=r"no recording is understood with confidence 1 \(best: 0\."):
+        adapt(request_of(out=tmp_path / "third", unsupervised=True, confidence=1.0))
+
+
+def test_the_verb(workshop, tmp_path):
+    import typer
+
+    app = typer.Typer()
+    app.command()(verb)
+    place = [str(workshop / "source"), str(workshop / "own")]
+    out = str(tmp_path / "out")
+    settings = [part for setting in FEW for part in ("--set", setting)]
+    result = CliRunner().invoke(app, [*place, out, "--method", "lhuc", *settings], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "held out  before" in result.output and f"--speaker {out}" in result.output
+    with pytest.raises(DataError, match=r"holds another result already \(speaker\.h5\); .*--overwrite"):
+        CliRunner().invoke(app, [*place, out], catch_exceptions=False)
+    with pytest.raises(DataError, match=r"is the source itself, which stays as it is"):
+        CliRunner().invoke(app, [*place, place[0]], catch_exceptions=False)
+    with pytest.raises(ModelError, match=r"holds one speaker's parameters alone"):
+        Experiment.load(out)
+
+
+def test_draws_test_every_utterance_once_and_smaller_counts_are_within_larger_ones(workshop):
+    data = DataDir.load(workshop / "dev")
+    chosen = draws(data, data.utterance_ids, (1, 2, 0), 2)
+    for count in (1, 2, 0):
+        tests = [index for one in chosen if one.count == count for index in one.test]
+        assert sorted(tests) == list(range(len(data)))
+    for one in chosen:
+        assert not set(one.learn) & set(one.test)
+        speakers = {data.utt2spk[data.utterance_ids[index]] for index in (*one.learn, *one.test)}
+        assert speakers == {one.speaker}
+    sets = {(one.speaker, one.part, one.count): set(one.learn) for one in chosen}
+    assert all(learn <= sets[speaker, part, 0] for (speaker, part, _), learn in sets.items())
+
+
+def test_a_study_continues_where_it_stopped(workshop, tmp_path):
+    study = Study(
+        workshop / "source",
+        workshop / "own",
+        {"default": ("default", FEW), "quick": ("lhuc", ("epochs=2",))},
+        counts=(1, 3),
+        folds=2,
+        source_speech=workshop / "dev",
+        every_epoch=True,
+    )
+    lines = run_study(study, tmp_path, None, None, DECODING, None)
+    finished = [line for line in lines if line["last"]]
+    assert len(finished) == 2 * 2 * 2
+    assert {line["epoch"] for line in lines if line["system"] == "quick"} == {1, 2}
+    assert sum("source_after" in line for line in finished) == 4
+    kept = (tmp_path / "results.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "results.jsonl").write_text("".join(kept[:-1]))
+    again = run_study(study, tmp_path, None, None, DECODING, None)
+    strip = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in lines]
+    order = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in again]
+    assert sorted(map(json.dumps, strip)) == sorted(map(json.dumps, order))
+    table = summary_lines(lines)
+    assert len(table) == 5 and table[0].split()[:3] == ["system", "utterances", "seconds"]

@@ -1,0 +1,120 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
+from speechtl.adaptation.held_out import cross_validate, deal
+from speechtl.adaptation.learner import Heard, Speech
+from speechtl.adaptation.report import Comparison, table_lines, verdict_line
+from speechtl.adaptation.scorer import Score
+from speechtl.errors import ConfigError
+from speechtl.scoring.error_rate import error_rate
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 10, 60])
+def test_every_utterance_is_held_out_once(count):
+    parts = deal(count, 4, seed=1)
+    assert len(parts) == min(count, 4)
+    assert sorted(np.concatenate(parts)) == list(range(count))
+    assert [list(part) for part in parts] == [list(part) for part in deal(count, 4, seed=1)]
+
+
+def test_of_many_utterances_a_fifth_is_held_out_once():
+    (part,) = deal(100, 4, seed=1)
+    assert len(part) == 20
+
+
+class FakeLearner:
+    """Losses by fold and epoch as given; posteriors that name fold and epoch."""
+
+    def __init__(self, curves):
+        self.curves, self.config = curves, SimpleNamespace(folds=len(curves), epochs=len(curves[0]), seed=0)
+
+    def learn(self, speech, epochs, seed):
+        self.fold, self.epoch = seed - 1, 0
+        for epoch in range(epochs):
+            self.epoch = epoch + 1
+            yield self.epoch
+
+    def hear(self, held):
+        loss = self.curves[self.fold][self.epoch - 1] / len(held)
+        return Heard(dict.fromkeys(held.ids, (self.fold, self.epoch)), dict.fromkeys(held.ids, loss))
+
+
+class FakeScorer:
+    """The hypothesis is right from some epoch on."""
+
+    def __init__(self, right):
+        self.right = right
+
+    def score(self, references, posteriors):
+        self.seen = posteriors
+        words = {name: "a" if epoch >= self.right else "b" for name, (_, epoch) in posteriors.items()}
+        rate = error_rate(dict.fromkeys(posteriors, "a"), words)
+        return Score(rate, rate)
+
+
+def judge(curves, right, start=10.0, count=4):
+    ids = [f"u{number}" for number in range(count)]
+    speech = Speech(ids, [np.zeros((3, 2))] * count, [[1]] * count)
+    parts = len(curves)
+    before = Heard(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, start * parts / count))
+    scorer = FakeScorer(right)
+    return cross_validate(FakeLearner(curves), speech, before, dict.fromkeys(ids, "a"), scorer), scorer
+
+
+def test_the_other_parts_decide_when_a_part_stops():
+    # Fold 0 alone would stop after 3 epochs, fold 1 after 1; each is tested where the other one stops.
+    verdict, scorer = judge([[9.0, 8.0, 1.0], [2.0, 5.0, 9.5]], right=1)
+    assert dict(scorer.seen.values()) == {0: 1, 1: 3}
+    assert verdict.epochs == 3
+    assert verdict.losses == pytest.approx([20 / 4, 11 / 4, 13 / 4, 10.5 / 4])
+    assert verdict.before.words.total.errors == 4 and verdict.after.words.total.errors == 0
+
+
+def test_the_source_is_kept_where_held_out_losses_rise():
+    verdict, _ = judge([[11.0, 12.0], [11.0, 13.0]], right=0)
+    assert verdict.epochs == 0 and verdict.after == verdict.before
+
+
+def test_the_source_is_kept_where_errors_rise_though_losses_fall():
+    ids = ["u0", "u1"]
+    speech = Speech(ids, [np.zeros((3, 2))] * 2, [[1]] * 2)
+    before = Heard(dict.fromkeys(ids, (-1, 5)), dict.fromkeys(ids, 10.0))
+    verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, dict.fromkeys(ids, "a"), FakeScorer(5))
+    assert verdict.epochs == 0 and verdict.after.words.total.errors == 0
+
+
+def test_without_transcripts_losses_alone_decide():
+    ids = ["u0", "u1"]
+    speech = Speech(ids, [np.zeros((3, 2))] * 2, [[1]] * 2)
+    before = Heard(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, 10.0))
+    verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, {}, FakeScorer(0))
+    assert verdict.epochs == 1 and verdict.before is None
+
+
+def test_a_method_and_its_settings():
+    config = choose_config(30.0, "adapter", ("rank=2", "blocks=last:3"))
+    assert isinstance(config, AdaptationConfig) and (config.rank, config.blocks) == (2, "last:3")
+    assert {name: choose_config(1.0, name).method for name in METHODS} == {name: name for name in METHODS}
+    assert choose_config(0.5).method in METHODS
+    with pytest.raises(ConfigError, match=r"--method magic: unknown; known: fine_tuning, conserv"):
+        choose_config(30.0, "magic")
+    with pytest.raises(ConfigError, match=r"method lhuc: 1 problem\n  rate: unknown key; known keys: augment"):
+        choose_config(30.0, "lhuc", ("rate=3",))
+
+
+def test_the_table_lines_up_and_the_sentence_says_how_sure():
+    references = {f"u{number}": "a b c d" for number in range(10)}
+    before = error_rate(references, dict.fromkeys(references, "a b x"))
+    after = error_rate(references, dict(references))
+    comparison = Comparison("held out", Score(before, before), Score(after, after))
+    lines = table_lines([comparison])
+    row = "held out before 10 50.00 50.0 - 50.0 10 10 0 50.00 50.0 - 50.0"
+    assert " ".join(lines[1].split()) == row
+    assert lines[2].split()[:4] == ["after", "10", "0.00", "0.0"]
+    assert len({len(line) for line in lines}) == 1
+    assert verdict_line(comparison) == (
+        "held out: 20 word errors before, 0 after (100 % fewer); rate -50.0 points, 95 % interval -50.0 to -50.0"
+    )

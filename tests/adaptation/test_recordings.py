@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+import soundfile
+
+from speechtl.adaptation.recordings import LONGEST, read_recordings, read_tables
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError
+from speechtl.features.compute import compute_features
+from speechtl.features.config import FeatureConfig
+
+CONFIG = FeatureConfig(num_mel_bins=12)
+
+
+def write_audio(path, seconds=0.5, rate=16000, seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.random.default_rng(seed).normal(0, 0.1, int(seconds * rate)), rate)
+
+
+def test_a_folder_of_audio_with_texts_beside_it(tmp_path):
+    folder = tmp_path / "anna"
+    write_audio(folder / "one.wav")
+    write_audio(folder / "day two" / "second take.flac", rate=8000)
+    write_audio(folder / "three.wav")
+    (folder / "one.txt").write_text("tak  sit\n")
+    (folder / "day two" / "second take.lab").write_text("﻿kus", encoding="utf-8")
+    data = read_tables(folder)
+    assert data.text == {"anna-one": "tak sit", "anna-day-two-second-take": "kus"}
+    assert set(data.utt2spk.values()) == {"anna"} and len(data) == 3
+    found = read_recordings(folder, tmp_path / "out" / "data", CONFIG)
+    assert found.left_out == {"anna-three": "no transcript"}
+    assert found.data.utterance_ids == ["anna-day-two-second-take", "anna-one"]
+    assert found.data.feats_scp.keys() == found.data.text.keys() and "anna" in found.data.cmvn_scp
+    everything = read_recordings(folder, tmp_path / "all", CONFIG, need_text=False)
+    assert len(everything.data) == 3 and not everything.left_out
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", "file,text\na.wav,tak sit\nb.wav,kus\n"),
+        ("t.csv", "a.wav,tak sit\n\nb.wav,kus\n"),
+        ("t.tsv", "a.wav\ttak sit\nb.wav\tkus\n"),
+        ("t.csv", "a.wav|tak sit\nb.wav|kus\n"),
+        ("t.csv", 'audio;speaker;text\n"a.wav";t;"tak sit"\nb.wav;t;kus\n'),
+    ],
+)
+def test_a_table_of_files_and_texts(tmp_path, name, content):
+    for file in ("a.wav", "b.wav"):
+        write_audio(tmp_path / file)
+    (tmp_path / name).write_text(content)
+    data = read_tables(tmp_path / name)
+    assert data.text == {"t-a": "tak sit", "t-b": "kus"}
+    assert all(path.startswith("/") for path in data.wav_scp.values())
+
+
+def test_problems_of_a_table_are_all_listed(tmp_path):
+    write_audio(tmp_path / "a.wav")
+    (tmp_path / "t.csv").write_text("file,text\na.wav,tak\nmissing.wav,sit\na.wav,kus\n,tak\n")
+    with pytest.raises(DataError) as error:
+        read_tables(tmp_path / "t.csv")
+    assert "t.csv: 3 problems" in str(error.value)
+    assert "t.csv:3: no audio file 'missing.wav'" in str(error.value)
+    assert "another recording is called a, too" in str(error.value)
+    assert "t.csv:5: no audio file ''" in str(error.value)
+
+
+def test_a_data_directory_with_features_is_taken_as_it_is(tmp_path):
+    write_audio(tmp_path / "a.wav")
+    data = DataDir(tmp_path / "d", {"s-a": "s"}, {"s-a": str(tmp_path / "a.wav")}, text={"s-a": "tak"})
+    data.save(tmp_path / "d")
+    compute_features(DataDir.load(tmp_path / "d"), CONFIG, tmp_path / "feats")
+    found = read_recordings(tmp_path / "d", tmp_path / "out", CONFIG)
+    assert found.data.feats_scp == DataDir.load(tmp_path / "d").feats_scp
+    assert not (tmp_path / "out" / "feats").exists()
+    with pytest.raises(DataError, match=r"features differ from the model's in num_mel_bins; compute them as the model"):
+        read_recordings(tmp_path / "d", tmp_path / "other", FeatureConfig(num_mel_bins=13))
+
+
+def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path, monkeypatch):
+    folder = tmp_path / "anna"
+    write_audio(folder / "good.wav")
+    soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
+    write_audio(folder / "long.wav", seconds=2)
+    (folder / "broken.wav").write_bytes(b"RIFF")
+    for name in ("good", "silent", "long", "broken"):
+        (folder / f"{name}.txt").write_text("tak")
+    monkeypatch.setattr("speechtl.adaptation.recordings.LONGEST", 1.0)
+    left_out = read_recordings(folder, tmp_path / "out", CONFIG).left_out
+    assert left_out["anna-silent"] == "silent: all samples are equal"
+    assert left_out["anna-long"].startswith("2 s long, expected at most 1")
+    assert "broken.wav" in left_out["anna-broken"] and "anna-good" not in left_out
+    assert LONGEST > 20
+
+
+def test_nothing_of_use_is_one_error(tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    with pytest.raises(DataError, match=r"anna: no recordings; give \.aif"):
+        read_recordings(folder, tmp_path / "out", CONFIG)
+    soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
+    with pytest.raises(DataError, match=r"no recording has a transcript; .*--unsupervised"):
+        read_recordings(folder, tmp_path / "out", CONFIG)
+    (folder / "silent.txt").write_text("tak")
+    with pytest.raises(DataError, match=r"no recording is of use\n  anna-silent: silent: all samples are equal"):
+        read_recordings(folder, tmp_path / "out", CONFIG)
+    with pytest.raises(DataError, match=r"nowhere: missing; give a data directory, a folder of audio or a CSV"):
+        read_recordings(tmp_path / "nowhere", tmp_path / "out", CONFIG)
+    (folder / "silent.txt").write_bytes("é".encode("latin-1"))
+    with pytest.raises(DataError, match=r"silent\.txt: not UTF-8"):
+        read_recordings(folder, tmp_path / "out", CONFIG)
