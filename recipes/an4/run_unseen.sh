@@ -14,6 +14,7 @@ corpus=
 nj=$(nproc)
 
 while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
   case $1 in
     --stage) stage=$2 ;;
     --stop-stage) stop_stage=$2 ;;
@@ -25,6 +26,7 @@ while [ $# -gt 0 ]; do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
 source ../env.sh
 
 lexicon=data/lang/lexicon.txt
@@ -39,13 +41,13 @@ run_stage() { # run_stage N TITLE: true if stage N is asked for
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
 }
 
-grammar() { # grammar WAY dev|test: the options that name the grammar; that of the dev part has not read dev
+grammar_for() { # grammar_for WAY dev|test: set grammar, the options that name it; that of the dev part has not read dev
   case $1-$2 in
-    none-*) ;;
-    seen-dev) echo --lm data/unseen/lang/train.arpa ;;
-    seen-test) echo --lm data/unseen/lang/train_all.arpa ;;
-    all_text-dev) echo --lm data/lang/train.arpa ;;
-    all_text-test) echo --lm data/lang/train_all.arpa ;;
+    none-*) grammar=() ;;
+    seen-dev) grammar=(--lm data/unseen/lang/train.arpa) ;;
+    seen-test) grammar=(--lm data/unseen/lang/train_all.arpa) ;;
+    all_text-dev) grammar=(--lm data/lang/train.arpa) ;;
+    all_text-test) grammar=(--lm data/lang/train_all.arpa) ;;
   esac
 }
 
@@ -95,17 +97,19 @@ fi
 
 if run_stage 5 "decoding settings, on dev utterances without unseen words"; then
   for way in $ways; do
-    speechtl decode exp/unseen data/unseen/dev exp/unseen/dev_$way --lexicon $lexicon $(grammar $way dev) \
+    grammar_for "$way" dev
+    speechtl decode exp/unseen data/unseen/dev exp/unseen/dev_"$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
       --tune data/unseen/dev --nj "$nj"
-    speechtl score data/unseen/dev exp/unseen/dev_$way/text --out exp/unseen/dev_$way/wer
+    speechtl score data/unseen/dev exp/unseen/dev_"$way"/text --out exp/unseen/dev_"$way"/wer
   done
 fi
 
 if run_stage 6 "decode the test part"; then
   for way in $ways; do
-    speechtl decode exp/unseen data/test exp/unseen/test_$way --lexicon $lexicon $(grammar $way test) \
-      --config exp/unseen/dev_$way/tuned.toml --nj "$nj"
-    speechtl score data/test exp/unseen/test_$way/text --out exp/unseen/test_$way/wer
+    grammar_for "$way" test
+    speechtl decode exp/unseen data/test exp/unseen/test_"$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
+      --config exp/unseen/dev_"$way"/tuned.toml --nj "$nj"
+    speechtl score data/test exp/unseen/test_"$way"/text --out exp/unseen/test_"$way"/wer
   done
   # Its units are words, so what decode calls phones are the words.
   speechtl decode exp/unseen_whole_words data/test exp/unseen_whole_words/test

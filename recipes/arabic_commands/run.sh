@@ -15,6 +15,7 @@ nj=$(nproc)
 folds="1 2 3 4"
 
 while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
   case $1 in
     --stage) stage=$2 ;;
     --stop-stage) stop_stage=$2 ;;
@@ -27,6 +28,7 @@ while [ $# -gt 0 ]; do
 done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
 source ../env.sh
 
 lexicon=data/lang/lexicon.txt
@@ -61,8 +63,8 @@ fi
 
 if run_stage 2 "acoustic models of phones"; then
   for fold in $folds; do
-    speechtl train conf/phones.toml exp/phones_fold$fold \
-      --set data.0.train=data/fold$fold/train --set data.0.dev=data/fold$fold/dev
+    speechtl train conf/phones.toml "exp/phones_fold$fold" \
+      --set "data.0.train=data/fold$fold/train" --set "data.0.dev=data/fold$fold/dev"
   done
 fi
 
@@ -74,8 +76,8 @@ fi
 if run_stage 4 "settings from dev speakers, then the test part"; then
   for fold in $folds; do
     exp=exp/phones_fold$fold
-    speechtl decode $exp data/fold$fold/dev $exp/dev --lexicon $lexicon --tune data/fold$fold/dev --nj "$nj"
-    speechtl decode $exp data/test $exp/test --lexicon $lexicon --config $exp/dev/tuned.toml --nj "$nj"
+    speechtl decode "$exp" "data/fold$fold/dev" "$exp/dev" --lexicon $lexicon --tune "data/fold$fold/dev" --nj "$nj"
+    speechtl decode "$exp" data/test "$exp/test" --lexicon $lexicon --config "$exp/dev/tuned.toml" --nj "$nj"
   done
   if [ -e exp/whole_words_fold1/weights.h5 ]; then
     # Its units are words, so what decode calls phones are the words.
@@ -84,7 +86,11 @@ if run_stage 4 "settings from dev speakers, then the test part"; then
 fi
 
 if run_stage 5 "results"; then
-  python local/results.py data/test --folds $(printf 'data/fold%s ' $folds) \
+  folders=()
+  for fold in $folds; do
+    folders+=("data/fold$fold")
+  done
+  python local/results.py data/test --folds "${folders[@]}" \
     --hypotheses "exp/phones_{fold}/test/text" --whole-words "exp/whole_words_{fold}/test/phones" \
     --details exp/words | tee exp/results
 fi

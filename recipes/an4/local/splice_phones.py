@@ -117,7 +117,7 @@ def main() -> None:
     write_table(out / "utt2num_frames", frames)
     write_table(out / "utt2dur", {key: f"{int(value) * SHIFT:.2f}" for key, value in frames.items()})
     write_table(out / "cmvn.scp", {speaker: cmvn[speaker] for speaker in set(spoken.values())})
-    write_table(out / "wav.scp", {key: "/dev/null" for key in text})
+    write_table(out / "wav.scp", dict.fromkeys(text, "/dev/null"))
     lexicon = arguments.lexicon.read_text(encoding="utf-8")
     used = sorted({word for words in text.values() for word in words.split()})
     target_file = arguments.out / "lexicon.txt"
