@@ -44,7 +44,16 @@ MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 # Importing TensorFlow takes seconds, so only what computes with tensors may do it.
 TENSORFLOW = {"tensorflow", "tensorflow_io", "keras"}
-MAY_IMPORT_TENSORFLOW = {"batches", "models", "transfer", "training", "experiment", "transcription", "adaptation", "serve"}
+MAY_IMPORT_TENSORFLOW = {
+    "batches",
+    "models",
+    "transfer",
+    "training",
+    "experiment",
+    "transcription",
+    "adaptation",
+    "serve",
+}
 TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph"}
 
 # Their licence (GPL-3) would become the licence of everything that imports them.

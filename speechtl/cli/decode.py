@@ -28,8 +28,12 @@ def decode(
     notation: Annotated[
         Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How the lexicon writes phones.")
     ] = "ipa",
-    grammar: Annotated[
+    lm: Annotated[
         Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+    ] = None,
+    grammar: Annotated[
+        Path | None,
+        typer.Option("--grammar", help="Instead: commands (JSGF, OpenFst text), or n-grams (ARPA, a trie of KenLM)."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
@@ -69,10 +73,12 @@ def decode(
 
     from speechtl.data.datadir import DataDir
     from speechtl.data.tables import write_table
+    from speechtl.decoding.command_grammar import read_grammar, words_without_pronunciation
     from speechtl.decoding.decode import decode as search
     from speechtl.decoding.greedy import greedy_phones
     from speechtl.decoding.lexicon_search import LexiconDecoder
     from speechtl.decoding.tune import tune
+    from speechtl.decoding.word_graph import WordGraph
     from speechtl.errors import ConfigError, DataError, list_problems
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
@@ -80,18 +86,23 @@ def decode(
     from speechtl.lang.phones import PhoneInventory
     from speechtl.progress import progress_bar
 
-    if lexicon is None and (grammar or tune_on):
-        raise ConfigError("--lm and --tune are about words; give their pronunciations with --lexicon")
+    if lm and grammar:
+        raise ConfigError("--lm and --grammar are two grammars; give one of them")
+    if lexicon is None and (lm or grammar or tune_on):
+        raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
     language, section, spelling = _read_experiment(experiment, language, config, settings or [])
     inventory = PhoneInventory.load(experiment / "phones" / f"{language}.txt")
     words = _load_lexicon(lexicon, notation, spelling) if lexicon else None
-    ngrams = NgramModel.read_arpa(grammar) if grammar else None
+    rules = NgramModel.read_arpa(lm) if lm else read_grammar(grammar) if grammar else None
+    if words is not None and isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
+        heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
+        typer.echo(list_problems(heading, lacking, limit=20), err=True)
     data_dir = DataDir.load(data)
     source = _Posteriors(experiment, language, len(inventory) + 1, posteriors or [])
 
     if words is not None and tune_on is not None:
         references = DataDir.load(tune_on).text
-        tuning = tune(dict(source.of(tune_on)), references, words, inventory, ngrams, section, jobs=jobs)
+        tuning = tune(dict(source.of(tune_on)), references, words, inventory, rules, section, jobs=jobs)
         section = tuning.config
         chosen = ", ".join(f"{name} {value:g}" for name, value in tuning.best.values.items())
         print(f"{tune_on}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
@@ -101,9 +112,10 @@ def decode(
         with atomic_write(out / "tuning.jsonl") as file:
             file.writelines(json.dumps(trial) + "\n" for trial in trials)
 
-    decoder = LexiconDecoder(words, inventory, ngrams, section) if words is not None else None
-    if decoder is not None and decoder.unreachable_words:
-        heading = f"warning: {grammar} lacks words of {lexicon} and has no <unk>; they cannot be found:"
+    decoder = LexiconDecoder(words, inventory, rules, section) if words is not None else None
+    # A large lexicon is no mistake where commands need few of its words.
+    if decoder is not None and decoder.unreachable_words and not isinstance(rules, WordGraph):
+        heading = f"warning: {lm or grammar} lacks words of {lexicon} and has no <unk>; they cannot be found:"
         typer.echo(list_problems(heading, decoder.unreachable_words, limit=20), err=True)
 
     phones: dict[str, str] = {}
@@ -193,7 +205,8 @@ def _calibration(found: "dict[str, list[Hypothesis]]", references: dict[str, str
 def _describe(calibration: "Calibration") -> str:
     return (
         f"confidence of {calibration.words} words: mean {calibration.mean_confidence:.3f}, "
-        f"right {calibration.accuracy:.3f}, expected calibration error {calibration.error:.3f}, normalised cross entropy {calibration.entropy:.3f}"
+        f"right {calibration.accuracy:.3f}, "
+        f"expected calibration error {calibration.error:.3f}, normalised cross entropy {calibration.entropy:.3f}"
     )
 
 

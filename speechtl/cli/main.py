@@ -7,7 +7,7 @@ import sys
 import typer
 
 from speechtl import __version__
-from speechtl.cli import data, decode, features, lexicon, lm, report, score, train
+from speechtl.cli import align, data, decode, features, lexicon, lm, report, score, train, transcribe
 from speechtl.errors import SpeechtlError
 
 app = typer.Typer(
@@ -24,6 +24,8 @@ app.command("features")(features.features)
 app.command("lm")(lm.lm)
 app.command("train")(train.train)
 app.command("decode")(decode.decode)
+app.command("transcribe")(transcribe.transcribe)
+app.command("align")(align.align)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)

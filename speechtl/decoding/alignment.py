@@ -61,11 +61,18 @@ class Pauses:
 
     Attributes:
         gap: between two words, more blanks than so many frames are a pause.
-        margin: a word still has so many of them on either side, and at both ends of the utterance.
+        before: so many frames in front of its first unit still belong to a word behind a pause.
+        behind: so many behind its last unit still belong to a word; sounds last longer there.
     """
 
-    gap: int = 10
-    margin: int = 2
+    gap: int = 7
+    before: int = 2
+    behind: int = 4
+
+    @classmethod
+    def of(cls, frame_shift: float) -> "Pauses":
+        """Return what does best at so many seconds between frames (measured on Russian sentences)."""
+        return cls(round(0.2 / frame_shift), round(0.06 / frame_shift), round(0.11 / frame_shift))
 
 
 def align_units(log_posteriors: np.ndarray, units: Sequence[int]) -> Alignment:
@@ -173,8 +180,8 @@ def share_blanks(
         return starts, ends
     for after in range(1, len(starts)):
         first, last = int(ends[after - 1]), int(starts[after])
-        if may_pause[after] and last - first > max(pauses.gap, 2 * pauses.margin):
-            ends[after - 1], starts[after] = first + pauses.margin, last - pauses.margin
+        if may_pause[after] and last - first > max(pauses.gap, pauses.behind + pauses.before):
+            ends[after - 1], starts[after] = first + pauses.behind, last - pauses.before
         elif last > first:
             between = log_posteriors[first:last]
             gain = between[:, units[after - 1]] - between[:, units[after]]
@@ -182,8 +189,8 @@ def share_blanks(
             best = np.flatnonzero(total >= total.max() - 1e-9)
             # Of equals the one nearest the middle, as for two equal units.
             ends[after - 1] = starts[after] = first + best[np.abs(best - (last - first) / 2).argmin()]
-    starts[0] = max(starts[0] - pauses.margin, 0)
-    ends[-1] = min(ends[-1] + pauses.margin, len(log_posteriors))
+    starts[0] = max(starts[0] - pauses.before, 0)
+    ends[-1] = min(ends[-1] + pauses.behind, len(log_posteriors))
     return starts, ends
 
 

@@ -34,10 +34,10 @@ class RefinementConfig:
 
     states: int = 3
     silence_states: int = 3
-    mixtures: int = 4
+    mixtures: int = 8
     frames_per_gaussian: int = 40
-    iterations: int = 12
-    reach: int = 25
+    iterations: int = 15
+    reach: int = 15
     prior: float = 5.0
 
 

@@ -12,6 +12,7 @@ from speechtl.decoding.confidence import Calibration, calibration, confidence_of
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_search import SEARCH_ONLY, LexiconDecoder
+from speechtl.decoding.word_graph import WordGraph
 from speechtl.errors import DataError, list_problems
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
@@ -70,7 +71,7 @@ def tune(
     references: Mapping[str, str],
     lexicon: Lexicon,
     inventory: PhoneInventory,
-    grammar: NgramModel | None,
+    grammar: NgramModel | WordGraph | None,
     config: DecodingConfig | None = None,
     grid: Mapping[str, Sequence[float]] | None = None,
     *,
@@ -86,7 +87,7 @@ def tune(
         references: utterance -> words, for the same utterances.
         lexicon: the words.
         inventory: the phones of the model's units 1, 2, ...
-        grammar: a back-off n-gram model, or None.
+        grammar: a back-off n-gram model, a graph of words (commands), or None.
         config: the settings that are not in the grid.
         grid: setting -> values to try; by default weight and penalties around what usual models need.
         jobs: threads.

@@ -15,10 +15,10 @@ from speechtl.errors import DataError
 from speechtl.features.waveform import FULL_SCALE, check_wav_length, choose_channel, explain
 
 # What counts as audio in a folder. The last ones libsndfile cannot read: better one line about each than silence.
-AUDIO_SUFFIXES = frozenset(
-    ".wav .flac .ogg .oga .opus .mp3 .sph .aif .aiff .aifc .au .snd .caf .w64 .rf64 .voc .nist "
-    ".m4a .aac .mp4 .wma .webm .amr".split()
-)
+AUDIO_SUFFIXES = {
+    *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".nist", ".aif", ".aiff", ".aifc", ".au", ".snd"),
+    *(".caf", ".w64", ".rf64", ".voc", ".m4a", ".aac", ".mp4", ".wma", ".webm", ".amr"),
+}
 _BLOCK = 10.0  # Seconds of audio in a block.
 _IN_MEMORY = 1 << 24  # Bytes of a stream that are kept in memory before a temporary file takes over.
 

@@ -1,8 +1,8 @@
 """Find the stretches of speech in a recording of any length.
 
 A frame counts as sound where its level stands out from the noise floor, which follows the recording; stretches of sound
-are joined across short pauses, padded, and cut at their quietest place where they are too long. When in doubt a frame is
-kept: what is lost here nobody can recognise, what is kept in vain the model hears as silence.
+are joined across short pauses, padded, and cut at their quietest place where they are too long. When in doubt, a frame
+is kept: what is lost here nobody can recognise, what is kept in vain the model hears as silence.
 """
 
 import dataclasses
@@ -17,9 +17,9 @@ FRAMES_PER_SECOND = 100
 # Percentiles of the levels around a frame that are taken as the noise floor and as the level of speech, and over how
 # many seconds on both sides.
 _FLOOR, _SPEECH, _REACH = 5.0, 95.0, 10
-# If speech and floor are further apart than the first (dB), so that there is speech, they are at least as far as the
-# second: where there are no pauses, the quietest is speech, too.
-_STEADY, _RANGE = 6.0, 20.0
+# A recording shorter than this (seconds) may be speech from end to end. If its levels are further apart than the next
+# number (dB), so that there is speech in it, the floor is taken to be lower than the speech by the last one at least.
+_SHORT, _STEADY, _RANGE = 5.0, 6.0, 20.0
 # No noise floor is higher (dB, samples in the 16-bit range): what is steady and as loud as this may be speech.
 _LOUDEST_FLOOR = 50.0
 # At and below this level a frame holds digital silence, which says nothing about the noise of a room.
@@ -173,7 +173,8 @@ def _noise_floor(levels: np.ndarray) -> np.ndarray:
         around = levels[max(centre - reach, 0) : centre + reach]
         around = around[around > _DIGITAL_SILENCE]
         floor, speech = np.percentile(around, [_FLOOR, _SPEECH]) if len(around) else (0.0, 0.0)
-        floors.append(min(floor, speech - _RANGE) if speech - floor > _STEADY else floor)
+        short = len(levels) < _SHORT * FRAMES_PER_SECOND
+        floors.append(min(floor, speech - _RANGE) if short and speech - floor > _STEADY else floor)
     return np.interp(np.arange(len(levels)), centres, np.minimum(floors, _LOUDEST_FLOOR))
 
 

@@ -118,7 +118,7 @@ def test_words_agree_with_all_paths(seed, frames, words, with_silence):
 def test_shared_blanks_leave_nothing_over(seed, spare, units, may_pause, gap, margin):
     log_posteriors = random_posteriors(seed, 2 * len(units) + spare, 4)
     alignment = align_units(log_posteriors, units)
-    starts, ends = share_blanks(log_posteriors, units, alignment, may_pause, Pauses(gap, margin))
+    starts, ends = share_blanks(log_posteriors, units, alignment, may_pause, Pauses(gap, margin, margin + 1))
     assert np.all(starts <= alignment.starts) and np.all(ends >= alignment.ends)
     assert starts[0] >= 0 and ends[-1] <= len(log_posteriors)
     assert np.all(ends[:-1] <= starts[1:])
@@ -139,7 +139,7 @@ def test_blanks_go_to_the_phone_that_is_likelier():
     log_posteriors, _ = peaked([1, 2], frames_each=1, blanks=4)
     log_posteriors[5:8, 1] = np.log(0.05)  # Three of the four blanks between them sound like the first.
     alignment = align_units(log_posteriors, [1, 2])
-    starts, ends = share_blanks(log_posteriors, [1, 2], alignment, [True, False], Pauses(10, 2))
+    starts, ends = share_blanks(log_posteriors, [1, 2], alignment, [True, False], Pauses(10, 2, 2))
     assert (starts.tolist(), ends.tolist()) == ([2, 8], [8, 12])
     log_posteriors, _ = peaked([1, 1], frames_each=1, blanks=4)
     alignment = align_units(log_posteriors, [1, 1])
@@ -150,7 +150,7 @@ def test_a_pause_between_words_and_none_inside():
     lexicon = Lexicon()
     lexicon.add("ab", ["a", "b"])
     log_posteriors, _ = peaked([1, 2, 1, 2], frames_each=1, blanks=12)
-    alignment = align_words(log_posteriors, ["ab", "ab"], lexicon, PHONES, pauses=Pauses(gap=6, margin=2))
+    alignment = align_words(log_posteriors, ["ab", "ab"], lexicon, PHONES, pauses=Pauses(gap=6, before=2, behind=2))
     (first, second), phones = alignment.words, alignment.phones
     assert (first.label, first.start, first.end) == ("ab", 10, 28)
     assert (second.start, second.end) == (36, 54)

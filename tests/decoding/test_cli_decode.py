@@ -128,6 +128,24 @@ def test_words_that_cannot_be_found_are_told(world, capsys):
     assert "cannot be found:\n  back\n" in capsys.readouterr().err
 
 
+def test_commands(world, capsys):
+    grammar = world / "commands.gram"
+    grammar.write_text("#JSGF V1.0;\ngrammar test;\npublic <s> = (abba | back) | back abba now | abba abba;\n")
+    (world / "lexicon.txt").write_text("abba a b b a\nback b a k\nkabba k a b b a\n")
+    run(world, grammar=grammar)
+    # "now" has no pronunciation, so "back abba" is not the beginning of anything; words beside the commands are fine.
+    warnings = capsys.readouterr().err
+    assert (
+        f"{grammar} has words that {world / 'lexicon.txt'} lacks; what has them cannot be found:\n  now\n" in warnings
+    )
+    assert "kabba" not in warnings
+    found = read_table(world / "out" / "text")
+    assert {key: found[key] for key in TEXTS if key != "anna-2"} == {k: TEXTS[k] for k in TEXTS if k != "anna-2"}
+    assert found["anna-2"] in {"back", "abba", "abba abba"}
+    run(world, grammar=grammar, tune_on=world / "data")
+    assert (world / "out" / "tuned.toml").exists()
+
+
 def test_matrices_that_are_not_posteriors(world):
     with write_ark_scp(world / "other.ark", world / "other.scp") as write:
         write("anna-1", np.zeros((5, 4), np.float32))
@@ -144,6 +162,10 @@ def test_mistakes(world):
         run(world, language="de")
     with pytest.raises(ConfigError, match="give their pronunciations with --lexicon"):
         run(world, lexicon=None, tune_on=world / "data")
+    with pytest.raises(ConfigError, match="--lm and --grammar are two grammars; give one of them"):
+        run(world, lm=world / "g.arpa", grammar=world / "g.gram")
+    with pytest.raises(LexiconError, match="not a grammar in a known format"):
+        run(world, grammar=world / "lexicon.txt")
     with pytest.raises(ConfigError, match=r"expected decoding\.key=value"):
         run(world, settings=["model.blocks=3"])
     with pytest.raises(ConfigError, match=r"beem: unknown key; known keys: .*beam"):

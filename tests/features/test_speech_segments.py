@@ -24,7 +24,7 @@ def noise(seconds, decibels, seed=0, rate=RATE):
 
 
 def levels_of(bursts, total, quiet, seed):
-    """Levels of a recording: bursts ``(start, length, dB)`` in noise, which breathe and close for plosives as speech."""
+    """Levels of a recording: bursts ``(start, length, dB)`` in noise; they breathe, and close for plosives."""
     rng = np.random.default_rng(seed)
     levels = quiet + rng.normal(0, 0.7, total)
     for start, length, loud in bursts:
@@ -84,7 +84,7 @@ def test_pauses_part_segments_and_padding_stays(recording):
     found = find_speech(levels, CONFIG)
     padding = round(CONFIG.padding * FRAMES_PER_SECOND)
     for start, _, _ in bursts:
-        begins = [s for s, e in found if s <= start < e][0]
+        begins = next(s for s, e in found if s <= start < e)
         # In front of the first burst and of one behind a long pause, no more than the padding is kept.
         before = [s + length for s, length, _ in bursts if s < start]
         if start - max(before, default=0) > 2 * CONFIG.pause * FRAMES_PER_SECOND:

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# festvox_ru: from the corpus to phone boundaries, measured against its labels. README.md says what the corpus is.
+#
+#   recipes/festvox_ru/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf conf/tdnn.toml]
+#
+# Stages: 0 prepare, 1 validate, features, 2 train, 3 align without and with refinement, 4 compare with the labels.
+# Everything is written below data/ and exp/ of this folder; training resumes.
+set -euo pipefail
+
+stage=0
+stop_stage=4
+corpus=
+nj=$(nproc)
+conf=conf/tdnn.toml
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    --conf) conf=$2 ;;
+    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source ../env.sh
+
+exp=exp/$(basename "$conf" .toml)
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+if run_stage 0 "data directories from the corpus"; then
+  if [ -z "$corpus" ]; then
+    echo "error: give the corpus with --corpus DIR: the unpacked source of the Debian package festvox-ru" >&2
+    exit 1
+  fi
+  python local/prepare.py --corpus "$corpus" --phones conf/phones.tsv --out data
+fi
+
+if run_stage 1 "validation, features"; then
+  speechtl data validate data/all
+  speechtl features data/all data/train data/dev --config "$conf" --nj "$nj"
+fi
+
+if run_stage 2 "acoustic model"; then
+  speechtl train "$conf" "$exp"
+fi
+
+if run_stage 3 "alignment of phones"; then
+  for refine in never always; do
+    speechtl align "$exp" data/all "$exp/align_$refine" --phones --refine $refine --nj "$nj"
+  done
+fi
+
+if run_stage 4 "boundaries against the labels"; then
+  for refine in never always; do
+    python local/boundaries.py data/reference.ctm "$exp/align_$refine/phones.ctm" --dev data/dev/text |
+      tee "$exp/align_$refine/boundaries"
+  done
+fi
