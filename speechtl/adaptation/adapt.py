@@ -194,7 +194,7 @@ def _with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str,
     if not unknown:
         return data
     affected = {name for names in unknown.values() for name in names}
-    lines = [f"{word}{_hint(word, known)} (in {names[0]})" for word, names in sorted(unknown.items())]
+    lines = [f"{word} (in {names[0]}{_hint(word, known)})" for word, names in sorted(unknown.items())]
     what = "words that the lexicon lacks" if lexicon is not None else "phones that the model lacks"
     advice = "; have them guessed (--g2p) or write them (--word WORD=PHONES)" if lexicon is not None else ""
     if len(affected) == len(data):
@@ -208,7 +208,7 @@ def _with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str,
 
 def _hint(word: str, known: set[str]) -> str:
     near = next((variant for variant in (word.lower(), word.upper(), word.capitalize()) if variant in known), None)
-    return f", which has '{near}'" if near else ""
+    return f"; '{near}' is known" if near else ""
 
 
 def _verdict(

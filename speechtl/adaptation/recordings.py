@@ -78,7 +78,7 @@ def read_recordings(
         left_out |= summary.broken
     else:
         _check_features(data, config)
-    left_out |= _useless(data, config)
+    left_out = _useless(data, config) | left_out
     data = _without(data, left_out)
     if not data.utt2spk:
         lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
@@ -144,6 +144,7 @@ def _from_table(path: Path) -> DataDir:
             problems.append(
                 f"{path}:{number}: no audio file '{cells.get('file', '')}' (paths are relative to {path.parent})"
             )
+            continue
         speaker = cells.get("speaker") or path.stem
         entries.append((str(Path(cells.get("file", "")).with_suffix("")), file, cells.get("text", ""), speaker))
     return _make(path, entries, problems)

@@ -82,12 +82,10 @@ def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) 
         for part in range(parts):
             test = own[part::parts]
             rest = rng.permutation(np.setdiff1d(own, test))
-            sizes = dict.fromkeys(len(rest) if count == 0 else count for count in counts)
-            for size in sizes:
-                if size <= len(rest):
-                    learn = tuple(int(index) for index in rest[:size])
-                    label = size if size in counts else 0
-                    chosen.append(Draw(speaker, part, label, learn, tuple(int(index) for index in test)))
+            for count in counts:
+                if count <= len(rest):
+                    learn = tuple(int(index) for index in rest[: count or len(rest)])
+                    chosen.append(Draw(speaker, part, count, learn, tuple(int(index) for index in test)))
     return chosen
 
 
