@@ -4,12 +4,13 @@
 #   recipes/an4/run_unseen.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
 # Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and grammars, 3 train on phones, 4 train on
-# whole words, 5 tune the decoding on dev, 6 decode the test part, 7 accuracy of unseen and seen words. Data and grammars
-# that run.sh makes too are the same files; the rest is below data/unseen, exp/unseen and exp/unseen_whole_words.
+# with phones spliced into new contexts, 5 train on whole words, 6 tune the decoding on dev, 7 decode the test part,
+# 8 accuracy of unseen and seen words. Training resumes. Data and grammars that run.sh makes too are the same files; the
+# rest is in data/unseen, exp/unseen, exp/unseen_spliced, exp/unseen_whole_words.
 set -euo pipefail
 
 stage=0
-stop_stage=7
+stop_stage=8
 corpus=
 nj=$(nproc)
 
@@ -20,7 +21,7 @@ while [ $# -gt 0 ]; do
     --stop-stage) stop_stage=$2 ;;
     --corpus) corpus=$(realpath -m "$2") ;;
     --nj) nj=$2 ;;
-    *) sed -n '2,8p' "$0" >&2; exit 1 ;;
+    *) sed -n '2,9p' "$0" >&2; exit 1 ;;
   esac
   shift 2
 done
@@ -36,6 +37,7 @@ lexicon=data/lang/lexicon.txt
 #   seen      a grammar of the training transcripts that are left: unseen words share its <unk>
 #   all_text  a grammar of all training transcripts: their speech is held out, text is cheap
 ways="none seen all_text"
+models="exp/unseen exp/unseen_spliced"
 
 run_stage() { # run_stage N TITLE: true if stage N is asked for
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
@@ -91,37 +93,51 @@ if run_stage 3 "acoustic model, phones"; then
   speechtl train conf/unseen.toml exp/unseen
 fi
 
-if run_stage 4 "acoustic model, whole words"; then
+if run_stage 4 "acoustic model, phones also in other contexts"; then
+  speechtl align exp/unseen data/unseen/train_sp exp/unseen/align --lexicon $lexicon --no-textgrids --nj "$nj"
+  python local/splice_phones.py data/unseen/train_sp exp/unseen/align/phones.ctm $lexicon --out data/unseen
+  speechtl train conf/unseen_spliced.toml exp/unseen_spliced
+fi
+
+if run_stage 5 "acoustic model, whole words"; then
   speechtl train conf/unseen_whole_words.toml exp/unseen_whole_words
 fi
 
-if run_stage 5 "decoding settings, on dev utterances without unseen words"; then
-  for way in $ways; do
-    grammar_for "$way" dev
-    speechtl decode exp/unseen data/unseen/dev exp/unseen/dev_"$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
-      --tune data/unseen/dev --nj "$nj"
-    speechtl score data/unseen/dev exp/unseen/dev_"$way"/text --out exp/unseen/dev_"$way"/wer
+if run_stage 6 "decoding settings, on dev utterances without unseen words"; then
+  for exp in $models; do
+    for way in $ways; do
+      grammar_for "$way" dev
+      speechtl decode "$exp" data/unseen/dev "$exp/dev_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
+        --tune data/unseen/dev --nj "$nj"
+      speechtl score data/unseen/dev "$exp/dev_$way/text" --out "$exp/dev_$way/wer"
+    done
   done
 fi
 
-if run_stage 6 "decode the test part"; then
-  for way in $ways; do
-    grammar_for "$way" test
-    speechtl decode exp/unseen data/test exp/unseen/test_"$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
-      --config exp/unseen/dev_"$way"/tuned.toml --nj "$nj"
-    speechtl score data/test exp/unseen/test_"$way"/text --out exp/unseen/test_"$way"/wer
+if run_stage 7 "decode the test part"; then
+  for exp in $models; do
+    for way in $ways; do
+      grammar_for "$way" test
+      speechtl decode "$exp" data/test "$exp/test_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
+        --config "$exp/dev_$way/tuned.toml" --nj "$nj"
+      speechtl score data/test "$exp/test_$way/text" --out "$exp/test_$way/wer"
+    done
   done
   # Its units are words, so what decode calls phones are the words.
   speechtl decode exp/unseen_whole_words data/test exp/unseen_whole_words/test
 fi
 
-if run_stage 7 "accuracy of unseen and seen words"; then
+if run_stage 8 "accuracy of unseen and seen words"; then
   accuracy="python local/word_accuracy.py data/test --words conf/unseen_words.txt --training data/unseen/train/text"
-  $accuracy --details exp/unseen/words_heard \
-    "whole words, greedy=exp/unseen_whole_words/test/phones" \
-    "phones, no grammar=exp/unseen/test_none/text" \
-    "phones, grammar without them=exp/unseen/test_seen/text" \
-    "phones, grammar of all text=exp/unseen/test_all_text/text" | tee exp/unseen/word_accuracy
+  systems=("whole words, greedy=exp/unseen_whole_words/test/phones")
+  for exp in $models; do
+    systems+=(
+      "${exp#exp/}, no grammar=$exp/test_none/text"
+      "${exp#exp/}, grammar without them=$exp/test_seen/text"
+      "${exp#exp/}, grammar of all text=$exp/test_all_text/text"
+    )
+  done
+  $accuracy --details exp/unseen/words_heard "${systems[@]}" | tee exp/unseen/word_accuracy
   # For comparison, where run.sh has trained on everything: the same words, heard in training.
   if [ -e exp/tdnn/test/text ]; then
     $accuracy "trained on all words, phones, grammar of all text=exp/tdnn/test/text" | tee -a exp/unseen/word_accuracy
