@@ -3,9 +3,9 @@
 #
 #   recipes/arabic_commands/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--folds "1 2 3 4"]
 #
-# Stages: 0 prepare, 1 validate, perturb speed, features, 2 train on phones, each fold, 3 train on whole words, the first
-# fold, 4 tune on dev, decode the test part, 5 the table. Everything is written below data/ and exp/ of this folder;
-# training resumes.
+# Stages: 0 prepare, 1 validate, perturb speed, features, 2 train on phones, each fold, 3 train on whole words, one fold,
+# 4 tune on dev, decode the test part, 5 the table. Everything is written below data/ and exp/ of this folder; training
+# resumes.
 set -euo pipefail
 
 stage=0

@@ -4,7 +4,8 @@
         [--whole-words "exp/whole_words_{fold}/test/phones"] [--details FILE]
 
 In fold N the words of its ``unseen_words`` were not in training, so over all folds each test clip counts once as
-unseen, and in the other folds as seen. Every decision is among all words. Intervals (95 %) resample the speakers.
+unseen, and in the other folds as seen. Every decision is among all words. Intervals (95 %) resample the speakers;
+behind them are mean and standard deviation of the folds.
 ``--whole-words`` may be there for some of the folds only; its numbers are of these.
 """
 
@@ -46,13 +47,19 @@ def report(
     rows = {speaker: row for row, speaker in enumerate(sorted(set(speakers.values())))}
     kinds = ("unseen", "seen")
     hits, tokens = np.zeros((2, len(rows)), int), np.zeros((2, len(rows)), int)
-    for fold, found in hypotheses.items():
+    of_folds = np.zeros((2, 2, len(hypotheses)), int)
+    for column, (fold, found) in enumerate(hypotheses.items()):
         for utterance, word in references.items():
             kind = 0 if word in unseen[fold] else 1
             tokens[kind, rows[speakers[utterance]]] += 1
             hits[kind, rows[speakers[utterance]]] += found.get(utterance) == word
+            of_folds[:, kind, column] += found.get(utterance) == word, 1
     lines = [f"{title}, {len(hypotheses)} fold{'s' * (len(hypotheses) > 1)}"]
-    return lines + [f"  {name:7}{accuracy(hits[kind], tokens[kind])}" for kind, name in enumerate(kinds)]
+    for kind, name in enumerate(kinds):
+        rates = 100 * of_folds[0, kind] / np.maximum(of_folds[1, kind], 1)
+        spread = f"   folds {rates.mean():.1f} ± {rates.std(ddof=1):.1f}" if len(rates) > 1 else ""
+        lines.append(f"  {name:7}{accuracy(hits[kind], tokens[kind])}{spread}")
+    return lines
 
 
 def details(
