@@ -44,6 +44,10 @@ def decode(
     language: Annotated[
         str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
     ] = None,
+    speaker: Annotated[
+        Path | None,
+        typer.Option("--speaker", help="What speechtl adapt wrote about the speaker (folder or speaker.h5), on top."),
+    ] = None,
     tune_on: Annotated[
         Path | None,
         typer.Option(
@@ -98,7 +102,9 @@ def decode(
         heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
         typer.echo(list_problems(heading, lacking, limit=20), err=True)
     data_dir = DataDir.load(data)
-    source = _Posteriors(experiment, language, len(inventory) + 1, posteriors or [])
+    if speaker and posteriors:
+        raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
+    source = _Posteriors(experiment, language, len(inventory) + 1, posteriors or [], speaker)
 
     if words is not None and tune_on is not None:
         references = DataDir.load(tune_on).text
@@ -253,8 +259,9 @@ def _load_lexicon(path: Path, notation: Literal["ipa", "arpabet", "xsampa"], spe
 class _Posteriors:
     """Where posteriors come from: the model, or tables of stored ones."""
 
-    def __init__(self, experiment: Path, language: str, units: int, tables: list[Path]):
+    def __init__(self, experiment: Path, language: str, units: int, tables: list[Path], speaker: Path | None):
         self.experiment, self.language, self.units, self.tables = experiment, language, units, tables
+        self.speaker = speaker
         self._model: Any = None
 
     def of(self, data: Path) -> Iterator[tuple[str, "np.ndarray"]]:
@@ -262,7 +269,7 @@ class _Posteriors:
             if self._model is None:
                 from speechtl.experiment import Experiment
 
-                self._model = Experiment.load(self.experiment)
+                self._model = Experiment.load(self.experiment, self.speaker)
             yield from self._model.posteriors_of(data, self.language)
             return
         from speechtl.data.datadir import DataDir

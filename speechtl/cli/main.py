@@ -7,7 +7,7 @@ import sys
 import typer
 
 from speechtl import __version__
-from speechtl.cli import align, data, decode, features, lexicon, lm, report, score, train, transcribe
+from speechtl.cli import adapt, align, data, decode, features, lexicon, lm, report, score, study, train, transcribe
 from speechtl.errors import SpeechtlError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.add_typer(lexicon.app, name="lexicon")
 app.command("features")(features.features)
 app.command("lm")(lm.lm)
 app.command("train")(train.train)
+app.command("adapt")(adapt.adapt)
+app.command("study")(study.study)
 app.command("decode")(decode.decode)
 app.command("transcribe")(transcribe.transcribe)
 app.command("align")(align.align)

@@ -5,15 +5,22 @@ import pytest
 from typer.testing import CliRunner
 
 from speechtl.adaptation.adapt import Request, adapt
+from speechtl.adaptation.config import METHODS, choose_config
+from speechtl.adaptation.learner import Learner
+from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.study import Study, draws, run_study, summary_lines
+from speechtl.batches.config import DataConfig
+from speechtl.batches.source import Source
 from speechtl.cli.adapt import adapt as verb
+from speechtl.cli.decode import decode
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.decoding.config import DecodingConfig
-from speechtl.errors import DataError, LexiconError, ModelError
+from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment import Experiment, load_config, train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.weights import load_arrays
 
 DECODING = DecodingConfig(word_insertion_penalty=2.0)
@@ -87,6 +94,39 @@ def test_speaker_layers_help_and_are_stored_alone(request_of, workshop, tmp_path
     assert numbers["utterances"] == 10 and numbers["epochs"] == result.epochs and numbers["parameters"] == 12 * 13
     assert (tmp_path / "out" / "report.txt").read_text().splitlines() == result.lines
     assert read_table(tmp_path / "out" / "test" / "after" / "text").keys() == posteriors.keys()
+
+
+def test_a_loaded_speaker_is_the_model_that_was_trained(workshop, tmp_path):
+    experiment = Experiment.load(workshop / "source")
+    learner = Learner(experiment, choose_config(10.0, "lhuc", ("epochs=3",)), "xx")
+    table = DataConfig(language="xx")
+    source = Source([workshop / "own"], table, experiment.normaliser, experiment.lexicon(), experiment.inventory())
+    speech = learner.speech(source)
+    for _ in learner.learn(speech, 3):
+        pass
+    save_speaker_alone(tmp_path, learner.model, str(workshop / "source"))
+    loaded = Experiment.load(workshop / "source", speaker=tmp_path)
+    plain = Experiment.load(workshop / "source")
+    for matrix in speech.features:
+        expected = experiment.posteriors(matrix)
+        np.testing.assert_array_equal(loaded.posteriors(matrix), expected)
+        assert np.abs(plain.posteriors(matrix) - expected).max() > 1e-3
+    decode(
+        workshop / "source", workshop / "own", tmp_path / "heard", speaker=tmp_path, save_posteriors=tmp_path / "kept"
+    )
+    for name, place in read_table(tmp_path / "kept" / "posteriors.scp").items():
+        expected = experiment.posteriors(speech.features[speech.ids.index(name)])
+        np.testing.assert_allclose(read_matrix(place), expected, atol=1e-4)
+    with pytest.raises(ConfigError, match=r"--speaker changes the model, which --posteriors does not run"):
+        decode(workshop / "source", workshop / "own", tmp_path / "x", speaker=tmp_path, posteriors=[tmp_path / "a.scp"])
+
+
+def test_a_speaker_of_a_model_of_usual_size_takes_less_than_100_kilobytes(tmp_path):
+    model = AcousticModel(ModelConfig(), 80, {"en": 40})
+    config = choose_config(30.0, next(iter(name for name in METHODS if choose_config(30.0, name).stored_alone)))
+    for method in config.transfer("source"):
+        model = method.prepare(model)
+    assert save_speaker_alone(tmp_path, model, "source").stat().st_size < 100_000
 
 
 def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop, tmp_path):
