@@ -4,13 +4,13 @@
         [--engines speechtl,flashlight,kaldi,pyctcdecode] [--no-growth] [--work DIR]
     python tests/benchmarks/decoding.py --posteriors DIR --lexicon L --lm ARPA --text TEXT
 
-Without --posteriors, a text (Zipf's law, words that like to follow others) over the English dictionary and posteriors of
-it are invented from the seed, and a trigram is trained on other text of the same source. DIR has what `speechtl decode
---save-posteriors` wrote. Every engine runs in a process of its own with one thread, over a range of beams, and is timed
-where it first reaches the word error rate of speechtl's default beam (tolerance: 0.1 % absolute); time is processor
-time, the median of the rounds, and memory the peak of the process. flashlight and pyctcdecode need a unit for the end of
-words to decode phones well, so they get posteriors that have one, which the others do without. A peer that is not
-installed is named and left out: pip install flashlight-text kenlm kaldi-decoder kaldifst pyctcdecode.
+Without --posteriors, a text (Zipf's law, words that like to follow others) over the English dictionary and posteriors
+of it are invented from the seed, and a trigram is trained on other text of the same source. DIR has what `speechtl
+decode --save-posteriors` wrote. Every engine runs in a process of its own with one thread, over a range of beams, and
+is timed where it first reaches the word error rate of speechtl's default beam (tolerance: 0.1 % absolute); time is
+processor time, the median of the rounds, and memory the peak of the process. flashlight and pyctcdecode need a unit
+for the end of words to decode phones well, so they get posteriors that have one, which the others do without. A peer
+that is not installed is named and left out: pip install flashlight-text kenlm kaldi-decoder kaldifst pyctcdecode.
 """
 
 import argparse
