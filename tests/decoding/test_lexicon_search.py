@@ -17,7 +17,7 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "sil"])
-WIDE = {"beam": 1e6, "max_active": 10**9}
+WIDE = {"beam": 1e6, "max_active": 10**9, "blank_margin": math.inf}
 
 
 def lexicon_of(entries):
