@@ -44,6 +44,8 @@ class Request:
         grammar: of the words, or None.
         decoding: settings of the search; None for the source's.
         test: recordings of the same speaker that nothing is learnt from, or None.
+        replay: speech that the source was trained on, with transcripts and features, for methods that repeat some of
+            it; None for what its config names, if that is there.
         source_speech: recordings of the speakers that the source was made for, to see what was forgotten, or None.
         unsupervised: learn from what the source hears, even if there are transcripts.
         confidence: that an utterance's words must have on average, to be learnt from without a transcript.
@@ -61,6 +63,7 @@ class Request:
     grammar: NgramModel | None = None
     decoding: DecodingConfig | None = None
     test: Path | None = None
+    replay: Path | None = None
     source_speech: Path | None = None
     unsupervised: bool = False
     confidence: float = 0.7
@@ -144,6 +147,7 @@ def adapt(request: Request) -> Adapted:
     if not len(speech):
         raise DataError(list_problems(f"{request.data}: no recording can be learnt from", warnings))
     before = learner.hear(speech)
+    _remember(learner, request, experiment, lexicon, warnings)
 
     verdict = _verdict(learner, speech, before, recordings.text, scorer, warnings)
     comparisons = []
@@ -209,6 +213,29 @@ def _with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str,
 def _hint(word: str, known: set[str]) -> str:
     near = next((variant for variant in (word.lower(), word.upper(), word.capitalize()) if variant in known), None)
     return f"; '{near}' is known" if near else ""
+
+
+def _remember(
+    learner: Learner, request: Request, experiment: Experiment, lexicon: Lexicon | None, warnings: list[str]
+) -> None:
+    """Give the learner speech that the source was trained on, where it can be had."""
+    if not learner.config.replay:
+        return
+    table = next(table for table in experiment.config.data if table.language == learner.language)
+    # Speed-perturbed or not, a sample of a few hundred is the same; the first directory will do.
+    directory = request.replay or Path(table.train[0])
+    if not (directory / "feats.scp").is_file():
+        if request.replay is not None:
+            raise DataError(f"{directory}: no data directory with features (feats.scp is missing)")
+        warnings.append(
+            f"{directory}, which the source was trained on, is not here, so nothing of it is repeated; name it with "
+            "--replay: the result is better on words that were not recorded"
+        )
+        return
+    inventory = experiment.inventory(learner.language)
+    learner.remember(
+        Source([directory], DataConfig(language=learner.language), experiment.normaliser, lexicon, inventory)
+    )
 
 
 def _verdict(

@@ -30,6 +30,8 @@ class AdaptationConfig(Section):
         epochs: at most; held-out speech says when to stop.
         frames: of a batch.
         dropout: whether the model's dropout is on.
+        replay: utterances in each batch that the source was trained on, where those can be had; as many are the
+            speaker's, if need be by repetition. They keep the model from hearing nothing but the few words learnt from.
         augment: whether features are masked (SpecAugment, as in the source's training).
         folds: parts that the recordings are dealt into; each is held out in turn.
         epochs_alone: for a single utterance, of which nothing can be held out.
@@ -44,6 +46,7 @@ class AdaptationConfig(Section):
     epochs: int = Field(default=10, gt=0)
     frames: int = Field(default=1500, gt=0)
     dropout: bool = True
+    replay: int = Field(default=0, ge=0)
     augment: bool = False
     folds: int = Field(default=4, ge=2)
     epochs_alone: int = Field(default=3, ge=0)

@@ -28,6 +28,8 @@ from speechtl.training.pronunciations import choose_pronunciations, chosen_label
 from speechtl.training.update import Update
 
 _FINAL_RATE = 0.1
+# Utterances of the source's training that may come up again: a sample that is read in a second.
+_REMEMBERED = 200
 
 
 @dataclasses.dataclass
@@ -45,12 +47,11 @@ class Speech:
     labels: list[list[int]]
 
     @classmethod
-    def read(cls, source: Source) -> "Speech":
-        """Read all of a source."""
-        features = [source.features(index) for index in range(len(source))]
-        return cls(
-            list(source.utterance_ids), features, list(source.labels) if source.labels else [[] for _ in features]
-        )
+    def read(cls, source: Source, indices: Sequence[int] | None = None) -> "Speech":
+        """Read some utterances of a source, or all."""
+        chosen = range(len(source)) if indices is None else indices
+        labels = [source.labels[index] if source.labels else [] for index in chosen]
+        return cls([source.utterance_ids[index] for index in chosen], [source.features(i) for i in chosen], labels)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -59,6 +60,10 @@ class Speech:
         """Return some of the utterances."""
         ids, features, labels = self.ids, self.features, self.labels
         return Speech([ids[i] for i in indices], [features[i] for i in indices], [labels[i] for i in indices])
+
+    def __add__(self, other: "Speech") -> "Speech":
+        """Return the utterances of both."""
+        return Speech(self.ids + other.ids, self.features + other.features, self.labels + other.labels)
 
     def batch(self) -> Batch:
         """Return all utterances as one batch."""
@@ -124,6 +129,7 @@ class Learner:
             self.model, self.methods, self.variables, self.optimizer, training, seed, tf.distribute.get_strategy()
         )
         self.forward = forward_function(self.model, language)
+        self.replay: Speech | None = None
 
     @property
     def parameters(self) -> int:
@@ -157,7 +163,8 @@ class Learner:
             plan = plan_epoch([lengths], [1.0], batches, self.config.seed + 1000 * seed, epoch)
             steps = steps or epochs * len(plan)
             for planned in plan:
-                batch = self._augmented(speech.select(planned.utterances).batch(), planned.utterances, seed, epoch)
+                part, keys = self._with_replay(speech, list(planned.utterances), (self.config.seed, seed, step))
+                batch = self._augmented(part.batch(), keys, seed, epoch)
                 share = min(step / steps, 1.0)
                 falling = _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
                 self.optimizer.learning_rate.assign(self.config.learning_rate * falling)
@@ -183,16 +190,25 @@ class Learner:
                 heard.losses[name] = float(losses[row])
         return heard
 
-    def speech(self, source: Source, heard: dict[str, np.ndarray] | None = None) -> Speech:
-        """Read a source; each word is labelled with the pronunciation that the model hears in it."""
-        speech = Speech.read(source)
-        if source.labels and any(len(word) > 1 for words in source.variants for word in words):
-            posteriors = self.hear(speech).posteriors if heard is None else heard
-            for index, name in enumerate(speech.ids):
+    def speech(self, source: Source, indices: Sequence[int] | None = None) -> Speech:
+        """Read some utterances, or all; each word is labelled with the pronunciation that the model hears in it."""
+        speech = Speech.read(source, indices)
+        variants = source.variants if indices is None else [source.variants[index] for index in indices]
+        if any(len(word) > 1 for words in variants for word in words):
+            posteriors = self.hear(speech).posteriors
+            for place, name in enumerate(speech.ids):
                 frames = len(posteriors[name])
-                chosen = choose_pronunciations(posteriors[name], source.variants[index])
-                speech.labels[index] = chosen_labels(source.variants[index], chosen, frames) or speech.labels[index]
+                chosen = choose_pronunciations(posteriors[name], variants[place])
+                speech.labels[place] = chosen_labels(variants[place], chosen, frames) or speech.labels[place]
         return speech
+
+    def remember(self, source: Source) -> None:
+        """Learn from a sample of this speech, too, from now on: of what the source was trained on."""
+        if self.config.replay:
+            order = np.random.default_rng(self.config.seed).permutation(len(source))
+            sample = self.speech(source, [int(index) for index in order[:_REMEMBERED]])
+            short = set(self.too_short(sample))
+            self.replay = sample.select([place for place, name in enumerate(sample.ids) if name not in short])
 
     def too_short(self, speech: Speech) -> list[str]:
         """Return the utterances that have fewer frames than CTC needs for their labels."""
@@ -204,9 +220,19 @@ class Learner:
         """Return the trained weights as they are now."""
         return arrays_of(self.variables)
 
-    def _augmented(self, batch: Batch, utterances: Sequence[int], seed: int, epoch: int) -> Batch:
+    def _with_replay(self, speech: Speech, indices: list[int], seed: tuple[int, ...]) -> tuple[Speech, list[int]]:
+        """Return a batch's utterances, in equal shares with some that the source was trained on, and a key for each."""
+        count = self.config.replay
+        if self.replay is None or not count:
+            return speech.select(indices), indices
+        # The speaker's utterances are repeated to be as many: masks and dropout make them different ones.
+        indices = indices * max(1, round(count / len(indices)))
+        old = np.random.default_rng(seed).choice(len(self.replay), min(count, len(self.replay)), replace=False)
+        return speech.select(indices) + self.replay.select(old.tolist()), list(range(len(indices) + len(old)))
+
+    def _augmented(self, batch: Batch, keys: Sequence[int], seed: int, epoch: int) -> Batch:
         if not self.config.augment:
             return batch
         masks = self.experiment.config.augmentation
-        draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(index))) for index in utterances])
+        draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(key))) for key in keys])
         return batch._replace(features=spec_augment(batch.features, batch.lengths, tf.constant(draws), masks))

@@ -36,6 +36,7 @@ class Study:
         folds: parts that a speaker's utterances are dealt into. Each is the test once, so that every utterance is
             tested on once for each count; what is learnt from is drawn from the other parts.
         source_speech: speech of the source's own speakers, to see what was forgotten, or None.
+        replay: speech that the source was trained on, for systems that go on learning from it; or None.
         every_epoch: whether the test is listened to after every epoch, or after the last alone.
     """
 
@@ -45,6 +46,7 @@ class Study:
     counts: tuple[int, ...] = (1, 2, 5, 10, 0)
     folds: int = 4
     source_speech: Path | None = None
+    replay: Path | None = None
     every_epoch: bool = False
 
 
@@ -67,8 +69,9 @@ class Draw:
 def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) -> list[Draw]:
     """Choose utterances, the same for every system.
 
-    The utterances of a smaller count are among those of a larger one. A count that a speaker does not reach is left
-    out; 0 is all that there are.
+    The utterances of a smaller count are among those of a larger one. They come in random order, but those with a word
+    that has not come yet before the others: who is asked for ten recordings is not asked to say one word twice.
+    A count that a speaker does not reach is left out; 0 is all that there are.
     """
     place = {name: index for index, name in enumerate(ids)}
     chosen = []
@@ -81,12 +84,23 @@ def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) 
         parts = min(folds, len(own))
         for part in range(parts):
             test = own[part::parts]
-            rest = rng.permutation(np.setdiff1d(own, test))
+            rest = _new_words_first(rng.permutation(np.setdiff1d(own, test)), [data.text[name] for name in ids])
             for count in counts:
                 if count <= len(rest):
-                    learn = tuple(int(index) for index in rest[: count or len(rest)])
+                    learn = tuple(rest[: count or len(rest)])
                     chosen.append(Draw(speaker, part, count, learn, tuple(int(index) for index in test)))
     return chosen
+
+
+def _new_words_first(order: np.ndarray, texts: Sequence[str]) -> list[int]:
+    first: list[int] = []
+    later: list[int] = []
+    come: set[str] = set()
+    for index in order:
+        words = set(texts[index].split())
+        (later if words <= come else first).append(int(index))
+        come |= words
+    return first + later
 
 
 def run_study(
@@ -142,8 +156,11 @@ class _Bench:
         self.scorer = Scorer(inventory, words, grammar, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
         self.learners: dict[str, Learner] = {}
-        learner = self._learner(0.0)
+        self.replay: Source | None = None
         table = DataConfig(language=self.language)
+        if study.replay is not None:
+            self.replay = Source([study.replay], table, experiment.normaliser, words, inventory)
+        learner = self._learner(0.0)
         self.speech = learner.speech(Source([study.data], table, experiment.normaliser, words, inventory))
         problems = [f"{name}: too short for its transcript" for name in learner.too_short(self.speech)]
         if problems:
@@ -162,7 +179,10 @@ class _Bench:
         """Return the learner for an amount of speech, compiled once for each method."""
         config = choose_config(seconds, self.method, self.settings)
         if config.method not in self.learners:
-            self.learners[config.method] = Learner(Experiment.load(self.study.source), config, self.language)
+            learner = Learner(Experiment.load(self.study.source), config, self.language)
+            self.learners[config.method] = learner
+            if self.replay is not None:
+                learner.remember(self.replay)
         return self.learners[config.method]
 
     def run(self, draw: Draw) -> Iterator[dict[str, Any]]:

@@ -54,6 +54,10 @@ def adapt(
     source_speech: Annotated[
         Path | None, typer.Option("--source-speech", help="Recordings of the model's own speakers: what was forgotten?")
     ] = None,
+    replay: Annotated[
+        Path | None,
+        typer.Option("--replay", help="Training speech of the model, to repeat some; by default where it was trained."),
+    ] = None,
     unsupervised: Annotated[
         bool, typer.Option("--unsupervised", help="Learn from what the model hears; transcripts only serve to compare.")
     ] = False,
@@ -100,6 +104,7 @@ def adapt(
         grammar=NgramModel.read_arpa(grammar) if grammar else None,
         decoding=decoding,
         test=test,
+        replay=replay,
         source_speech=source_speech,
         unsupervised=unsupervised,
         confidence=confidence,

@@ -30,6 +30,9 @@ def study(
     source_speech: Annotated[
         Path | None, typer.Option("--source-speech", help="Speech of the model's own speakers: what was forgotten?")
     ] = None,
+    replay: Annotated[
+        Path | None, typer.Option("--replay", help="Data directory that the model was trained on, for replay=N.")
+    ] = None,
     lexicon: Annotated[
         Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
     ] = None,
@@ -67,7 +70,7 @@ def study(
         raise ConfigError(f"--counts {counts}: expected numbers with commas between them (1,5,10)")
     sizes = tuple(int(count) for count in counts.split(","))
     lines = run_study(
-        Study(source, data, chosen, sizes, folds, source_speech, every_epoch),
+        Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch),
         out,
         Lexicon.load(lexicon) if lexicon else None,
         NgramModel.read_arpa(grammar) if grammar else None,
