@@ -216,17 +216,6 @@ def test_results_count_every_clip_once_as_unseen(recipe, tmp_path):
     assert "x 50 100 y 1" in (tmp_path / "details").read_text()
 
 
-@pytest.mark.parametrize("recipe", ["dspspeech20", "arabic_commands"])
-def test_phones_that_a_fold_lacks_are_mapped_and_said(recipe, tmp_path):
-    (tmp_path / "lexicon").write_text("tub t ʌ b\nto t u˥\n", encoding="utf-8")
-    (tmp_path / "phones").write_text("<blk> 0\nd 1\nb 2\nʌ 3\nu 4\n", encoding="utf-8")
-    options = ("--out", tmp_path / "mapped", "--tone", "drop")
-    out = output_of(RECIPES / recipe / "local/map_lexicon.py", tmp_path / "lexicon", tmp_path / "phones", *options)
-    assert "replaced: t by d" in out
-    mapped = Lexicon.load(tmp_path / "mapped")
-    assert mapped.phones_of(["tub", "to"]) == ["d", "ʌ", "b", "d", "u"]
-
-
 def test_phones_are_spliced_within_a_speaker(tmp_path):
     data, rng = tmp_path / "data", np.random.default_rng(0)
     data.mkdir()

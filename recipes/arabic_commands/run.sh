@@ -76,7 +76,7 @@ fi
 if run_stage 4 "settings from dev speakers, then the test part"; then
   for fold in $folds; do
     exp=exp/phones_fold$fold
-    python local/map_lexicon.py $lexicon "$exp/phones/ar.txt" --out "$exp/lexicon.txt"
+    speechtl lexicon convert $lexicon "$exp/lexicon.txt" --from ipa --experiment "$exp"
     speechtl decode "$exp" "data/fold$fold/dev" "$exp/dev" --lexicon "$exp/lexicon.txt" \
       --tune "data/fold$fold/dev" --nj "$nj"
     speechtl decode "$exp" data/test "$exp/test" --lexicon "$exp/lexicon.txt" \

@@ -109,11 +109,19 @@ def convert(
     stress: Annotated[Stress, typer.Option(help=_STRESS_HELP)] = Stress.drop,
     tone: Annotated[Tone, typer.Option(help=_TONE_HELP)] = Tone.keep,
     case: Annotated[Case, typer.Option(help="Write words as they are, in lower or in upper case.")] = Case.as_is,
+    experiment: _Experiment = None,
+    language: _Language = None,
 ) -> None:
-    """Turn a lexicon in ARPABET, X-SAMPA or IPA into one in speechtl's IPA."""
+    """Turn a lexicon in ARPABET, X-SAMPA or IPA into one in speechtl's IPA; with --experiment, in a model's phones."""
     from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
 
     loaded = _in_case(Lexicon.load(source, notation.value, stress.value, tone.value), case)
+    inventory = _inventory(experiment, language)
+    if inventory is not None:
+        loaded, replaced = map_lexicon(loaded, inventory)
+        if replaced:
+            typer.echo(describe_replacements(replaced))
     loaded.save(destination)
     typer.echo(_summary(destination, loaded))
 

@@ -136,3 +136,14 @@ def test_check_says_what_stands_for_the_phones_that_a_model_lacks(lexicon, tmp_p
 def test_help_names_every_language_that_has_rules():
     shown = " ".join(run("g2p", "--help").stdout.replace("│", " ").split())
     assert f"Guess by spelling rules: {' '.join(languages())}." in shown
+
+
+def test_convert_writes_a_lexicon_in_the_phones_of_a_model_and_says_what_it_replaced(tmp_path):
+    (tmp_path / "lexicon.txt").write_text("tub t ʌ b\nto t u˥\n", encoding="utf-8")
+    (tmp_path / "exp/phones").mkdir(parents=True)
+    PhoneInventory(["d", "b", "ʌ", "u"]).save(tmp_path / "exp/phones/en.txt")
+    options = ("--from", "ipa", "--tone", "drop", "--experiment", tmp_path / "exp")
+    shown = run("convert", tmp_path / "lexicon.txt", tmp_path / "mapped.txt", *options).stdout
+    assert "t -> d" in shown
+    mapped = Lexicon.load(tmp_path / "mapped.txt")
+    assert mapped.phones_of(["tub", "to"]) == ["d", "ʌ", "b", "d", "u"]
