@@ -10,7 +10,6 @@ import pytest
 import soundfile
 
 from speechtl.data.datadir import DataDir
-from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.lang.lexicon import Lexicon
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
@@ -214,32 +213,3 @@ def test_results_count_every_clip_once_as_unseen(recipe, tmp_path):
     assert "folds 25.0 ± 35.4" in out
     assert "50.0 %  one of 2 words" in out
     assert "x 50 100 y 1" in (tmp_path / "details").read_text()
-
-
-def test_phones_are_spliced_within_a_speaker(tmp_path):
-    data, rng = tmp_path / "data", np.random.default_rng(0)
-    data.mkdir()
-    tables = {name: {} for name in ("text", "utt2spk", "cmvn.scp")}
-    ctm, phones = [], "abcdef"
-    with write_ark_scp(data / "a.ark", data / "feats.scp") as write:
-        for key in ("s1-x", "s1-y", "s2-x"):
-            speaker = key[:2]
-            # The value of a frame tells speaker and phone; pauses are 0.
-            order = rng.permutation(len(phones))
-            said = [np.full((10, 3), 100 * int(speaker[1]) + number + 1) for number in order]
-            write(key, np.concatenate([np.zeros((20, 3)), *said, np.zeros((20, 3))]).astype(np.float32))
-            ctm += [f"{key} 1 {0.2 + 0.1 * place:.3f} 0.100 {phones[one]} 1.0" for place, one in enumerate(order)]
-            tables["text"][key], tables["utt2spk"][key], tables["cmvn.scp"][speaker] = "W", speaker, "x.ark:1"
-    for name, table in tables.items():
-        (data / name).write_text("".join(f"{key} {value}\n" for key, value in table.items()))
-    (tmp_path / "phones.ctm").write_text("\n".join(ctm) + "\n")
-    (tmp_path / "lexicon").write_text("W a b\n")
-    arguments = (data, tmp_path / "phones.ctm", tmp_path / "lexicon", "--out", tmp_path)
-    assert "18 phones" in output_of(RECIPES / "an4/local/splice_phones.py", *arguments)
-    spliced = DataDir.load(tmp_path / "spliced")
-    lexicon = Lexicon.load(tmp_path / "lexicon.txt")
-    for key, text in spliced.text.items():
-        values = read_matrix(spliced.feats_scp[key])[:, 0]
-        spoken = values[values > 0]
-        assert set(spoken // 100) == {int(spliced.utt2spk[key][1])}
-        assert [phones[int(value) % 100 - 1] for value in spoken[::10]] == lexicon.phones_of(text.split())

@@ -95,7 +95,8 @@ fi
 
 if run_stage 4 "acoustic model, phones also in other contexts"; then
   speechtl align exp/unseen data/unseen/train_sp exp/unseen/align --lexicon $lexicon --no-textgrids --nj "$nj"
-  python local/splice_phones.py data/unseen/train_sp exp/unseen/align/phones.ctm $lexicon --out data/unseen
+  speechtl data splice data/unseen/train_sp exp/unseen/align/phones.ctm data/unseen/spliced \
+    --config conf/unseen.toml --lexicon $lexicon --longest-piece 3 --overwrite
   speechtl train conf/unseen_spliced.toml exp/unseen_spliced
 fi
 

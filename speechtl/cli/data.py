@@ -1,11 +1,11 @@
-"""``speechtl data``: look at, mend, divide, join and perturb Kaldi data directories."""
+"""``speechtl data``: look at, mend, divide, join, perturb and splice Kaldi data directories."""
 
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(help="Look at, mend, divide, join and perturb data directories.", no_args_is_help=True)
+app = typer.Typer(help="Look at, mend, divide, join, perturb and splice data directories.", no_args_is_help=True)
 
 Source = Annotated[Path, typer.Argument(help="Data directory to read.")]
 Destination = Annotated[Path, typer.Argument(help="Data directory to write.")]
@@ -172,3 +172,59 @@ def perturb_speed(
     perturbed = perturb_speed(DataDir.load(source), speeds)
     perturbed.save(destination)
     typer.echo(f"{destination}: {len(perturbed)} utterances of {len(perturbed.spk2utt)} speakers")
+
+
+@app.command("splice")
+def splice(
+    source: Annotated[Path, typer.Argument(help="Data directory with features.")],
+    phones: Annotated[Path, typer.Argument(help="CTM of its phones, for example of speechtl align.")],
+    destination: Destination,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file; its [features] table says how long a frame is.")
+    ] = None,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(help="Write DESTINATION/lang/ too: this lexicon (IPA) with a word '_p' for a phone 'p'."),
+    ] = None,
+    longest_piece: Annotated[int, typer.Option(min=1, help="Phones of a piece, at most.")] = 2,
+    copies: Annotated[int, typer.Option(min=1, help="How often to use every piece, cut and mixed anew.")] = 1,
+    overlap: Annotated[int, typer.Option(min=0, help="Frames on both sides of a cut that are faded.")] = 1,
+    seed: Seed = 1,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make utterances of pieces of one to a few phones in random order, each speaker's among themselves.
+
+    Beside the real ones they keep a model from learning the words of the training instead of their phones. They have
+    features, no audio. Their text is phones; with --lexicon it is the words '_p' of the lexicon that is written, which
+    has all other words too, so that one training takes both kinds of utterances.
+    """
+    from speechtl.config import override, parse, read_toml
+    from speechtl.data.ctm import read_ctm
+    from speechtl.data.datadir import DataDir, require_vacant
+    from speechtl.errors import LexiconError
+    from speechtl.features.config import FeatureConfig
+    from speechtl.features.splicing import SplicingConfig
+    from speechtl.features.splicing import splice as splice_features
+    from speechtl.lang.lexicon import Lexicon
+
+    table = override(read_toml(config) if config else {}, [])
+    section = parse(FeatureConfig, table.get("features", {}), f"{config}: [features]")
+    require_vacant(destination, overwrite=overwrite, sources=[source])
+    words = Lexicon.load(lexicon, stress="keep") if lexicon else None
+    data = DataDir.load(source)
+    options = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
+    label = "{}" if words is None else "_{}"
+    spliced = splice_features(data, read_ctm(phones, data), options, section, destination, label=label)
+    used = sorted({word for text in spliced.text.values() for word in text.split()})
+    if words is not None:
+        taken = [word for word in used if word in words]
+        if taken:
+            raise LexiconError(f"{lexicon}: has a word '{taken[0]}', the name of a spliced phone; rename the word")
+        for word in used:
+            words.add(word, [word[1:]])
+        words.save(destination / "lang" / lexicon.name)  # type: ignore[union-attr]
+    hours = sum(spliced.utt2dur.values()) / 3600
+    typer.echo(
+        f"{destination}: {len(spliced)} utterances of {len(spliced.spk2utt)} speakers, {hours:.2f} h, "
+        f"{sum(len(text.split()) for text in spliced.text.values())} phones, {len(used)} different ones"
+    )

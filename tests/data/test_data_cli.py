@@ -119,5 +119,5 @@ def test_no_verb_writes_over_a_directory_unasked(data, tmp_path):
 
 
 def test_every_verb_explains_itself():
-    for verb in ("validate", "fix", "subset", "split", "combine", "perturb-speed"):
+    for verb in ("validate", "fix", "subset", "split", "combine", "perturb-speed", "splice"):
         assert run(verb, "--help").exit_code == 0
