@@ -32,10 +32,12 @@ class Encoded:
     Attributes:
         outputs: by block name, in order, ``(batch, frames, size)`` at that block's frame rate.
         lengths: by block name, ``(batch,)`` valid frames of that output.
+        seed: ``(2,)`` int32 that everything random in this pass was drawn from; None for inference.
     """
 
     outputs: Mapping[str, tf.Tensor]
     lengths: Mapping[str, tf.Tensor]
+    seed: tf.Tensor | None = None
 
     @property
     def last(self) -> str:
@@ -68,6 +70,7 @@ class AcousticModel:
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
         inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
         beside: other layers that methods attach, by name (a domain classifier, say).
+        training_only: paths of the attached layers that ``weights.h5`` does without; checkpoints have them.
         speaker_paths: paths of the attached layers that belong to one speaker and can be stored alone.
         references: other models that methods compare this one with, by name; not among its layers and never stored.
     """
@@ -87,6 +90,7 @@ class AcousticModel:
         self.behind: dict[str, list[keras.layers.Layer]] = {}
         self.inside: dict[str, list[keras.layers.Layer]] = {}
         self.beside: dict[str, keras.layers.Layer] = {}
+        self.training_only: list[str] = []
         self.speaker_paths: list[str] = []
         self.references: dict[str, AcousticModel] = {}
         for language, count in units.items():
@@ -179,7 +183,7 @@ class AcousticModel:
             x = self._attached(block.name, block(x, lengths, block_seed))
             lengths = block.output_lengths(lengths)
             outputs[block.name], all_lengths[block.name] = x, lengths
-        return Encoded(outputs, all_lengths)
+        return Encoded(outputs, all_lengths, seed)
 
     def _attached(self, place: str, x: tf.Tensor) -> tf.Tensor:
         for layer in self.behind.get(place, ()):

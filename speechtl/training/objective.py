@@ -1,6 +1,6 @@
 """The loss: CTC plus whatever the transfer methods add."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import tensorflow as tf
@@ -66,18 +66,28 @@ def loss_terms(
         progress: share of the training done, in [0, 1].
 
     Returns:
-        Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and the CTC losses
-        ``(batch,)``.
+        Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and likewise what
+        the methods measure, which is no part of the loss.
     """
-    encoded = model.encode(batch.features, batch.lengths, seed)
+    features = batch.features
+    for method in methods:
+        features = method.inputs(features, batch, seed)
+    encoded = model.encode(features, batch.lengths, seed)
     logits = model.logits(encoded, language, seed)
     losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
     total = tf.cast(batch.total, tf.float32)
     terms = {"ctc": tf.reduce_sum(losses) / total}
     share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
+    measures: dict[str, tf.Tensor] = {}
     for method in methods:
         for name, term in method.loss_terms(model, batch, encoded, logits, language, progress).items():
-            # Two tables of one method have terms of one name.
-            number = sum(known.rstrip("0123456789_") == name for known in terms) + 1
-            terms[name if number == 1 else f"{name}_{number}"] = term * share
-    return terms, losses
+            terms[_numbered(name, terms)] = term * share
+        for name, value in method.measures(model, batch, encoded, logits, language).items():
+            measures[_numbered(name, measures)] = value * share
+    return terms, measures
+
+
+def _numbered(name: str, known: Mapping[str, tf.Tensor]) -> str:
+    """Return a name that is not taken: two tables of one method have terms of one name."""
+    number = sum(other.rstrip("0123456789_") == name for other in known) + 1
+    return name if number == 1 else f"{name}_{number}"

@@ -171,7 +171,9 @@ class Trainer:
         if log is not None:
             log.write("final", progress.step, epochs_averaged=len(epochs), **result)
         if self.is_chief:
-            save_arrays(self.directory / "weights.h5", arrays_of(self.model.variables()))
+            dropped = tuple(f"{path}/" for path in self.model.training_only)
+            kept = {name: v for name, v in self.model.variables().items() if not name.startswith(dropped)}
+            save_arrays(self.directory / "weights.h5", arrays_of(kept))
         return result
 
     def _wait_for_all(self) -> None:

@@ -51,7 +51,7 @@ class Update:
             share: of the training done, in [0, 1].
 
         Returns:
-            Every term of the loss, and ``gradient_norm``.
+            Every term of the loss, what methods measure, and ``gradient_norm``.
         """
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
         terms, norm = self.compiled(language)(batch, number, done)
@@ -74,20 +74,21 @@ class Update:
                 replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
                 dice = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
             with tf.GradientTape() as tape:
-                terms, _ = loss_terms(self.model, self.methods, batch, language, dice, share)
+                terms, measures = loss_terms(self.model, self.methods, batch, language, dice, share)
                 loss = tf.add_n(list(terms.values()))
             gradients = tape.gradient(loss, [variable.value for variable in self.variables])
             gradients = [
                 tf.zeros_like(variable.value) if gradient is None else tf.convert_to_tensor(gradient)
                 for gradient, variable in zip(gradients, self.variables, strict=True)
             ]
+            logged = terms | measures
             if replicas > 1:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-                terms = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, term) for name, term in terms.items()}
+                logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}
             gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
             # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
             self.optimizer.apply([gradient / replicas for gradient in gradients], self.variables)
-            return terms, norm
+            return logged, norm
 
         # One trace for all lengths, where the batch is not a bundle of one per replica.
         shapes = None

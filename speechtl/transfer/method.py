@@ -1,4 +1,4 @@
-"""What every transfer method is: a frozen section with three hooks."""
+"""What every transfer method is: a frozen section with a few hooks."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +18,9 @@ from speechtl.models.weights import assign, load_arrays
 class TransferMethod(Section):
     """One ``[[transfer]]`` table. Its fields are its TOML keys; it holds numbers, the model holds tensors.
 
-    ``prepare`` calls run in the listed order before training; ``loss_terms`` are named, summed with the CTC loss and
-    logged under their names; ``finish`` calls run in the listed order after training.
+    ``prepare`` calls run in the listed order before training; ``inputs`` come between a batch and the encoder;
+    ``loss_terms`` are named, summed with the CTC loss and logged under their names, ``measures`` are only logged;
+    ``finish`` calls run in the listed order after training.
     """
 
     method: str
@@ -27,6 +28,16 @@ class TransferMethod(Section):
     def prepare(self, model: AcousticModel) -> AcousticModel:
         """Change the model before training: copy weights, freeze, attach layers."""
         return model
+
+    def inputs(self, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
+        """Change what the encoder hears of a batch, in training and when a loss is measured on held-out speech.
+
+        Args:
+            features: ``(batch, frames, bins)``, as the methods before this one left them.
+            batch: the batch, with the features as they were.
+            seed: ``(2,)`` int32 of this update, as `Encoded.seed`; None for evaluation.
+        """
+        return features
 
     def loss_terms(
         self,
@@ -46,6 +57,20 @@ class TransferMethod(Section):
             logits: ``(batch, frames, units)`` of the head that is trained, in the same pass.
             language: whose head that is.
             progress: how much of the training is done, in [0, 1].
+        """
+        return {}
+
+    def measures(
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        encoded: Encoded,
+        logits: tf.Tensor,
+        language: str,
+    ) -> dict[str, tf.Tensor]:
+        """Return what else there is to log of a batch (the accuracy of a classifier, say), each a scalar mean.
+
+        The arguments are those of `loss_terms`; what both compute is computed once, since they share a graph.
         """
         return {}
 
