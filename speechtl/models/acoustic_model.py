@@ -1,6 +1,6 @@
 """An encoder of named blocks and a CTC head per language."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -64,8 +64,10 @@ class AcousticModel:
     """Features in, logits over blank and phones out, for each language.
 
     Attributes:
-        blocks: the encoder's named blocks, in order.
-        heads: CTC heads by language.
+        blocks: the encoder's named blocks, in order, which languages share.
+        own: by language, by name, blocks that it runs through instead of the shared ones of these names.
+        heads: CTC heads by name.
+        head_of: by language, the name of its head: its own name, unless several languages share one.
         behind: layers that transfer methods attach: their output replaces that of the block they are listed under
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
         inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
@@ -75,30 +77,63 @@ class AcousticModel:
         references: other models that methods compare this one with, by name; not among its layers and never stored.
     """
 
-    def __init__(self, config: ModelConfig, inputs: int, units: Mapping[str, int]):
+    def __init__(
+        self, config: ModelConfig, inputs: int, units: Mapping[str, int], head_of: Mapping[str, str] | None = None
+    ):
         """Build the encoder and the heads with fresh weights.
 
         Args:
             config: sizes.
             inputs: feature bins.
-            units: by language, the phones plus one for the blank.
+            units: by head, the phones plus one for the blank.
+            head_of: by language, the name of its head; by default every head is a language's own and has its name.
         """
         self.config, self.inputs = config, inputs
-        build = {"tdnn": tdnn_blocks, "blstm": blstm_blocks, "conformer": conformer_blocks}[config.encoder.kind]
-        self.blocks: list[Block] = build(config.encoder, inputs)  # type: ignore[operator]
+        self.blocks = self._fresh_blocks()
+        self.own: dict[str, dict[str, Block]] = {}
         self.heads: dict[str, CtcHead] = {}
+        self.head_of: dict[str, str] = {}
         self.behind: dict[str, list[keras.layers.Layer]] = {}
         self.inside: dict[str, list[keras.layers.Layer]] = {}
         self.beside: dict[str, keras.layers.Layer] = {}
         self.training_only: list[str] = []
         self.speaker_paths: list[str] = []
         self.references: dict[str, AcousticModel] = {}
-        for language, count in units.items():
-            self.add_head(language, count)
+        languages = head_of or {name: name for name in units}
+        for name, count in units.items():
+            self.add_head(name, count, [language for language, head in languages.items() if head == name])
 
-    def add_head(self, language: str, units: int) -> None:
-        """Give ``language`` a new head (replacing any it had)."""
-        self.heads[language] = CtcHead(self.blocks[-1].output_size, units, self.config.head_dropout, language)
+    def _fresh_blocks(self) -> list[Block]:
+        encoder = self.config.encoder
+        build = {"tdnn": tdnn_blocks, "blstm": blstm_blocks, "conformer": conformer_blocks}[encoder.kind]
+        return build(encoder, self.inputs)  # type: ignore[operator]
+
+    def add_head(self, name: str, units: int, languages: Iterable[str] | None = None) -> None:
+        """Add a new head (replacing any of that name) for some languages, by default the one that it is named after."""
+        self.heads[name] = CtcHead(self.blocks[-1].output_size, units, self.config.head_dropout, name)
+        self.head_of.update(dict.fromkeys([name] if languages is None else languages, name))
+
+    def add_own_blocks(self, language: str, names: Iterable[str]) -> None:
+        """Give a language blocks of its own, at first copies of the shared ones; those that it has already stay.
+
+        What is attached inside or behind a block acts on all languages.
+
+        Raises:
+            ModelError: there is no such block.
+        """
+        present = self.own.get(language, {})
+        shared = {name: self.block(name) for name in names if name not in present}
+        if not shared:
+            return
+        for block in self._fresh_blocks():
+            if block.name in shared:
+                for ours, theirs in zip(block.weights, shared[block.name].weights, strict=True):
+                    ours.assign(theirs.value)
+                present[block.name] = block
+        # In the order of the encoder, however often and in whichever order blocks are added.
+        self.own[language] = {name: present[name] for name in self.block_names if name in present}
+        for place in self.inside:
+            self._connect(place)
 
     @property
     def block_names(self) -> list[str]:
@@ -118,8 +153,7 @@ class AcousticModel:
 
     def linear_layers(self, name: str) -> dict[str, Linear | DilatedConv]:
         """Return the linear layers within a block, by their names."""
-        within = self.block(name)._flatten_layers(include_self=False)
-        return {layer.name: layer for layer in within if isinstance(layer, Linear | DilatedConv)}
+        return _linear_layers(self.block(name))
 
     def correct(self, place: str, layer: keras.layers.Layer) -> None:
         """Add what ``layer`` makes of its inputs to the output of the linear layer at ``place`` (``"tdnn1/conv"``).
@@ -131,14 +165,24 @@ class AcousticModel:
         linear = self.linear_layers(block)
         if name not in linear:
             raise ModelError(f"no linear layer '{name}' in block '{block}'; it has: {', '.join(linear) or 'none'}")
-        attached = self.inside.setdefault(place, [])
-        attached.append(layer)
-        linear[name].correction = lambda inputs: tf.add_n([each(inputs) for each in attached])
+        self.inside.setdefault(place, []).append(layer)
+        self._connect(place)
+
+    def _connect(self, place: str) -> None:
+        """Make the linear layer at a place, in the shared block and in languages' own ones, add what is attached."""
+        block, _, name = place.partition("/")
+        attached = self.inside[place]
+        own = [blocks[block] for blocks in self.own.values() if block in blocks]
+        for each in [self.block(block), *own]:
+            _linear_layers(each)[name].correction = lambda inputs: tf.add_n([layer(inputs) for layer in attached])
 
     def layers(self) -> Iterator[tuple[str, keras.layers.Layer]]:
         """Yield every layer with the path its weights are stored under."""
         for block in self.blocks:
             yield f"encoder/{block.name}", block
+        for language, blocks in self.own.items():
+            for name, block in blocks.items():
+                yield f"own/{language}/{name}", block
         for language, head in self.heads.items():
             yield f"heads/{language}", head
         for place, attached in self.behind.items():
@@ -168,17 +212,26 @@ class AcousticModel:
         trainable = {id(variable) for _, layer in self.layers() for variable in layer.trainable_variables}
         return {path: variable for path, variable in self.variables().items() if id(variable) in trainable}
 
-    def encode(self, features: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> Encoded:
+    def encode(
+        self,
+        features: tf.Tensor,
+        lengths: tf.Tensor,
+        seed: tf.Tensor | None = None,
+        language: str | None = None,
+    ) -> Encoded:
         """Run the encoder.
 
         Args:
             features: ``(batch, frames, bins)``, normalised.
             lengths: ``(batch,)`` valid frames, int32.
             seed: ``(2,)`` int32 dropout seed while training, None for inference.
+            language: whose own blocks are taken where it has any; None for the shared ones throughout.
         """
+        own = self.own.get(language, {}) if language is not None else {}
         x = self._attached("input", features)
         outputs, all_lengths = {}, {}
-        for number, block in enumerate(self.blocks):
+        for number, shared in enumerate(self.blocks):
+            block = own.get(shared.name, shared)
             block_seed = None if seed is None else seed + tf.constant([0, 100 * (number + 1)], tf.int32)
             x = self._attached(block.name, block(x, lengths, block_seed))
             lengths = block.output_lengths(lengths)
@@ -191,15 +244,24 @@ class AcousticModel:
         return x
 
     def logits(self, encoded: Encoded, language: str, seed: tf.Tensor | None = None) -> tf.Tensor:
-        """Return ``(batch, frames, units)`` logits of a language's head; unit 0 is the blank.
+        """Return ``(batch, frames, units)`` logits of a language's head (or of a head by name); unit 0 is the blank.
 
         Raises:
             ModelError: the model has no head for ``language``.
         """
-        if language not in self.heads:
-            known = ", ".join(self.heads) or "none"
+        return self.heads[self.head_name(language)](encoded.outputs[encoded.last], seed)
+
+    def head_name(self, language: str) -> str:
+        """Return the name of a language's head; a name of a head stands for itself.
+
+        Raises:
+            ModelError: the model has no head for ``language``.
+        """
+        name = self.head_of.get(language, language)
+        if name not in self.heads:
+            known = ", ".join(dict.fromkeys([*self.head_of, *self.heads])) or "none"
             raise ModelError(f"this model has no head for language '{language}'; it has: {known}")
-        return self.heads[language](encoded.outputs[encoded.last], seed)
+        return name
 
     def output_lengths(self, frames):
         """Return how many frames of logits ``frames`` feature frames give (integers, arrays or tensors)."""
@@ -215,3 +277,8 @@ class AcousticModel:
     def parameter_count(self) -> int:
         """Return the number of weights."""
         return sum(int(tf.size(variable.value)) for variable in self.variables().values())
+
+
+def _linear_layers(block: Block) -> dict[str, Linear | DilatedConv]:
+    within = block._flatten_layers(include_self=False)
+    return {layer.name: layer for layer in within if isinstance(layer, Linear | DilatedConv)}

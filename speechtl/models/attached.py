@@ -122,7 +122,7 @@ def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
 
 
 def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
-    """Attach the layers that stored weights speak of and the model lacks; their values are not assigned here.
+    """Attach the layers and own blocks that stored weights speak of and the model lacks; values are not assigned here.
 
     Args:
         model: the model.
@@ -132,6 +132,11 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
     Raises:
         ModelError: weights of a layer that cannot be attached to this model.
     """
+    own: dict[str, set[str]] = {}
+    for language, block in (name.split("/")[1:3] for name in arrays if name.startswith("own/")):
+        own.setdefault(language, set()).add(block)
+    for language, blocks in own.items():
+        model.add_own_blocks(language, blocks)
     present = {path for path, _ in model.layers()}
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for name, array in arrays.items():

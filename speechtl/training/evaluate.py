@@ -22,7 +22,7 @@ def forward_function(model: AcousticModel, language: str) -> Forward:
 
     @tf.function(input_signature=signature, autograph=False)
     def forward(features, lengths):
-        encoded = model.encode(features, lengths)
+        encoded = model.encode(features, lengths, language=language)
         return model.logits(encoded, language), encoded.lengths[encoded.last]
 
     return forward

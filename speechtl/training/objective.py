@@ -72,7 +72,7 @@ def loss_terms(
     features = batch.features
     for method in methods:
         features = method.inputs(features, batch, seed)
-    encoded = model.encode(features, batch.lengths, seed)
+    encoded = model.encode(features, batch.lengths, seed, language)
     logits = model.logits(encoded, language, seed)
     losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
     total = tf.cast(batch.total, tf.float32)

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
+from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.config import TrainingConfig
 from speechtl.training.objective import loss_terms
@@ -76,18 +77,25 @@ class Update:
             with tf.GradientTape() as tape:
                 terms, measures = loss_terms(self.model, self.methods, batch, language, dice, share)
                 loss = tf.add_n(list(terms.values()))
-            gradients = tape.gradient(loss, [variable.value for variable in self.variables])
-            gradients = [
-                tf.zeros_like(variable.value) if gradient is None else tf.convert_to_tensor(gradient)
-                for gradient, variable in zip(gradients, self.variables, strict=True)
+            found = tape.gradient(loss, [variable.value for variable in self.variables])
+            # What a batch does not pass through (other languages' heads and blocks) stays: a gradient of zero would
+            # still move it, by weight decay and by the momentum of its own batches.
+            reached = [
+                variable for variable, gradient in zip(self.variables, found, strict=True) if gradient is not None
             ]
+            gradients = [tf.convert_to_tensor(gradient) for gradient in found if gradient is not None]
+            if not reached:
+                raise ModelError(
+                    f"language {language}: nothing that its speech passes through is trained; leave its training data "
+                    "out, or check the transfer methods"
+                )
             logged = terms | measures
             if replicas > 1:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
                 logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}
             gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
             # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
-            self.optimizer.apply([gradient / replicas for gradient in gradients], self.variables)
+            self.optimizer.apply([gradient / replicas for gradient in gradients], reached)
             return logged, norm
 
         # One trace for all lengths, where the batch is not a bundle of one per replica.

@@ -48,9 +48,9 @@ class ConservativeTraining(TransferMethod):
                 'are no posteriors to stay near; use distance = "parameter"'
             )
         problems = [
-            f"heads/{language}: {model.heads[language].units} units here, {source.heads[language].units} in the source"
-            for language in sorted(common)
-            if model.heads[language].units != source.heads[language].units
+            f"heads/{head}: {model.heads[head].units} units here, {source.heads[head].units} in the source"
+            for head in sorted(common)
+            if model.heads[head].units != source.heads[head].units
         ]
         if self.distance == "parameter":
             problems += _differences(model, source)
@@ -79,10 +79,11 @@ class ConservativeTraining(TransferMethod):
                 if name in theirs
             ]
             return {"l2_sp": self.weight * tf.add_n(squares)}
-        if language not in source.heads:
+        head = model.head_name(language)
+        if head not in source.heads:
             return {}
-        anchor = source.encode(batch.features, batch.lengths)
-        target = tf.stop_gradient(tf.nn.log_softmax(source.logits(anchor, language)))
+        anchor = source.encode(batch.features, batch.lengths, language=language)
+        target = tf.stop_gradient(tf.nn.log_softmax(source.logits(anchor, head)))
         frames = kl_divergence(target, tf.nn.log_softmax(logits))
         valid = tf.sequence_mask(encoded.lengths[encoded.last], tf.shape(frames)[1], dtype=frames.dtype)
         return {"kl": self.weight * tf.reduce_mean(tf.reduce_sum(frames * valid, axis=1))}
@@ -91,9 +92,9 @@ class ConservativeTraining(TransferMethod):
         """Return the source."""
         return (self.source,)
 
-    def keeps_head(self, language: str) -> bool:
+    def keeps_head(self, head: str) -> bool:
         """Whether posteriors or weights of the head are compared with the source's."""
-        return self.weight > 0 and language in source_inventories(self.source)
+        return self.weight > 0 and head in source_inventories(self.source)
 
 
 def kl_divergence(target: tf.Tensor, log_posteriors: tf.Tensor) -> tf.Tensor:
@@ -109,7 +110,7 @@ def _differences(model: AcousticModel, source: AcousticModel) -> list[str]:
         for name in sorted(ours.keys() & theirs.keys())
         if ours[name].shape != theirs[name].shape
     ]
-    encoder = {name for name in ours.keys() ^ theirs.keys() if name.startswith("encoder/")}
+    encoder = {name for name in ours.keys() ^ theirs.keys() if name.startswith(("encoder/", "own/"))}
     problems += [f"{name}: {'not in the source' if name in ours else 'in the source only'}" for name in sorted(encoder)]
     if not model.trainable_variables().keys() & theirs.keys():
         problems.append("no weight that both have is trained")

@@ -32,9 +32,9 @@ class FineTuning(TransferMethod):
         """Return the source."""
         return (self.source,)
 
-    def keeps_head(self, language: str) -> bool:
+    def keeps_head(self, head: str) -> bool:
         """Whether the head is copied."""
-        return not self._is_fresh(f"heads/{language}/output/kernel")
+        return not self._is_fresh(f"heads/{head}/output/kernel")
 
     def _is_fresh(self, name: str) -> bool:
         return any(fnmatchcase(name, pattern) for pattern in self.fresh)

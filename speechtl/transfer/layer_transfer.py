@@ -49,6 +49,6 @@ class LayerTransfer(TransferMethod):
         """Return the source."""
         return (self.source,)
 
-    def keeps_head(self, language: str) -> bool:
+    def keeps_head(self, head: str) -> bool:
         """Whether heads are copied."""
         return self.heads

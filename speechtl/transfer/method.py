@@ -55,7 +55,7 @@ class TransferMethod(Section):
             batch: the batch.
             encoded: every block's output in the one forward pass.
             logits: ``(batch, frames, units)`` of the head that is trained, in the same pass.
-            language: whose head that is.
+            language: of the batch, whose head that is.
             progress: how much of the training is done, in [0, 1].
         """
         return {}
@@ -82,8 +82,8 @@ class TransferMethod(Section):
         """Return the experiment directories that this method borrows from."""
         return ()
 
-    def keeps_head(self, language: str) -> bool:
-        """Whether the method needs the head of ``language``, and so its phones, to be the sources'."""
+    def keeps_head(self, head: str) -> bool:
+        """Whether the method needs a head, and so its phones, to be the sources'."""
         return False
 
 
@@ -100,7 +100,7 @@ def source_weights(source: str) -> dict[str, np.ndarray]:
 
 
 def source_inventories(source: str) -> dict[str, PhoneInventory]:
-    """Return the phone inventories of an experiment, by language."""
+    """Return the phone inventories of an experiment, by head."""
     return {path.stem: PhoneInventory.load(path) for path in sorted((Path(source) / "phones").glob("*.txt"))}
 
 
@@ -115,9 +115,11 @@ def load_source(source: str, inputs: int) -> AcousticModel:
         ConfigError, ModelError: the experiment is missing, unfinished or damaged.
     """
     path = Path(source) / "config.toml"
-    config = parse(ModelConfig, read_toml(path).get("model", {}), f"{path}: [model]")
-    units = {language: len(phones) + 1 for language, phones in source_inventories(source).items()}
-    model = AcousticModel(config, inputs, units)
+    table = read_toml(path)
+    config = parse(ModelConfig, table.get("model", {}), f"{path}: [model]")
+    units = {head: len(phones) + 1 for head, phones in source_inventories(source).items()}
+    heads = {data["language"]: data.get("head", data["language"]) for data in table.get("data", [])}
+    model = AcousticModel(config, inputs, units, heads)
     arrays = source_weights(source)
     restore(model, arrays, source)
     assign(model.variables(), arrays, str(Path(source) / "weights.h5"))

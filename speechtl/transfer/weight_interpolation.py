@@ -60,9 +60,9 @@ class WeightInterpolation(TransferMethod):
         """Return the source."""
         return (self.source,)
 
-    def keeps_head(self, language: str) -> bool:
+    def keeps_head(self, head: str) -> bool:
         """Whether the head is mixed, and so must have the phones of the source's."""
-        return not self._is_fresh(f"heads/{language}/output/kernel")
+        return not self._is_fresh(f"heads/{head}/output/kernel")
 
     def _mix(self, source: np.ndarray, trained: np.ndarray) -> np.ndarray:
         mixed = self.weight * source.astype(np.float64) + (1 - self.weight) * trained

@@ -139,6 +139,48 @@ def test_a_layer_behind_a_block_is_applied_and_stored():
     assert "behind/tdnn1/double" in dict(model.layers())
 
 
+def test_languages_may_share_a_head():
+    config = ModelConfig.model_validate({"encoder": ENCODERS["tdnn"]})
+    model = AcousticModel(config, 10, {"ipa": 5, "ru": 9}, {"de": "ipa", "es": "ipa", "ru": "ru"})
+    encoded = model.encode(tf.ones((1, 9, 10)), tf.constant([9]))
+    first = model.logits(encoded, "de").numpy()
+    for name in ("es", "ipa"):
+        np.testing.assert_array_equal(model.logits(encoded, name).numpy(), first)
+    assert model.logits(encoded, "ru").shape == (1, 3, 9)
+    with pytest.raises(ModelError, match=r"no head for language 'fr'; it has: de, es, ru, ipa"):
+        model.logits(encoded, "fr")
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_own_blocks_start_as_copies_and_then_go_their_own_way(encoder):
+    config = ModelConfig.model_validate({"encoder": ENCODERS[encoder]})
+    model = AcousticModel(config, 10, {"de": 5, "ru": 5})
+    features, lengths = tf.random.stateless_normal((2, 21, 10), [1, 2]), tf.constant([21, 14])
+
+    def outputs(language, seed=None):
+        return [output.numpy() for output in model.encode(features, lengths, seed, language).outputs.values()]
+
+    before = outputs(None), outputs(None, SEED)
+    last = model.block_names[-1]
+    model.add_own_blocks("ru", [last, "subsampling"])
+    model.add_own_blocks("ru", ["subsampling"])
+    assert list(model.own["ru"]) == ["subsampling", last]
+    for language in ("de", "ru", None):
+        for one, other in zip((outputs(language), outputs(language, SEED)), before, strict=True):
+            for ours, theirs in zip(one, other, strict=True):
+                np.testing.assert_array_equal(ours, theirs)
+    # Blocks are tied to their language: what changes one changes nothing for the other.
+    for name, variable in model.variables().items():
+        if name.startswith(f"own/ru/{last}/") and name.endswith(("kernel", "scale")):
+            variable.assign(variable.value + 0.1)
+    for ours, theirs in zip(outputs("de"), before[0], strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    changed = [np.abs(ours - theirs).max() for ours, theirs in zip(outputs("ru"), before[0], strict=True)]
+    assert max(changed[:-1]) == 0 and changed[-1] > 1e-3
+    with pytest.raises(ModelError, match="no encoder block 'nowhere'"):
+        model.add_own_blocks("ru", ["nowhere"])
+
+
 def test_an_unknown_encoder_or_key_is_a_config_error():
     with pytest.raises(ConfigError, match="model"):
         parse(ModelConfig, {"encoder": {"kind": "transformer"}}, "model")
