@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Five corpora, six languages: what one language can do for another. README.md says what the corpora are.
+#
+#   recipes/multilingual/run.sh --corpora DIR [--stage N] [--stop-stage M] [--nj N]
+#
+# --corpora DIR holds the folders an4, dspspeech20, arabic_commands, kerstin_de, festvox_ru; or each is named: --an4 DIR
+# --dspspeech DIR --arabic DIR --kerstin DIR --festvox DIR. What is missing is left out, with a message.
+#
+# Stages: 0 data directories, 1 lexicons, features; then one script for each method, which also runs alone (--nj N):
+# 2 multitask.sh, 3 adversarial.sh, 4 progressive.sh, 5 chain.sh, 6 self_taught.sh, 7 attributes.sh. Everything is
+# written below data/ and exp/ of this folder; training resumes.
+set -euo pipefail
+
+stage=0
+stop_stage=7
+nj=$(nproc)
+declare -A corpus=([an4]= [dspspeech]= [arabic]= [kerstin]= [festvox]=)
+declare -A folder=([an4]=an4 [dspspeech]=dspspeech20 [arabic]=arabic_commands [kerstin]=kerstin_de [festvox]=festvox_ru)
+corpora=
+
+while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpora) corpora=$(realpath -m "$2") ;;
+    --an4 | --dspspeech | --arabic | --kerstin | --festvox) corpus[${1#--}]=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    *) sed -n '2,11p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
+source ../env.sh
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+if run_stage 0 "data directories from the corpora"; then
+  found=0
+  for name in an4 dspspeech arabic kerstin festvox; do
+    place=${corpus[$name]:-${corpora:+$corpora/${folder[$name]}}}
+    if [ -z "$place" ] || [ ! -d "$place" ]; then
+      echo "left out: $name (${place:-no --$name DIR} is not there); README.md says how to get it" >&2
+      continue
+    fi
+    found=1
+    case $name in
+      an4) python local/an4.py --corpus "$place" --dev-speakers conf/an4_dev_speakers.txt --out data/an4 ;;
+      dspspeech) python local/dspspeech.py --corpus "$place" --lexicon conf/dspspeech_lexicon.txt --out data ;;
+      arabic) python local/arabic.py --corpus "$place" --words conf/arabic_words.tsv --out data/arabic ;;
+      kerstin) python local/kerstin.py --corpus "$place" --out data/kerstin ;;
+      festvox) python local/festvox.py --corpus "$place" --phones conf/festvox_phones.tsv --out data/festvox ;;
+    esac
+  done
+  if [ $found = 0 ]; then
+    echo "error: none of the corpora is there; give them with --corpora DIR" >&2
+    exit 1
+  fi
+fi
+
+if run_stage 1 "lexicons, validation, features"; then
+  if [ -d data/an4 ]; then
+    speechtl lexicon convert data/an4/dictionary.txt data/an4/lexicon.txt --from arpabet
+  fi
+  if [ -d data/kerstin ]; then
+    speechtl lexicon g2p --rules de -n 1 --words data/kerstin/words.txt --out data/kerstin/lexiconp.txt
+    cut -d' ' -f1,3- data/kerstin/lexiconp.txt >data/kerstin/lexicon.txt
+  fi
+  if [ -d data/festvox ]; then
+    # Russian spelling hides the stress; the labels, by word, have it.
+    speechtl lexicon g2p --rules ru -n 6 --words data/festvox/words.txt --out data/festvox/lexiconp.txt
+    python local/label_lexicon.py --text data/festvox/{train,dev,test}/text --labels data/festvox/labels.txt \
+      --guesses data/festvox/lexiconp.txt --out data/festvox/lexicon.txt
+  fi
+  for name in an4 dspspeech dspspeech_en dspspeech_zh arabic kerstin festvox; do
+    [ -d "data/$name" ] || continue
+    for part in train dev test; do
+      speechtl data validate "data/$name/$part"
+    done
+    speechtl features "data/$name/"{train,dev,test} --config conf/features.toml --nj "$nj"
+    # Ten minutes of training speech, evenly over the speakers (of Mandarin there is less: all of it).
+    seconds=$(awk 'END { printf "%.1f", 600 / NR }' "data/$name/train/spk2utt")
+    for seed in 1 2 3; do
+      speechtl data subset "data/$name/train" "data/$name/train_10min_$seed" --seconds-per-speaker "$seconds" \
+        --seed $seed --overwrite
+    done
+  done
+fi
+
+number=2
+for method in multitask adversarial progressive chain self_taught attributes; do
+  if [ -e $method.sh ] && run_stage $number "$method"; then
+    ./$method.sh --nj "$nj"
+  fi
+  number=$((number + 1))
+done
