@@ -17,23 +17,20 @@ import tomli_w
 from pydantic import model_validator
 
 from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.global_stats import global_stats
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.config import Section, override, parse, read_toml
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
-from speechtl.errors import ConfigError, LexiconError, ModelError, list_problems
-from speechtl.features.archives import read_double_matrix
-from speechtl.features.cmvn import accumulate, add
+from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.features.config import FeatureConfig
-from speechtl.features.in_graph import features_dataset
 from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.attached import restore
 from speechtl.models.weights import assign, load_arrays, save_arrays
-from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.train import Trainer
@@ -146,7 +143,8 @@ class Experiment:
             return self.languages[0]
         if name is None or name not in self.languages:
             wanted = "say which language" if name is None else f"no head for language '{name}'"
-            raise ModelError(f"{self.path}: {wanted}; this model has: {', '.join(self.languages)} (--language)")
+            known = ", ".join(self.languages) or "none"
+            raise ModelError(f"{self.path}: {wanted}; this model has: {known} (--language)")
         return name
 
     def inventory(self, language: str | None = None) -> PhoneInventory:
@@ -226,12 +224,15 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     _check_directory(config, directory)
     _check_sources(config)
     lexicons = {data.language: _lexicon(data) for data in config.data}
-    inventories = {data.language: _inventory(data, lexicons[data.language], config) for data in config.data}
-    normaliser = Normaliser(config.normalisation, _global_stats(config))
+    found = {data.language: _inventory(data, lexicons[data.language], config) for data in config.data}
+    inventories = {language: inventory for language, inventory in found.items() if inventory is not None}
+    kind = config.normalisation.kind
+    stats = global_stats(config.data, config.features) if kind == "global" else None
+    normaliser = Normaliser(config.normalisation, stats)
     train_sources, dev_sources = [], []
     for data in config.data:
-        shared = (normaliser, lexicons[data.language], inventories[data.language])
-        train_sources.append(Source(data.train, data, *shared, features=config.features))
+        shared = (normaliser, lexicons[data.language], inventories.get(data.language))
+        train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
         dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():
         units = {language: len(inventory) + 1 for language, inventory in inventories.items()}
@@ -254,9 +255,10 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         _write_directory(config, directory, inventories, lexicons, normaliser)
     frames = sum(int(source.frames.sum()) for source in train_sources)
     hours = frames * config.features.frame_shift_ms / 3.6e6
+    silent = sum(not labels for source in train_sources for labels in source.labels)
     print(
-        f"{sum(map(len, train_sources))} utterances, {hours:.2f} h; {model.parameter_count():,} parameters; "
-        f"{trainer.steps} steps",
+        f"{sum(map(len, train_sources))} utterances{f' ({silent} unlabelled)' if silent else ''}, {hours:.2f} h; "
+        f"{model.parameter_count():,} parameters; {trainer.steps} steps",
         flush=True,
     )
     return trainer.run()
@@ -303,8 +305,11 @@ def _lexicon(data: DataConfig) -> Lexicon | None:
     return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
 
 
-def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConfig) -> PhoneInventory:
-    """Return the phones of a language: those of a source that keeps its head, or those of the training transcripts."""
+def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConfig) -> PhoneInventory | None:
+    """Return the phones of a language: those of a source that keeps its head, or those of the training transcripts.
+
+    None, and so no head, if there is neither.
+    """
     kept = {
         source: inventory
         for method in config.transfer
@@ -319,6 +324,12 @@ def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConf
         )
     if kept:
         return next(iter(kept.values()))
+    if not data.train:
+        if data.dev:
+            raise ConfigError(
+                f"data: '{data.language}' has dev speech but no head to score; name labelled speech as train"
+            )
+        return None
     words = {word for path in data.train for text in DataDir.load(path).text.values() for word in text.split()}
     if lexicon is None:
         return PhoneInventory(sorted(words))
@@ -330,33 +341,6 @@ def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConf
     return PhoneInventory(
         sorted({phone for word in known for said in lexicon.pronounce(word) for phone in said.phones})
     )
-
-
-def _global_stats(config: ExperimentConfig) -> np.ndarray | None:
-    if config.normalisation.kind != "global":
-        return None
-    problems, stats = [], []
-    for data in config.data:
-        for path in data.train:
-            directory = DataDir.load(path)
-            stats += [read_double_matrix(place) for place in directory.cmvn_scp.values()]
-            if data.in_graph and not directory.cmvn_scp:
-                stats.append(_stats_in_graph(directory, config.features))
-            elif not directory.cmvn_scp:
-                problems.append(f"{path}/cmvn.scp: missing; run speechtl features {path}")
-    if problems:
-        raise ConfigError(list_problems("global normalisation needs the statistics of all training data", problems))
-    return add(stats)
-
-
-def _stats_in_graph(directory: DataDir, config: FeatureConfig) -> np.ndarray:
-    """Read all audio of a directory once for its statistics."""
-    with progress_bar(f"statistics of {directory.path}", len(directory)) as advance:
-        parts = []
-        for element in features_dataset(directory, config):
-            parts.append(accumulate(element["features"].numpy()))
-            advance()
-    return add(parts)
 
 
 def _write_directory(config, directory: Path, inventories, lexicons, normaliser: Normaliser) -> None:
@@ -372,4 +356,7 @@ def _write_directory(config, directory: Path, inventories, lexicons, normaliser:
 
 
 def _read_inventories(path: Path, config: ExperimentConfig) -> dict[str, PhoneInventory]:
-    return {data.language: PhoneInventory.load(path / "phones" / f"{data.language}.txt") for data in config.data}
+    files = {data.language: path / "phones" / f"{data.language}.txt" for data in config.data}
+    # A language of unlabelled speech alone has none.
+    headless = {data.language for data in config.data if not data.train and not files[data.language].exists()}
+    return {language: PhoneInventory.load(file) for language, file in files.items() if language not in headless}

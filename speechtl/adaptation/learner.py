@@ -75,7 +75,8 @@ class Speech:
             features[row, : len(matrix)], labels[row, : len(units)] = matrix, units
         unused = tf.zeros([rows], tf.int32)
         speech = tf.constant(features), tf.constant(lengths), tf.constant(labels), tf.constant(counts)
-        return Batch(*speech, unused, unused, unused, tf.constant(rows))
+        labelled = tf.constant(np.count_nonzero(counts), tf.int32)
+        return Batch(*speech, unused, unused, unused, tf.constant(rows), labelled)
 
 
 @dataclasses.dataclass

@@ -13,12 +13,17 @@ class DataConfig(Section):
     ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. ``weight`` scales
     how often the pipeline draws from this language. Data directories may be given as one path or as a list.
 
+    ``unlabelled`` speech is mixed into the same batches; its transcripts are not read and need not exist, so only loss
+    terms of transfer methods learn from it. A language without ``train`` has no head of its own, unless a method takes
+    one from its source.
+
     ``in_graph`` computes features from the audio in every epoch, with tensorflow-io, instead of reading stored ones:
     for corpora too large to store features of. Their normalisation must be ``global``, ``utterance`` or ``none``.
     """
 
     language: str = "und"
     train: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
     lexicon: str | None = None
     notation: Literal["ipa", "arpabet", "xsampa"] = "ipa"
@@ -27,7 +32,7 @@ class DataConfig(Section):
     weight: float = Field(default=1.0, gt=0)
     in_graph: bool = False
 
-    @field_validator("train", "dev", mode="before")
+    @field_validator("train", "unlabelled", "dev", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value

@@ -24,6 +24,7 @@ class Batch(NamedTuple):
         speakers: ``(batch,)`` int32 indices into the source's sorted speakers.
         domains: ``(batch,)`` int32 indices into the source's sorted domains.
         total: scalar int32, utterances of the whole batch over all replicas.
+        labelled: scalar int32, how many of these have labels.
     """
 
     features: tf.Tensor
@@ -34,6 +35,7 @@ class Batch(NamedTuple):
     speakers: tf.Tensor
     domains: tf.Tensor
     total: tf.Tensor
+    labelled: tf.Tensor
 
 
 def make_dataset(
@@ -67,15 +69,16 @@ def make_dataset(
     no_matrix = np.zeros((0, bins), np.float32)
     masks = 0 if augmentation is None else augmentation.frequency_masks + augmentation.time_masks
 
-    def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.int32]]:
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for batch in batches:
+            counts = np.array([len(batch.utterances), sum(bool(source.labels[i]) for i in batch.utterances)], np.int32)
             for replica in replicas:
                 own = np.array(batch.utterances[replica::replica_count], np.int32)
                 draws = np.zeros((max(len(own), 1), masks, 2), np.float32)
                 for row, index in enumerate(own):
                     if augmentation is not None:
                         draws[row] = draw(augmentation, (*seed, int(index)))
-                yield own, draws, np.int32(len(batch.utterances))
+                yield own, draws, counts
 
     def load(own: np.ndarray):
         rows = max(len(own), 1)
@@ -94,7 +97,7 @@ def make_dataset(
             ids[:, row] = index, speakers[source.speakers[index]], domains[source.domains[index]]
         return features, lengths, labels, label_lengths, ids
 
-    def build(own, draws, total) -> Batch:
+    def build(own, draws, counts) -> Batch:
         types = [tf.float32, tf.int32, tf.int32, tf.int32, tf.int32]
         features, lengths, labels, label_lengths, ids = tf.numpy_function(load, [own], types)
         features = tf.ensure_shape(features, (None, None, bins))
@@ -107,12 +110,12 @@ def make_dataset(
             lengths *= tf.cast(shown, tf.int32)
         if augmentation is not None:
             features = spec_augment(features, lengths, draws, augmentation)
-        return Batch(features, lengths, labels, label_lengths, ids[0], ids[1], ids[2], total)
+        return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(counts))
 
     signature = (
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, masks, 2), tf.float32),
-        tf.TensorSpec((), tf.int32),
+        tf.TensorSpec((2,), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
     return dataset.map(build, num_parallel_calls=parallel, deterministic=True).prefetch(2)

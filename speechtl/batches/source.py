@@ -67,6 +67,7 @@ class Source:
         inventory: PhoneInventory | None,
         require_text: bool = True,
         features: FeatureConfig | None = None,
+        unlabelled: Sequence[str | Path] = (),
     ):
         """Read the tables of one or more data directories.
 
@@ -78,6 +79,7 @@ class Source:
             inventory: phones to unit numbers; None to read no transcripts.
             require_text: whether an utterance without a transcript is an error.
             features: what to compute when ``config.in_graph``.
+            unlabelled: more data directories, whose transcripts are not read.
 
         Raises:
             DataError: no features, a missing transcript, speaker statistics or archive; all utterances listed.
@@ -90,6 +92,10 @@ class Source:
         by_speaker = normaliser.config.kind == "speaker"
         for directory in directories:
             rows += _rows(Path(directory), by_speaker, require_text and inventory, computed, problems)
+        for directory in unlabelled:
+            silent = _rows(Path(directory), by_speaker, False, computed, problems)
+            rows += [(*row[:3], "", *row[4:]) for row in silent]
+        directories = [*directories, *unlabelled]
         if problems:
             heading = f"language {config.language}: {len(problems)} problem{'s' * (len(problems) > 1)} in the data"
             raise DataError(list_problems(heading, problems))

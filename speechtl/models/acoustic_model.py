@@ -251,6 +251,10 @@ class AcousticModel:
         """
         return self.heads[self.head_name(language)](encoded.outputs[encoded.last], seed)
 
+    def has_head(self, language: str) -> bool:
+        """Whether a language (or a name of a head) has a head."""
+        return self.head_of.get(language, language) in self.heads
+
     def head_name(self, language: str) -> str:
         """Return the name of a language's head; a name of a head stands for itself.
 
@@ -258,7 +262,7 @@ class AcousticModel:
             ModelError: the model has no head for ``language``.
         """
         name = self.head_of.get(language, language)
-        if name not in self.heads:
+        if not self.has_head(language):
             known = ", ".join(dict.fromkeys([*self.head_of, *self.heads])) or "none"
             raise ModelError(f"this model has no head for language '{language}'; it has: {known}")
         return name

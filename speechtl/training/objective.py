@@ -67,16 +67,21 @@ def loss_terms(
 
     Returns:
         Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and likewise what
-        the methods measure, which is no part of the loss.
+        the methods measure, which is no part of the loss. ``ctc`` is a mean over the labelled utterances of the batch
+        alone, 0 if there are none or the language has no head.
     """
     features = batch.features
     for method in methods:
         features = method.inputs(features, batch, seed)
     encoded = model.encode(features, batch.lengths, seed, language)
-    logits = model.logits(encoded, language, seed)
-    losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
+    rows, frames = tf.unstack(tf.shape(encoded.outputs[encoded.last])[:2])
+    if model.has_head(language):
+        logits = model.logits(encoded, language, seed)
+        losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
+    else:
+        logits, losses = tf.zeros((rows, frames, 0)), tf.zeros(rows)
     total = tf.cast(batch.total, tf.float32)
-    terms = {"ctc": tf.reduce_sum(losses) / total}
+    terms = {"ctc": tf.reduce_sum(losses) / tf.cast(tf.maximum(batch.labelled, 1), tf.float32)}
     share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
     measures: dict[str, tf.Tensor] = {}
     for method in methods:

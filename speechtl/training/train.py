@@ -70,6 +70,8 @@ class Trainer:
         )
         if not sum(map(len, train)):
             raise DataError("no training speech; name data directories under [[data]] train")
+        if not methods and not any(any(source.labels) for source in train):
+            raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
         check_lengths(model, [*train, *dev])
         self.variables = model.trainable_variables()
         if not self.variables:
@@ -125,12 +127,13 @@ class Trainer:
                 values = self._step(source, next(streams[planned.source]), progress, planned)
                 progress.position += 1
                 progress.step += 1
-                progress.loss_sum += values["ctc"] * len(planned.utterances)
-                progress.loss_count += len(planned.utterances)
+                labelled = sum(bool(source.labels[index]) for index in planned.utterances)
+                progress.loss_sum += values["ctc"] * labelled
+                progress.loss_count += labelled
                 window_frames += int(source.frames[list(planned.utterances)].sum())
                 window_terms = values
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
-                advance(1, f"loss {progress.loss_sum / progress.loss_count:.2f}, {rate:,.0f} frames/s")
+                advance(1, f"loss {progress.loss_sum / max(progress.loss_count, 1):.2f}, {rate:,.0f} frames/s")
                 if log is not None and progress.step % 20 == 0:
                     rate_now = float(self.optimizer.learning_rate)
                     log.write("step", progress.step, **window_terms, learning_rate=rate_now, frames_per_second=rate)
@@ -243,12 +246,14 @@ class Trainer:
             # Read from the start: the choice replaces what was chosen before.
             chosen_before = progress.choices.get(source.language, {})
             choices: dict[str, list[int]] = {}
+            several = {i for i, words in enumerate(source.variants) if any(len(word) > 1 for word in words)}
             plan = [p for p in plan_once([s.frames for s in self.train], self.batches) if p.source == number]
+            plan = [p for p in plan if several.intersection(p.utterances)]
             for batch in make_dataset(source, plan, self.model.inputs):
                 logits, lengths = self.forward[source.language](batch.features, batch.lengths)
                 log_posteriors = tf.nn.log_softmax(logits).numpy()
                 for row, index in enumerate(batch.utterances.numpy()):
-                    if all(len(word) == 1 for word in source.variants[index]):
+                    if int(index) not in several:
                         continue
                     frames = int(lengths[row])
                     chosen = choose_pronunciations(log_posteriors[row, :frames], source.variants[index])
@@ -278,7 +283,7 @@ def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:
         available = np.asarray(model.output_lengths(source.frames))
         for name, frames, labels in zip(source.utterance_ids, available, source.labels, strict=True):
             needed = max(frames_needed(labels), 1)
-            if frames < needed:
+            if labels and frames < needed:
                 problems.append(f"{name}: {frames} frames after subsampling, its {len(labels)} labels need {needed}")
     if problems:
         heading = (

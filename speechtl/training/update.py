@@ -104,7 +104,7 @@ class Update:
             whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
             features = tf.TensorSpec((None, None, self.model.inputs))
             labels = tf.TensorSpec((None, None), tf.int32)
-            batch = Batch(features, rows, labels, rows, rows, rows, rows, whole)
+            batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole)
             shapes = (batch, whole, tf.TensorSpec((), tf.float32))
         jit = self.config.jit or None
 

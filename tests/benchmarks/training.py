@@ -78,7 +78,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     arrays = {name: tf.constant(array) for name, array in make_batch().items()}
     counts, unused = tf.fill([UTTERANCES], LABELS), tf.zeros([UTTERANCES], tf.int32)
     order = arrays["features"], arrays["lengths"], arrays["labels"], counts
-    batch = Batch(*order, unused, unused, unused, tf.constant(UTTERANCES))
+    batch = Batch(*order, unused, unused, unused, tf.constant(UTTERANCES), tf.constant(UTTERANCES))
     step_function = trainer.update.compiled("und")
     variables = [variable.value for variable in trainer.variables.values()]
     number = 0

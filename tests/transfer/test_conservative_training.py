@@ -34,9 +34,8 @@ def make_batch(lengths=(40, 25), bins=12, seed=0):
     rows = tf.zeros([len(lengths)], tf.int32)
     labels = tf.constant([[1, 2, 3]] * len(lengths))
     counts = rows + 3
-    return Batch(
-        tf.constant(features), tf.constant(lengths), labels, counts, rows, rows, rows, tf.constant(len(lengths))
-    )
+    total = tf.constant(len(lengths))
+    return Batch(tf.constant(features), tf.constant(lengths), labels, counts, rows, rows, rows, total, total)
 
 
 def terms_and_gradients(model, methods, batch, language="xx"):
