@@ -186,8 +186,13 @@ def splice(
         Path | None,
         typer.Option(help="Write DESTINATION/lang/ too: this lexicon (IPA) with a word '_p' for a phone 'p'."),
     ] = None,
-    longest_piece: Annotated[int, typer.Option(min=1, help="Phones of a piece, at most.")] = 2,
-    copies: Annotated[int, typer.Option(min=1, help="How often to use every piece, cut and mixed anew.")] = 1,
+    words: Annotated[
+        Path | None, typer.Option(help="Say these words of the lexicon, one a line, instead of phones in random order.")
+    ] = None,
+    longest_piece: Annotated[int, typer.Option(min=1, help="Phones of a piece, at most; not with --words.")] = 2,
+    copies: Annotated[
+        int, typer.Option(min=1, help="How often to use every piece, or with --words to say every word.")
+    ] = 1,
     overlap: Annotated[int, typer.Option(min=0, help="Frames on both sides of a cut that are faded.")] = 1,
     seed: Seed = 1,
     overwrite: Overwrite = False,
@@ -197,34 +202,44 @@ def splice(
     Beside the real ones they keep a model from learning the words of the training instead of their phones. They have
     features, no audio. Their text is phones; with --lexicon it is the words '_p' of the lexicon that is written, which
     has all other words too, so that one training takes both kinds of utterances.
+
+    With --words every speaker says these words, which need not be in any recording, with pieces of others.
     """
-    from speechtl.config import override, parse, read_toml
+    from speechtl.config import parse, read_toml
     from speechtl.data.ctm import read_ctm
     from speechtl.data.datadir import DataDir, require_vacant
-    from speechtl.errors import LexiconError
+    from speechtl.errors import DataError, LexiconError
     from speechtl.features.config import FeatureConfig
     from speechtl.features.splicing import SplicingConfig
-    from speechtl.features.splicing import splice as splice_features
+    from speechtl.features.splicing import splice as splice_phones
+    from speechtl.features.word_splicing import WordSplicingConfig, splice_words
     from speechtl.lang.lexicon import Lexicon
 
-    table = override(read_toml(config) if config else {}, [])
+    if words is not None and lexicon is None:
+        raise DataError("--words needs their pronunciations; give a lexicon with --lexicon")
+    table = read_toml(config) if config else {}
     section = parse(FeatureConfig, table.get("features", {}), f"{config}: [features]")
     require_vacant(destination, overwrite=overwrite, sources=[source])
-    words = Lexicon.load(lexicon, stress="keep") if lexicon else None
+    entries = Lexicon.load(lexicon, stress="keep") if lexicon else None
     data = DataDir.load(source)
-    options = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
-    label = "{}" if words is None else "_{}"
-    spliced = splice_features(data, read_ctm(phones, data), options, section, destination, label=label)
-    used = sorted({word for text in spliced.text.values() for word in text.split()})
-    if words is not None:
-        taken = [word for word in used if word in words]
-        if taken:
-            raise LexiconError(f"{lexicon}: has a word '{taken[0]}', the name of a spliced phone; rename the word")
-        for word in used:
-            words.add(word, [word[1:]])
-        words.save(destination / "lang" / lexicon.name)  # type: ignore[union-attr]
+    timed, label = read_ctm(phones, data), "{}" if entries is None else "_{}"
+    if words is not None and entries is not None:
+        listed = [line.partition("#")[0].strip() for line in words.read_text(encoding="utf-8").splitlines()]
+        said = {word: [option.phones for option in entries.pronounce(word)] for word in listed if word}
+        options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
+        spliced = splice_words(data, timed, said, options, section, destination, label=label)
+    else:
+        splicing = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
+        spliced = splice_phones(data, timed, splicing, section, destination, label=label)
+    if entries is not None and lexicon is not None:
+        for phone in sorted({one.label for labels in timed.values() for one in labels}):
+            if f"_{phone}" in entries:
+                raise LexiconError(f"{lexicon}: has a word '_{phone}', the name of a spliced phone; rename the word")
+            entries.add(f"_{phone}", [phone])
+        entries.save(destination / "lang" / lexicon.name)
     hours = sum(spliced.utt2dur.values()) / 3600
+    number = sum(len(text.split()) for text in spliced.text.values())
     typer.echo(
         f"{destination}: {len(spliced)} utterances of {len(spliced.spk2utt)} speakers, {hours:.2f} h, "
-        f"{sum(len(text.split()) for text in spliced.text.values())} phones, {len(used)} different ones"
+        f"{number} {'phones' if words is None else 'words and phones'}"
     )

@@ -5,25 +5,16 @@ a time learns the words instead. Pieces of one to a few phones in random order h
 """
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 from pydantic import Field
 
 from speechtl.config import Section
 from speechtl.data.ctm import Timed
 from speechtl.data.datadir import DataDir
-from speechtl.errors import DataError, list_problems
-from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
-
-_LONGEST_PHONE = 0.35  # seconds; a longer one has a pause in it, or is at a wrong place
-_SHORTEST_PHONE = 0.02
-_SHORTEST_PAUSE = 0.06  # between two phones
-_LONGEST_PAUSE = 0.3  # of one, as it is put between pieces
-_PAUSE_MARGIN = 0.02  # cut from both ends of a pause, since boundaries are not exact
+from speechtl.features.pieces import Piece, Spoken, read_spoken, write_joined
 
 
 class SplicingConfig(Section):
@@ -45,22 +36,6 @@ class SplicingConfig(Section):
     overlap: int = Field(default=1, ge=0)
     pause: float = Field(default=0.15, ge=0, le=1)
     seed: int = 1
-
-
-class _Piece(NamedTuple):
-    """Some phones of an utterance.
-
-    Attributes:
-        features: ``(before + frames + behind, bins)``: with up to ``overlap`` frames more on both sides.
-        before: frames in front of the first phone.
-        behind: frames behind the last one.
-        phones: what it says; nothing in a pause.
-    """
-
-    features: np.ndarray
-    before: int
-    behind: int
-    phones: tuple[str, ...]
 
 
 def splice(
@@ -91,125 +66,43 @@ def splice(
     Raises:
         DataError: no features, or phones of utterances without; no phone can be used; nothing can be written.
     """
-    pieces, pauses = _Cutter(data, phones, config, features).cut()
-    out = Path(out)
-    spliced = DataDir(out)
-    archives = out.absolute() / "feats"
-    rng = random.Random(f"{config.seed} order")
+    cuts, order = random.Random(f"{config.seed} cuts"), random.Random(f"{config.seed} order")
     shift = features.frame_shift / features.sample_rate
-    with write_ark_scp(archives / "spliced.ark", archives / "spliced.scp") as write:
+    pieces: dict[str, list[Piece]] = {}
+    pauses: dict[str, list[Piece]] = {}
+    for spoken in read_spoken(data, phones, features):
+        for _ in range(config.copies):
+            pieces.setdefault(spoken.speaker, []).extend(_pieces(spoken, config, cuts))
+        pauses.setdefault(spoken.speaker, []).extend(spoken.pauses(shift, config.overlap))
+
+    def utterances() -> Iterator[tuple[str, str, str, Sequence[Piece]]]:
         for speaker, own in sorted(pieces.items()):
-            rng.shuffle(own)
-            for number, chosen in enumerate(_utterances(own, pauses.get(speaker, []), config, rng), 1):
-                key = f"{speaker}-spliced{config.seed}-{number:04}"
-                matrix = join(chosen)
-                spliced.feats_scp[key] = write(key, matrix)
-                spliced.text[key] = " ".join(label.format(phone) for piece in chosen for phone in piece.phones)
-                spliced.utt2spk[key], spliced.utt2num_frames[key] = speaker, len(matrix)
-                spliced.utt2dur[key] = round(len(matrix) * shift, 4)
-    for table in ("cmvn_scp", "spk2gender"):
-        entries = getattr(data, table)
-        getattr(spliced, table).update({speaker: entries[speaker] for speaker in pieces if speaker in entries})
-    spliced.save(out)
-    return spliced
+            order.shuffle(own)
+            for number, chosen in enumerate(_utterances(own, pauses[speaker], config, order), 1):
+                said = " ".join(label.format(phone) for piece in chosen for phone in piece.phones)
+                yield f"{speaker}-spliced{config.seed}-{number:04}", speaker, said, chosen
+
+    return write_joined(out, data, features, utterances())
 
 
-def join(pieces: Sequence[_Piece]) -> np.ndarray:
-    """Put pieces end to end, faded into each other over the frames that they have beyond their ends.
-
-    Returns:
-        ``(frames, bins)`` float32, as many frames as the pieces have without what is beyond their ends.
-    """
-    sizes = [len(piece.features) - piece.before - piece.behind for piece in pieces]
-    total = np.zeros((sum(sizes), pieces[0].features.shape[1]))
-    weights = np.zeros((len(total), 1))
-    place = 0
-    for piece, size in zip(pieces, sizes, strict=True):
-        # Ramps are symmetric about the cut, so two whole ones add up to 1; the division takes care of short ones.
-        rise, fall = 2 * piece.before + 1, 2 * piece.behind + 1
-        weight = np.minimum(
-            np.minimum(np.arange(1, len(piece.features) + 1) / rise, 1),
-            np.minimum(np.arange(len(piece.features), 0, -1) / fall, 1),
-        )[:, np.newaxis]
-        first, last = max(place - piece.before, 0), min(place + size + piece.behind, len(total))
-        inside = slice(first - (place - piece.before), last - (place - piece.before))
-        total[first:last] += (weight * piece.features)[inside]
-        weights[first:last] += weight[inside]
-        place += size
-    return (total / weights).astype(np.float32)
+def _pieces(spoken: Spoken, config: SplicingConfig, rng: random.Random) -> Iterator[Piece]:
+    """Yield an utterance in pieces, without those that have a phone of the wrong length."""
+    here = 0
+    while here < len(spoken.phones):
+        there, size = here + 1, rng.randint(1, config.longest_piece)
+        while there < len(spoken.phones) and there - here < size and spoken.joined[there - 1]:
+            there += 1
+        if all(spoken.usable[here:there]):
+            yield spoken.cut(here, there, config.overlap)
+        here = there
 
 
-class _Cutter:
-    """Cuts the features of all utterances into pieces and pauses, by speaker."""
-
-    def __init__(
-        self, data: DataDir, phones: Mapping[str, Sequence[Timed]], config: SplicingConfig, features: FeatureConfig
-    ):
-        problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
-        if problems:
-            raise DataError(list_problems(f"{data.path}: run speechtl features on it first", problems))
-        self.data, self.phones, self.config = data, phones, config
-        self.shift = features.frame_shift / features.sample_rate
-        window = features.frame_length / features.sample_rate
-        # A frame stands for one shift in the middle of its window.
-        self.offset = (window - self.shift) / 2 if features.snip_edges else 0.0
-
-    def cut(self) -> tuple[dict[str, list[_Piece]], dict[str, list[_Piece]]]:
-        """Return speaker -> pieces and speaker -> pauses, both in the order of the recordings."""
-        rng = random.Random(f"{self.config.seed} cuts")
-        pieces: dict[str, list[_Piece]] = {}
-        pauses: dict[str, list[_Piece]] = {}
-        for key, timed in self.phones.items():
-            matrix, speaker = read_matrix(self.data.feats_scp[key]), self.data.utt2spk[key]
-            spans = [self._frames(one, len(matrix)) for one in timed]
-            labels = [one.label for one in timed]
-            for _ in range(self.config.copies):
-                pieces.setdefault(speaker, []).extend(self._pieces(matrix, spans, labels, rng))
-            pauses.setdefault(speaker, []).extend(self._pauses(matrix, spans))
-        if not any(pieces.values()):
-            heading = f"{self.data.path}: no phone to splice; each must last {_SHORTEST_PHONE} to {_LONGEST_PHONE} s"
-            raise DataError(f"{heading} (got {sum(map(len, self.phones.values()))} phones)")
-        return {speaker: own for speaker, own in pieces.items() if own}, pauses
-
-    def _frames(self, timed: Timed, count: int) -> tuple[int, int]:
-        """Return the first frame and the one behind the last."""
-        first, last = (round((seconds - self.offset) / self.shift) for seconds in (timed.start, timed.end))
-        return min(max(first, 0), count), min(max(last, 0), count)
-
-    def _pieces(
-        self, matrix: np.ndarray, spans: Sequence[tuple[int, int]], labels: Sequence[str], rng: random.Random
-    ) -> list[_Piece]:
-        usable = [_SHORTEST_PHONE <= (last - first) * self.shift + 1e-6 <= _LONGEST_PHONE for first, last in spans]
-        pieces, here = [], 0
-        while here < len(spans):
-            there, size = here + 1, rng.randint(1, self.config.longest_piece)
-            while there < len(spans) and there - here < size and spans[there][0] - spans[there - 1][1] <= 1:
-                there += 1
-            if all(usable[here:there]):
-                pieces.append(self._piece(matrix, spans[here][0], spans[there - 1][1], tuple(labels[here:there])))
-            here = there
-        return pieces
-
-    def _piece(self, matrix: np.ndarray, first: int, last: int, phones: tuple[str, ...]) -> _Piece:
-        before, behind = min(self.config.overlap, first), min(self.config.overlap, len(matrix) - last)
-        return _Piece(matrix[first - before : last + behind], before, behind, phones)
-
-    def _pauses(self, matrix: np.ndarray, spans: Sequence[tuple[int, int]]) -> list[_Piece]:
-        shortest, longest, margin = (
-            round(seconds / self.shift) for seconds in (_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_MARGIN)
-        )
-        ends, starts = [0, *(last for _, last in spans)], [*(first for first, _ in spans), len(matrix)]
-        return [
-            self._piece(matrix, last + margin, min(first - margin, last + margin + longest), ())
-            for last, first in zip(ends, starts, strict=True)
-            if first - last >= max(shortest, 2 * margin + 1)
-        ]
-
-
-def _utterances(pieces: Sequence[_Piece], pauses: Sequence[_Piece], config: SplicingConfig, rng: random.Random):
+def _utterances(
+    pieces: Sequence[Piece], pauses: Sequence[Piece], config: SplicingConfig, rng: random.Random
+) -> Iterator[list[Piece]]:
     """Yield lists of pieces: every piece once, pauses at both ends and here and there between."""
 
-    def pause() -> list[_Piece]:
+    def pause() -> list[Piece]:
         return [rng.choice(pauses)] if pauses else []
 
     wanted = list(pieces)

@@ -1,0 +1,175 @@
+"""Pieces of utterances, cut at the boundaries of phones, and utterances joined from them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from speechtl.data.ctm import Timed
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
+from speechtl.features.archives import read_matrix, write_ark_scp
+from speechtl.features.config import FeatureConfig
+
+_LONGEST_PHONE = 0.35  # seconds; a longer one has a pause in it, or is at a wrong place
+_SHORTEST_PHONE = 0.02
+_SHORTEST_PAUSE = 0.06  # between two phones
+_LONGEST_PAUSE = 0.3  # of one, as it is put between pieces
+_PAUSE_MARGIN = 0.02  # cut from both ends of a pause, since boundaries are not exact
+
+
+class Piece(NamedTuple):
+    """Some phones of an utterance, or a pause.
+
+    Attributes:
+        features: ``(before + frames + behind, bins)``: with some frames more on both sides, to be faded.
+        before: frames in front of the first phone.
+        behind: frames behind the last one.
+        phones: what it says; nothing in a pause.
+    """
+
+    features: np.ndarray
+    before: int
+    behind: int
+    phones: tuple[str, ...]
+
+
+class Spoken(NamedTuple):
+    """An utterance to cut pieces from.
+
+    Attributes:
+        speaker: who said it.
+        features: ``(frames, bins)``.
+        phones: in order.
+        spans: of each phone, its first frame and the one behind its last.
+        usable: of each phone, whether it is as long as a phone is.
+        joined: of each phone but the last, whether the next one follows without a pause.
+    """
+
+    speaker: str
+    features: np.ndarray
+    phones: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    usable: tuple[bool, ...]
+    joined: tuple[bool, ...]
+
+    def cut(self, first: int, last: int, overlap: int) -> Piece:
+        """Return the phones ``first`` to ``last`` (not with it), with up to ``overlap`` frames more on both sides."""
+        return self._piece(self.spans[first][0], self.spans[last - 1][1], overlap, self.phones[first:last])
+
+    def pauses(self, shift: float, overlap: int) -> list[Piece]:
+        """Return the pauses before, between and behind the phones; ``shift`` is seconds from one frame to the next."""
+        shortest, longest, margin = (
+            round(seconds / shift) for seconds in (_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_MARGIN)
+        )
+        ends = [0, *(last for _, last in self.spans)]
+        starts = [*(first for first, _ in self.spans), len(self.features)]
+        return [
+            self._piece(last + margin, min(first - margin, last + margin + longest), overlap, ())
+            for last, first in zip(ends, starts, strict=True)
+            if first - last >= max(shortest, 2 * margin + 1)
+        ]
+
+    def _piece(self, first: int, last: int, overlap: int, phones: tuple[str, ...]) -> Piece:
+        before, behind = min(overlap, first), min(overlap, len(self.features) - last)
+        return Piece(self.features[first - before : last + behind], before, behind, phones)
+
+
+def read_spoken(data: DataDir, phones: Mapping[str, Sequence[Timed]], features: FeatureConfig) -> list[Spoken]:
+    """Read the features of all utterances whose phones are given.
+
+    Args:
+        data: with features.
+        phones: utterance to its phones in time.
+        features: what the features were computed with, for the time of a frame.
+
+    Raises:
+        DataError: phones of utterances without features (all are listed), or no phone can be used.
+    """
+    problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
+    if problems:
+        raise DataError(list_problems(f"{data.path}: run speechtl features on it first", problems))
+    shift, window = (length / features.sample_rate for length in (features.frame_shift, features.frame_length))
+    # A frame stands for one shift in the middle of its window.
+    offset = (window - shift) / 2 if features.snip_edges else 0.0
+    spoken = []
+    for key, timed in phones.items():
+        matrix = read_matrix(data.feats_scp[key])
+        ends = np.array([(one.start, one.end) for one in timed]).reshape(-1, 2)
+        spans = np.clip(np.round((ends - offset) / shift).astype(int), 0, len(matrix))
+        seconds = (spans[:, 1] - spans[:, 0]) * shift
+        usable = (seconds > _SHORTEST_PHONE - shift / 2) & (seconds < _LONGEST_PHONE + shift / 2)
+        joined = spans[1:, 0] - spans[:-1, 1] <= 1
+        spoken.append(
+            Spoken(
+                data.utt2spk[key],
+                matrix,
+                tuple(one.label for one in timed),
+                tuple((int(first), int(last)) for first, last in spans),
+                tuple(usable.tolist()),
+                tuple(joined.tolist()),
+            )
+        )
+    if not any(any(one.usable) for one in spoken):
+        heading = f"{data.path}: no phone to splice; each must last {_SHORTEST_PHONE} to {_LONGEST_PHONE} s"
+        raise DataError(f"{heading} (got {sum(map(len, phones.values()))} phones)")
+    return spoken
+
+
+def join(pieces: Sequence[Piece]) -> np.ndarray:
+    """Put pieces end to end, faded into each other over the frames that they have beyond their ends.
+
+    Returns:
+        ``(frames, bins)`` float32, as many frames as the pieces have without what is beyond their ends.
+    """
+    sizes = [len(piece.features) - piece.before - piece.behind for piece in pieces]
+    total = np.zeros((sum(sizes), pieces[0].features.shape[1]))
+    weights = np.zeros((len(total), 1))
+    place = 0
+    for piece, size in zip(pieces, sizes, strict=True):
+        # Ramps are symmetric about the cut, so two whole ones add up to 1; the division takes care of short ones.
+        rise, fall = 2 * piece.before + 1, 2 * piece.behind + 1
+        weight = np.minimum(
+            np.minimum(np.arange(1, len(piece.features) + 1) / rise, 1),
+            np.minimum(np.arange(len(piece.features), 0, -1) / fall, 1),
+        )[:, np.newaxis]
+        first, last = max(place - piece.before, 0), min(place + size + piece.behind, len(total))
+        inside = slice(first - (place - piece.before), last - (place - piece.before))
+        total[first:last] += (weight * piece.features)[inside]
+        weights[first:last] += weight[inside]
+        place += size
+    return (total / weights).astype(np.float32)
+
+
+def write_joined(
+    out: str | Path,
+    data: DataDir,
+    features: FeatureConfig,
+    utterances: Iterable[tuple[str, str, str, Sequence[Piece]]],
+) -> DataDir:
+    """Write a data directory of joined pieces: archives in ``out/feats``, and the tables; there is no audio.
+
+    Args:
+        out: the directory.
+        data: where the pieces come from, and with them the statistics and gender of each speaker.
+        features: what the features were computed with.
+        utterances: for each its id, speaker, transcript and pieces.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
+    shift = features.frame_shift / features.sample_rate
+    with write_ark_scp(archives / "joined.ark", archives / "joined.scp") as write:
+        for key, speaker, text, pieces in utterances:
+            matrix = join(pieces)
+            joined.feats_scp[key], joined.utt2num_frames[key] = write(key, matrix), len(matrix)
+            joined.utt2spk[key], joined.text[key] = speaker, text
+            joined.utt2dur[key] = round(len(matrix) * shift, 4)
+    speakers = set(joined.utt2spk.values())
+    for table in ("cmvn_scp", "spk2gender"):
+        entries = getattr(data, table)
+        getattr(joined, table).update({speaker: value for speaker, value in entries.items() if speaker in speakers})
+    joined.save(out)
+    return joined
