@@ -17,6 +17,7 @@ import tomli_w
 from pydantic import model_validator
 
 from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.frame_labels import label_frames
 from speechtl.batches.global_stats import global_stats
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
@@ -233,6 +234,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     for data in config.data:
         shared = (normaliser, lexicons[data.language], inventories.get(data.language))
         train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
+        if config.training.criterion == "frames" and data.language in inventories:
+            label_frames(train_sources[-1], data.train, inventories[data.language], config.features)
         dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():
         units = {language: len(inventory) + 1 for language, inventory in inventories.items()}

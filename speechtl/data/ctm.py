@@ -1,12 +1,13 @@
-"""Read CTM files: words or phones with their times."""
+"""CTM files: words or phones with their times."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
+from speechtl.files import atomic_write
 
 
 class Timed(NamedTuple):
@@ -71,6 +72,18 @@ def read_ctm(path: str | Path, data: DataDir) -> dict[str, list[Timed]]:
     if problems:
         raise DataError(problems[0] if len(problems) == 1 else list_problems(f"{path}: bad lines", problems))
     return {utterance: sorted(found[utterance], key=lambda timed: timed.start) for utterance in sorted(found)}
+
+
+def write_ctm(path: str | Path, utterances: Mapping[str, Sequence[Timed]]) -> None:
+    """Write the CTM of recordings that are one utterance each, sorted; times have milliseconds.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with atomic_write(path) as file:
+        for utterance in sorted(utterances):
+            for label, start, end in utterances[utterance]:
+                file.write(f"{utterance} 1 {start:.3f} {end - start:.3f} {label}\n")
 
 
 def _utterances_by_recording(data: DataDir) -> Mapping[tuple[str, str], list[tuple[str, float, float, float]]]:

@@ -13,7 +13,7 @@ from speechtl.data.tables import Problem, odd_character, scan_table
 SEGMENT_TOLERANCE = 0.01
 _DURATION_TOLERANCE = 0.05
 # Left by Kaldi, ESPnet and our own features: no tables of utterances, and nothing is lost where they stay behind.
-_KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "README", "README.md"}
+_KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "phones.ctm", "README", "README.md"}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Pieces of utterances, cut at the boundaries of phones, and utterances joined from them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from speechtl.data.ctm import Timed
+from speechtl.data.ctm import Timed, write_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
@@ -27,12 +27,19 @@ class Piece(NamedTuple):
         before: frames in front of the first phone.
         behind: frames behind the last one.
         phones: what it says; nothing in a pause.
+        starts: of each phone, its first frame; the piece's own first phone starts at 0.
     """
 
     features: np.ndarray
     before: int
     behind: int
     phones: tuple[str, ...]
+    starts: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """Frames between the beginning of the first phone and the end of the last."""
+        return len(self.features) - self.before - self.behind
 
 
 class Spoken(NamedTuple):
@@ -56,7 +63,7 @@ class Spoken(NamedTuple):
 
     def cut(self, first: int, last: int, overlap: int) -> Piece:
         """Return the phones ``first`` to ``last`` (not with it), with up to ``overlap`` frames more on both sides."""
-        return self._piece(self.spans[first][0], self.spans[last - 1][1], overlap, self.phones[first:last])
+        return self._piece(self.spans[first][0], self.spans[last - 1][1], overlap, first, last)
 
     def pauses(self, shift: float, overlap: int) -> list[Piece]:
         """Return the pauses before, between and behind the phones; ``shift`` is seconds from one frame to the next."""
@@ -66,14 +73,31 @@ class Spoken(NamedTuple):
         ends = [0, *(last for _, last in self.spans)]
         starts = [*(first for first, _ in self.spans), len(self.features)]
         return [
-            self._piece(last + margin, min(first - margin, last + margin + longest), overlap, ())
+            self._piece(last + margin, min(first - margin, last + margin + longest), overlap, 0, 0)
             for last, first in zip(ends, starts, strict=True)
             if first - last >= max(shortest, 2 * margin + 1)
         ]
 
-    def _piece(self, first: int, last: int, overlap: int, phones: tuple[str, ...]) -> Piece:
-        before, behind = min(overlap, first), min(overlap, len(self.features) - last)
-        return Piece(self.features[first - before : last + behind], before, behind, phones)
+    def _piece(self, start: int, end: int, overlap: int, first: int, last: int) -> Piece:
+        before, behind = min(overlap, start), min(overlap, len(self.features) - end)
+        starts = tuple(place - start for place, _ in self.spans[first:last])
+        return Piece(self.features[start - before : end + behind], before, behind, self.phones[first:last], starts)
+
+
+def frame_spans(timed: Sequence[Timed], features: FeatureConfig, count: int) -> list[tuple[int, int]]:
+    """Return of each phone its first frame and the one behind its last, of ``count`` frames."""
+    shift, offset = _frame_clock(features)
+
+    def frame(seconds: float) -> int:
+        return min(max(round((seconds - offset) / shift), 0), count)
+
+    return [(frame(one.start), frame(one.end)) for one in timed]
+
+
+def _frame_clock(features: FeatureConfig) -> tuple[float, float]:
+    """Return the seconds of a shift, and when that of the first frame, in the middle of its window, starts."""
+    shift, window = (length / features.sample_rate for length in (features.frame_shift, features.frame_length))
+    return shift, (window - shift) / 2 if features.snip_edges else 0.0
 
 
 def read_spoken(data: DataDir, phones: Mapping[str, Sequence[Timed]], features: FeatureConfig) -> list[Spoken]:
@@ -90,14 +114,11 @@ def read_spoken(data: DataDir, phones: Mapping[str, Sequence[Timed]], features: 
     problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
     if problems:
         raise DataError(list_problems(f"{data.path}: run speechtl features on it first", problems))
-    shift, window = (length / features.sample_rate for length in (features.frame_shift, features.frame_length))
-    # A frame stands for one shift in the middle of its window.
-    offset = (window - shift) / 2 if features.snip_edges else 0.0
+    shift = features.frame_shift / features.sample_rate
     spoken = []
     for key, timed in phones.items():
         matrix = read_matrix(data.feats_scp[key])
-        ends = np.array([(one.start, one.end) for one in timed]).reshape(-1, 2)
-        spans = np.clip(np.round((ends - offset) / shift).astype(int), 0, len(matrix))
+        spans = np.array(frame_spans(timed, features, len(matrix))).reshape(-1, 2)
         seconds = (spans[:, 1] - spans[:, 0]) * shift
         usable = (seconds > _SHORTEST_PHONE - shift / 2) & (seconds < _LONGEST_PHONE + shift / 2)
         joined = spans[1:, 0] - spans[:-1, 1] <= 1
@@ -123,7 +144,7 @@ def join(pieces: Sequence[Piece]) -> np.ndarray:
     Returns:
         ``(frames, bins)`` float32, as many frames as the pieces have without what is beyond their ends.
     """
-    sizes = [len(piece.features) - piece.before - piece.behind for piece in pieces]
+    sizes = [piece.frames for piece in pieces]
     total = np.zeros((sum(sizes), pieces[0].features.shape[1]))
     weights = np.zeros((len(total), 1))
     place = 0
@@ -148,7 +169,7 @@ def write_joined(
     features: FeatureConfig,
     utterances: Iterable[tuple[str, str, str, Sequence[Piece]]],
 ) -> DataDir:
-    """Write a data directory of joined pieces: archives in ``out/feats``, and the tables; there is no audio.
+    """Write a data directory of joined pieces: archives in ``out/feats``, the tables and ``phones.ctm``; no audio.
 
     Args:
         out: the directory.
@@ -160,16 +181,31 @@ def write_joined(
         DataError: it cannot be written.
     """
     joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
-    shift = features.frame_shift / features.sample_rate
+    shift, offset = _frame_clock(features)
+    timed: dict[str, list[Timed]] = {}
     with write_ark_scp(archives / "joined.ark", archives / "joined.scp") as write:
         for key, speaker, text, pieces in utterances:
             matrix = join(pieces)
             joined.feats_scp[key], joined.utt2num_frames[key] = write(key, matrix), len(matrix)
             joined.utt2spk[key], joined.text[key] = speaker, text
             joined.utt2dur[key] = round(len(matrix) * shift, 4)
+            timed[key] = [
+                Timed(label, first * shift + offset, last * shift + offset) for label, first, last in _placed(pieces)
+            ]
     speakers = set(joined.utt2spk.values())
     for table in ("cmvn_scp", "spk2gender"):
         entries = getattr(data, table)
         getattr(joined, table).update({speaker: value for speaker, value in entries.items() if speaker in speakers})
     joined.save(out)
+    write_ctm(joined.path / "phones.ctm", timed)
     return joined
+
+
+def _placed(pieces: Sequence[Piece]) -> Iterator[tuple[str, int, int]]:
+    """Yield every phone of joined pieces with its first frame and the one behind its last."""
+    place = 0
+    for piece in pieces:
+        ends = [*piece.starts[1:], piece.frames]
+        for phone, first, last in zip(piece.phones, piece.starts, ends, strict=False):
+            yield phone, place + first, place + last
+        place += piece.frames

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from speechtl.config import Section
 
@@ -19,6 +19,10 @@ class TrainingConfig(Section):
         patience: epochs without a better dev loss before training stops; 0 never stops early.
         average: weights of so many epochs are averaged into the final model,
         average_of: those with the best dev loss, or the last ones.
+        criterion: ``"ctc"``, on transcripts; or ``"frames"``, cross entropy in every frame, on the phones in time that
+            each training directory has in ``phones.ctm`` (as ``speechtl align`` writes it). The latter is for few
+            words: phones are learnt where they are, not where their word is recognised. Dev loss and PER are CTC's.
+        prior_weight: with ``"frames"``, how much of the phones' frequencies is left out of what the model learns.
         choose_pronunciations: after these epochs (counted from 1), each word with several pronunciations is trained
             on the one that its recording fits best.
         checkpoint_minutes: longest time between checkpoints within an epoch.
@@ -35,7 +39,17 @@ class TrainingConfig(Section):
     patience: int = Field(default=0, ge=0)
     average: int = Field(default=5, gt=0)
     average_of: Literal["best", "last"] = "last"
+    criterion: Literal["ctc", "frames"] = "ctc"
+    prior_weight: float = Field(default=0.0, ge=0, le=1)
     choose_pronunciations: tuple[int, ...] = ()
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     deterministic: bool = True
     jit: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainingConfig":
+        if self.criterion == "frames" and self.choose_pronunciations:
+            raise ValueError('an alignment has chosen the pronunciations; with criterion = "frames" leave this out')
+        if self.criterion == "ctc" and self.prior_weight:
+            raise ValueError('prior_weight needs criterion = "frames"')
+        return self

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.transfer.method import TransferMethod
 
 
@@ -54,6 +55,7 @@ def loss_terms(
     language: str,
     seed: tf.Tensor | None,
     progress: tf.Tensor,
+    criterion: FrameCriterion | None = None,
 ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
     """Run the model on a batch and return every term of the loss.
 
@@ -64,11 +66,12 @@ def loss_terms(
         language: whose head is trained.
         seed: ``(2,)`` int32 dropout seed, None for evaluation.
         progress: share of the training done, in [0, 1].
+        criterion: what stands in the place of CTC.
 
     Returns:
         Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and likewise what
-        the methods measure, which is no part of the loss. ``ctc`` is a mean over the labelled utterances of the batch
-        alone, 0 if there are none or the language has no head.
+        the methods measure, which is no part of the loss. ``ctc`` (or what stands in its place) is a mean over the
+        labelled utterances of the batch alone, 0 if there are none or the language has no head.
     """
     features = batch.features
     for method in methods:
@@ -77,11 +80,18 @@ def loss_terms(
     rows, frames = tf.unstack(tf.shape(encoded.outputs[encoded.last])[:2])
     if model.has_head(language):
         logits = model.logits(encoded, language, seed)
-        losses = ctc_losses(logits, encoded.lengths[encoded.last], batch.labels, batch.label_lengths)
+        lengths = encoded.lengths[encoded.last]
+        if criterion is None:
+            losses = ctc_losses(logits, lengths, batch.labels, batch.label_lengths)
+        else:
+            losses = criterion(logits, lengths, batch, language)
     else:
         logits, losses = tf.zeros((rows, frames, 0)), tf.zeros(rows)
     total = tf.cast(batch.total, tf.float32)
-    terms = {"ctc": tf.reduce_sum(losses) / tf.cast(tf.maximum(batch.labelled, 1), tf.float32)}
+    terms = {
+        criterion.name if criterion else "ctc": tf.reduce_sum(losses)
+        / tf.cast(tf.maximum(batch.labelled, 1), tf.float32)
+    }
     share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
     measures: dict[str, tf.Tensor] = {}
     for method in methods:

@@ -18,6 +18,7 @@ from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function
+from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.log import TrainingLog
 from speechtl.training.objective import frames_needed
 from speechtl.training.optimizer import make_optimizer
@@ -72,7 +73,12 @@ class Trainer:
             raise DataError("no training speech; name data directories under [[data]] train")
         if not methods and not any(any(source.labels) for source in train):
             raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
-        check_lengths(model, [*train, *dev])
+        self.criterion = None
+        if config.criterion == "frames":
+            units = {language: model.heads[head].units for language, head in model.head_of.items()}
+            self.criterion = FrameCriterion(train, units, model.subsampling, config.prior_weight)
+        # Frame by frame, there are as many labels as frames.
+        check_lengths(model, dev if self.criterion else [*train, *dev])
         self.variables = model.trainable_variables()
         if not self.variables:
             raise ModelError("nothing to train: every weight is frozen; check the transfer methods")
@@ -80,7 +86,7 @@ class Trainer:
         with strategy.scope():
             self.optimizer = make_optimizer(config, steps, self.variables)
         self.steps = steps
-        self.update = Update(model, methods, self.variables, self.optimizer, config, seed, strategy)
+        self.update = Update(model, methods, self.variables, self.optimizer, config, seed, strategy, self.criterion)
         self.forward = {source.language: forward_function(model, source.language) for source in [*train, *dev]}
 
     def run(self) -> dict[str, Any]:
@@ -128,7 +134,7 @@ class Trainer:
                 progress.position += 1
                 progress.step += 1
                 labelled = sum(bool(source.labels[index]) for index in planned.utterances)
-                progress.loss_sum += values["ctc"] * labelled
+                progress.loss_sum += values[self.config.criterion] * labelled
                 progress.loss_count += labelled
                 window_frames += int(source.frames[list(planned.utterances)].sum())
                 window_terms = values

@@ -10,6 +10,7 @@ from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.config import TrainingConfig
+from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.objective import loss_terms
 from speechtl.transfer.method import TransferMethod
 
@@ -26,6 +27,7 @@ class Update:
         config: TrainingConfig,
         seed: int | None,
         strategy: tf.distribute.Strategy,
+        criterion: FrameCriterion | None = None,
     ):
         """Keep what an update needs.
 
@@ -37,7 +39,9 @@ class Update:
             config: ``clip_norm`` and ``jit``.
             seed: of dropout; None trains without.
             strategy: in whose scope the model was made.
+            criterion: what stands in the place of CTC.
         """
+        self.criterion = criterion
         self.model, self.methods, self.variables = model, methods, list(variables.values())
         self.optimizer, self.config, self.seed, self.strategy = optimizer, config, seed, strategy
         self._functions: dict[str, Any] = {}
@@ -75,7 +79,7 @@ class Update:
                 replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
                 dice = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
             with tf.GradientTape() as tape:
-                terms, measures = loss_terms(self.model, self.methods, batch, language, dice, share)
+                terms, measures = loss_terms(self.model, self.methods, batch, language, dice, share, self.criterion)
                 loss = tf.add_n(list(terms.values()))
             found = tape.gradient(loss, [variable.value for variable in self.variables])
             # What a batch does not pass through (other languages' heads and blocks) stays: a gradient of zero would

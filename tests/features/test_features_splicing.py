@@ -17,7 +17,7 @@ from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate
 from speechtl.features.config import FeatureConfig
-from speechtl.features.pieces import Piece, join
+from speechtl.features.pieces import Piece, frame_spans, join
 from speechtl.features.splicing import SplicingConfig, splice
 from speechtl.lang.lexicon import Lexicon
 
@@ -69,12 +69,16 @@ def test_every_phone_is_used_and_stays_with_its_speaker(corpus, copies):
     config = SplicingConfig(copies=copies, overlap=0, phones=(3, 5))
     spliced = splice(corpus, read_ctm(corpus.path.parent / "ctm", corpus), config, FEATURES, corpus.path.parent / "out")
     assert validate(spliced.path).problems == ()
-    said = Counter()
+    said, times = Counter(), read_ctm(spliced.path / "phones.ctm", spliced)
     for key, text in spliced.text.items():
         values = read_matrix(spliced.feats_scp[key])[:, 0]
         assert len(values) == spliced.utt2num_frames[key]
         expected = [value_of(spliced.utt2spk[key], phone) for phone in text.split()]
         assert values[values > 0][::10].tolist() == expected
+        labels = np.zeros(len(values))
+        for (first, last), one in zip(frame_spans(times[key], FEATURES, len(values)), times[key], strict=True):
+            labels[first:last] = value_of(spliced.utt2spk[key], one.label)
+        np.testing.assert_array_equal(labels, values)
         assert values[0] == values[-1] == 0
         said.update((spliced.utt2spk[key], phone) for phone in text.split())
     assert said == {(speaker, p): n * copies for speaker, n in (("s1", 2), ("s2", 1)) for p in PHONES}
@@ -115,7 +119,8 @@ def test_the_same_seed_gives_the_same_and_another_one_other_ids(corpus):
 def test_joined_pieces_keep_their_length_and_range(sizes, seed):
     rng = np.random.default_rng(seed)
     pieces = [
-        Piece(np.full((before + size + behind, 2), rng.normal()), before, behind, ()) for size, before, behind in sizes
+        Piece(np.full((before + size + behind, 2), rng.normal()), before, behind, (), ())
+        for size, before, behind in sizes
     ]
     joined = join(pieces)
     assert joined.shape == (sum(size for size, _, _ in sizes), 2)
@@ -127,7 +132,7 @@ def test_joined_pieces_keep_their_length_and_range(sizes, seed):
 def test_speech_cut_in_two_and_joined_again_is_the_same():
     speech = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
     for overlap in (0, 1, 3):
-        pieces = [Piece(speech[: 12 + overlap], 0, overlap, ()), Piece(speech[12 - overlap :], overlap, 0, ())]
+        pieces = [Piece(speech[: 12 + overlap], 0, overlap, (), ()), Piece(speech[12 - overlap :], overlap, 0, (), ())]
         np.testing.assert_allclose(join(pieces), speech, rtol=1e-5)
 
 

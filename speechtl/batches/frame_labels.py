@@ -1,0 +1,59 @@
+"""What is said in every frame, from an alignment: labels for training frame by frame."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from speechtl.batches.source import Source
+from speechtl.data.ctm import Timed, read_ctm
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
+from speechtl.features.config import FeatureConfig
+from speechtl.features.pieces import frame_spans
+from speechtl.lang.phones import PhoneInventory
+
+PHONES_FILE = "phones.ctm"
+"""In a data directory: the phones of its utterances in time, as ``speechtl align`` writes them."""
+
+
+def label_frames(
+    source: Source, directories: Sequence[str | Path], inventory: PhoneInventory, features: FeatureConfig
+) -> None:
+    """Put the unit of every frame in the place of a source's labels, 0 (the blank) where no phone is said.
+
+    Args:
+        source: its labels are replaced; it has no other pronunciations to choose from after that.
+        directories: its data directories with labels, each with a ``phones.ctm``.
+        inventory: phones to unit numbers.
+        features: the time of a frame.
+
+    Raises:
+        DataError: a directory without ``phones.ctm``; utterances that are not in it, phones that the inventory lacks
+            (all are listed).
+    """
+    timed: dict[str, list[Timed]] = {}
+    wanted: set[str] = set()
+    problems = []
+    for directory in map(Path, directories):
+        if not (directory / PHONES_FILE).is_file():
+            problems.append(f"{directory / PHONES_FILE}: missing; copy the one that speechtl align wrote there")
+            continue
+        data = DataDir.load(directory)
+        found = read_ctm(directory / PHONES_FILE, data)
+        timed |= found
+        wanted |= data.utt2spk.keys()
+        foreign = {one.label for labels in found.values() for one in labels} - set(inventory.phones)
+        problems += [f"{directory / PHONES_FILE}: the model has no phone '{phone}'" for phone in sorted(foreign)]
+    if not problems:
+        problems = [f"{name}: not in {PHONES_FILE}" for name in source.utterance_ids if name not in timed]
+    if problems:
+        heading = f"language {source.language}: {len(problems)} problems with the times of phones"
+        raise DataError(list_problems(f'{heading}; training.criterion = "frames" needs them', problems))
+    unit_of = {phone: unit for unit, phone in enumerate(inventory.phones, start=1)}
+    for index, name in enumerate(source.utterance_ids):
+        if name not in timed:
+            continue  # unlabelled speech
+        labels = [0] * int(source.frames[index])
+        for (first, last), one in zip(frame_spans(timed[name], features, len(labels)), timed[name], strict=True):
+            labels[first:last] = [unit_of[one.label]] * (last - first)
+        source.labels[index] = labels
+    source.variants = [[] for _ in source.utterance_ids]
