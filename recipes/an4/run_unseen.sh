@@ -3,14 +3,14 @@
 #
 #   recipes/an4/run_unseen.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
-# Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and grammars, 3 train on phones, 4 train on
-# with phones spliced into new contexts, 5 train on whole words, 6 tune the decoding on dev, 7 decode the test part,
-# 8 accuracy of unseen and seen words. Training resumes. Data and grammars that run.sh makes too are the same files; the
-# rest is in data/unseen, exp/unseen, exp/unseen_spliced, exp/unseen_whole_words.
+# Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and grammars, 3 train on phones with CTC,
+# 4 align, splice phones, train frame by frame, 5 splice the held-out words and train on, 6 train on whole words, 7 tune
+# the decoding on dev, 8 decode the test part, 9 accuracy of unseen and seen words. Training resumes. Data and grammars
+# that run.sh makes too are the same files; the rest is in data/unseen and exp/unseen*.
 set -euo pipefail
 
 stage=0
-stop_stage=8
+stop_stage=9
 corpus=
 nj=$(nproc)
 
@@ -37,7 +37,7 @@ lexicon=data/lang/lexicon.txt
 #   seen      a grammar of the training transcripts that are left: unseen words share its <unk>
 #   all_text  a grammar of all training transcripts: their speech is held out, text is cheap
 ways="none seen all_text"
-models="exp/unseen exp/unseen_spliced"
+models="exp/unseen exp/unseen_frames exp/unseen_added"
 
 run_stage() { # run_stage N TITLE: true if stage N is asked for
   [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
@@ -89,22 +89,31 @@ if run_stage 2 "lexicon and grammars"; then
   done
 fi
 
-if run_stage 3 "acoustic model, phones"; then
+if run_stage 3 "acoustic model, phones, CTC"; then
   speechtl train conf/unseen.toml exp/unseen
 fi
 
-if run_stage 4 "acoustic model, phones also in other contexts"; then
-  speechtl align exp/unseen data/unseen/train_sp exp/unseen/align --lexicon $lexicon --no-textgrids --nj "$nj"
-  speechtl data splice data/unseen/train_sp exp/unseen/align/phones.ctm data/unseen/spliced \
-    --config conf/unseen.toml --lexicon $lexicon --longest-piece 3 --overwrite
-  speechtl train conf/unseen_spliced.toml exp/unseen_spliced
+if run_stage 4 "acoustic model, phones where they are, half of them in other contexts"; then
+  speechtl train conf/unseen_aligner.toml exp/unseen_aligner
+  speechtl align exp/unseen_aligner data/unseen/train_sp exp/unseen_aligner/align --lexicon $lexicon \
+    --no-textgrids --nj "$nj"
+  cp exp/unseen_aligner/align/phones.ctm data/unseen/train_sp/
+  speechtl data splice data/unseen/train_sp data/unseen/train_sp/phones.ctm data/unseen/spliced \
+    --config conf/unseen_frames.toml --lexicon $lexicon --overwrite
+  speechtl train conf/unseen_frames.toml exp/unseen_frames
 fi
 
-if run_stage 5 "acoustic model, whole words"; then
+if run_stage 5 "the same, and the held-out words said with pieces of other words"; then
+  speechtl data splice data/unseen/train_sp data/unseen/train_sp/phones.ctm data/unseen/added \
+    --words conf/unseen_words.txt --config conf/unseen_frames.toml --lexicon $lexicon --overwrite
+  speechtl train conf/unseen_added.toml exp/unseen_added
+fi
+
+if run_stage 6 "acoustic model, whole words"; then
   speechtl train conf/unseen_whole_words.toml exp/unseen_whole_words
 fi
 
-if run_stage 6 "decoding settings, on dev utterances without unseen words"; then
+if run_stage 7 "decoding settings, on dev utterances without unseen words"; then
   for exp in $models; do
     for way in $ways; do
       grammar_for "$way" dev
@@ -115,7 +124,7 @@ if run_stage 6 "decoding settings, on dev utterances without unseen words"; then
   done
 fi
 
-if run_stage 7 "decode the test part"; then
+if run_stage 8 "decode the test part"; then
   for exp in $models; do
     for way in $ways; do
       grammar_for "$way" test
@@ -128,7 +137,7 @@ if run_stage 7 "decode the test part"; then
   speechtl decode exp/unseen_whole_words data/test exp/unseen_whole_words/test
 fi
 
-if run_stage 8 "accuracy of unseen and seen words"; then
+if run_stage 9 "accuracy of unseen and seen words"; then
   accuracy="python local/word_accuracy.py data/test --words conf/unseen_words.txt --training data/unseen/train/text"
   systems=("whole words, greedy=exp/unseen_whole_words/test/phones")
   for exp in $models; do
