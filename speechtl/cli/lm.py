@@ -23,16 +23,28 @@ def lm(
     dev: Annotated[
         list[Path] | None, typer.Option("--dev", help="Text to print the perplexity of; same layout. May be repeated.")
     ] = None,
+    mix: Annotated[
+        Path | None, typer.Option("--mix", help="ARPA file of another kind of sentences that occur, too: mix it in.")
+    ] = None,
+    share: Annotated[
+        float | None, typer.Option("--share", min=0, max=1, help="Share of --mix; chosen on --dev if left out.")
+    ] = None,
 ) -> None:
     """Train an interpolated modified Kneser-Ney n-gram grammar and write it as ARPA."""
-    from speechtl.errors import DataError
-    from speechtl.lang.ngram import train_ngram
+    from speechtl.errors import ConfigError, DataError
+    from speechtl.lang.ngram import NgramModel, train_ngram
+    from speechtl.lang.ngram_mixture import choose_shares, mix_ngrams
     from speechtl.lang.sentences import read_sentences, read_words
 
     try:
         thresholds = [int(number) for number in prune.split(",")]
     except ValueError as error:
         raise DataError(f"--prune {prune}: expected whole numbers with commas, like 0,0,1") from error
+    if mix is None and share is not None:
+        raise ConfigError("--share is of another grammar; give its ARPA file with --mix")
+    if mix is not None and share is None and not dev:
+        raise ConfigError("--mix needs --share, or a --dev text to choose it on")
+    other = NgramModel.read_arpa(mix) if mix else None
     words = read_words(vocabulary) if vocabulary else None
     # Read first: a mistake in them should not wait for the training.
     held_out = {path: read_sentences(path, layout) for path in dev or []}
@@ -40,6 +52,12 @@ def lm(
     if not sentences:
         raise DataError(f"{', '.join(map(str, texts))}: no sentence with words; give a text to train on")
     model = train_ngram(sentences, order, vocabulary=words, prune=thresholds)
+    if other is not None:
+        models = [model, other]
+        text = [sentence for part in held_out.values() for sentence in part]
+        shares = choose_shares(models, text) if share is None else [1 - share, share]
+        model = mix_ngrams(models, shares)
+        typer.echo(f"{mix}: share {shares[1]:.3f} of the sentences")
     model.write_arpa(out)
     sizes = [0] * model.order
     for ngram, _ in model.ngrams():
