@@ -328,7 +328,7 @@ def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConf
     if kept:
         return next(iter(kept.values()))
     if not data.train:
-        if data.dev:
+        if data.dev and not config.transfer:
             raise ConfigError(
                 f"data: '{data.language}' has dev speech but no head to score; name labelled speech as train"
             )
@@ -341,8 +341,9 @@ def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConf
         raise LexiconError(
             f"{data.lexicon}: has no word of the training transcripts; is it the lexicon of '{data.language}'?"
         )
+    spoken = known if data.phones == "transcripts" else lexicon.words
     return PhoneInventory(
-        sorted({phone for word in known for said in lexicon.pronounce(word) for phone in said.phones})
+        sorted({phone for word in spoken for said in lexicon.pronounce(word) for phone in said.phones})
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from speechtl.config import Section
 
@@ -10,8 +10,10 @@ from speechtl.config import Section
 class DataConfig(Section):
     """One ``[[data]]`` table: the speech of one language.
 
-    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. ``weight`` scales
-    how often the pipeline draws from this language. Data directories may be given as one path or as a list.
+    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. The model knows the
+    ``phones`` of the training transcripts, or those of the whole lexicon, which a few transcripts may not cover.
+    ``weight`` scales how often the pipeline draws from this language. Data directories may be given as one path or as a
+    list.
 
     ``unlabelled`` speech is mixed into the same batches; its transcripts are not read and need not exist, so only loss
     terms of transfer methods learn from it. A language without ``train`` has no head of its own, unless a method takes
@@ -26,6 +28,7 @@ class DataConfig(Section):
     unlabelled: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
     lexicon: str | None = None
+    phones: Literal["transcripts", "lexicon"] = "transcripts"
     notation: Literal["ipa", "arpabet", "xsampa"] = "ipa"
     stress: Literal["drop", "keep"] = "drop"
     tone: Literal["keep", "drop", "separate"] = "keep"
@@ -36,6 +39,12 @@ class DataConfig(Section):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _check(self) -> "DataConfig":
+        if self.phones == "lexicon" and self.lexicon is None:
+            raise ValueError('phones = "lexicon" without a lexicon; name one, or leave phones out')
+        return self
 
 
 class NormalisationConfig(Section):

@@ -18,7 +18,6 @@ def train(
     from speechtl.experiment import train as run
 
     result = run(load_config(config, settings or ()), directory)
-    if result:
-        print(f"{directory}: dev loss {result['dev_loss']:.3f}, dev PER {result['dev_per']:.2f} %")
-    else:
-        print(f"{directory}: done")
+    parts = [f"dev loss {result['dev_loss']:.3f}"] if "dev_loss" in result else []
+    parts += [f"dev PER {result['dev_per']:.2f} %"] if "dev_per" in result else []
+    print(f"{directory}: {', '.join(parts) or 'done'}")

@@ -1,5 +1,6 @@
 """Loss and greedy phone error rate on held-out speech."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -7,13 +8,15 @@ import tensorflow as tf
 from rapidfuzz.distance import Levenshtein
 
 from speechtl.batches.config import BatchConfig
-from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.training.objective import ctc_losses
+from speechtl.training.objective import ctc_losses, loss_terms
+from speechtl.transfer.method import TransferMethod
 
 Forward = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+Terms = Callable[[Batch], tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]]
 
 
 def forward_function(model: AcousticModel, language: str) -> Forward:
@@ -28,23 +31,50 @@ def forward_function(model: AcousticModel, language: str) -> Forward:
     return forward
 
 
-def evaluate(model: AcousticModel, sources: Sequence[Source], config: BatchConfig, forward: dict[str, Forward]) -> dict:
+def terms_function(model: AcousticModel, methods: Sequence[TransferMethod], language: str) -> Terms:
+    """Return a compiled function from a batch to the terms of its loss and what methods measure, without dropout."""
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def terms(batch: Batch):
+        return loss_terms(model, methods, batch, language, None, tf.constant(1.0))
+
+    return terms
+
+
+def evaluate(
+    model: AcousticModel,
+    sources: Sequence[Source],
+    config: BatchConfig,
+    forward: dict[str, Forward],
+    terms: dict[str, Terms],
+) -> dict:
     """Measure a model on held-out speech.
 
     Args:
         model: the model.
-        sources: labelled speech.
+        sources: speech, labelled where its language has a head.
         config: batch sizes.
         forward: compiled forward functions by language, from `forward_function`.
+        terms: for languages without a head, compiled functions from `terms_function`.
 
     Returns:
-        ``dev_loss``, nats per utterance; ``dev_per``, greedy phone errors (best path, against the first pronunciations)
-        per phone, in percent.
+        ``dev_loss``, CTC in nats per labelled utterance, or where nothing is labelled the loss of the transfer methods;
+        ``dev_per``, greedy phone errors (best path, against the first pronunciations) per phone, in percent, where
+        speech is labelled; and, as ``dev_NAME``, each term and measure of speech whose language has no head.
     """
     losses, count, errors, phones = 0.0, 0, 0, 0
+    loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
     for number, source in enumerate(sources):
         plan = [batch for batch in plan_once([s.frames for s in sources], config) if batch.source == number]
         for batch in make_dataset(source, plan, model.inputs):
+            if not model.has_head(source.language):
+                parts, measures = terms[source.language](batch)
+                size = int(batch.total)
+                utterances += size
+                loss += size * sum(float(part) for part in parts.values())
+                for name, value in (parts | measures).items():
+                    sums[name] += size * float(value)
+                continue
             logits, lengths = forward[source.language](batch.features, batch.lengths)
             losses += float(tf.reduce_sum(ctc_losses(logits, lengths, batch.labels, batch.label_lengths)))
             best = tf.argmax(logits, axis=-1).numpy()
@@ -55,7 +85,10 @@ def evaluate(model: AcousticModel, sources: Sequence[Source], config: BatchConfi
                 errors += Levenshtein.distance(best_path(best[row, : int(lengths[row])]), reference)
                 phones += len(reference)
                 count += 1
-    return {"dev_loss": losses / max(count, 1), "dev_per": 100.0 * errors / max(phones, 1)}
+    unlabelled = {f"dev_{name}": value / utterances for name, value in sums.items() if name != "ctc"}
+    if utterances and not count:
+        return {"dev_loss": loss / utterances, **unlabelled}
+    return {"dev_loss": losses / max(count, 1), "dev_per": 100.0 * errors / max(phones, 1), **unlabelled}
 
 
 def best_path(units: np.ndarray) -> list[int]:

@@ -75,7 +75,7 @@ def loss_terms(
     """
     features = batch.features
     for method in methods:
-        features = method.inputs(features, batch, seed)
+        features = method.inputs(model, features, batch, seed)
     encoded = model.encode(features, batch.lengths, seed, language)
     rows, frames = tf.unstack(tf.shape(encoded.outputs[encoded.last])[:2])
     if model.has_head(language):

@@ -17,7 +17,7 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
-from speechtl.training.evaluate import evaluate, forward_function
+from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.log import TrainingLog
 from speechtl.training.objective import frames_needed
@@ -69,9 +69,10 @@ class Trainer:
         self.is_chief = (
             cluster is None or not cluster.task_type or (cluster.task_type == "worker" and cluster.task_id == 0)
         )
+        self.is_labelled = any(any(source.labels) for source in train)
         if not sum(map(len, train)):
             raise DataError("no training speech; name data directories under [[data]] train")
-        if not methods and not any(any(source.labels) for source in train):
+        if not methods and not self.is_labelled:
             raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
         self.criterion = None
         if config.criterion == "frames":
@@ -88,6 +89,7 @@ class Trainer:
         self.steps = steps
         self.update = Update(model, methods, self.variables, self.optimizer, config, seed, strategy, self.criterion)
         self.forward = {source.language: forward_function(model, source.language) for source in [*train, *dev]}
+        self.terms = {source.language: terms_function(model, methods, source.language) for source in dev}
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one.
@@ -133,9 +135,10 @@ class Trainer:
                 values = self._step(source, next(streams[planned.source]), progress, planned)
                 progress.position += 1
                 progress.step += 1
-                labelled = sum(bool(source.labels[index]) for index in planned.utterances)
-                progress.loss_sum += values[self.config.criterion] * labelled
-                progress.loss_count += labelled
+                # Of the criterion, or where nothing is labelled of what the methods learn from.
+                counted = [i for i in planned.utterances if source.labels[i] or not self.is_labelled]
+                progress.loss_sum += values[self.config.criterion if self.is_labelled else "loss"] * len(counted)
+                progress.loss_count += len(counted)
                 window_frames += int(source.frames[list(planned.utterances)].sum())
                 window_terms = values
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
@@ -152,7 +155,7 @@ class Trainer:
     def _end_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
         progress.epoch += 1
         entry = {"epoch": progress.epoch, "train_loss": progress.loss_sum / max(progress.loss_count, 1)}
-        entry |= evaluate(self.model, self.dev, self.batches, self.forward) if self.dev else {}
+        entry |= evaluate(self.model, self.dev, self.batches, self.forward, self.terms) if self.dev else {}
         progress.history.append(entry)
         progress.position, progress.loss_sum, progress.loss_count = 0, 0.0, 0
         if log is not None:
@@ -176,7 +179,7 @@ class Trainer:
         for method in self.methods:
             averaged = method.finish(averaged)
         assign(self.variables, averaged, str(self.directory))
-        result = evaluate(self.model, self.dev, self.batches, self.forward) if self.dev else {}
+        result = evaluate(self.model, self.dev, self.batches, self.forward, self.terms) if self.dev else {}
         if log is not None:
             log.write("final", progress.step, epochs_averaged=len(epochs), **result)
         if self.is_chief:
@@ -302,5 +305,7 @@ def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:
 def _describe(entry: dict[str, Any], epochs: int) -> str:
     text = f"epoch {entry['epoch']}/{epochs}: train loss {entry['train_loss']:.3f}"
     if "dev_loss" in entry:
-        text += f", dev loss {entry['dev_loss']:.3f}, dev PER {entry['dev_per']:.2f} %"
+        text += f", dev loss {entry['dev_loss']:.3f}"
+    if "dev_per" in entry:
+        text += f", dev PER {entry['dev_per']:.2f} %"
     return text

@@ -56,7 +56,7 @@ class Update:
             share: of the training done, in [0, 1].
 
         Returns:
-            Every term of the loss, what methods measure, and ``gradient_norm``.
+            ``loss``, every term of it, what methods measure, and ``gradient_norm``.
         """
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
         terms, norm = self.compiled(language)(batch, number, done)
@@ -93,7 +93,7 @@ class Update:
                     f"language {language}: nothing that its speech passes through is trained; leave its training data "
                     "out, or check the transfer methods"
                 )
-            logged = terms | measures
+            logged = {"loss": loss, **terms, **measures}
             if replicas > 1:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
                 logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}

@@ -29,10 +29,11 @@ class TransferMethod(Section):
         """Change the model before training: copy weights, freeze, attach layers."""
         return model
 
-    def inputs(self, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
+    def inputs(self, model: AcousticModel, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
         """Change what the encoder hears of a batch, in training and when a loss is measured on held-out speech.
 
         Args:
+            model: the model in training.
             features: ``(batch, frames, bins)``, as the methods before this one left them.
             batch: the batch, with the features as they were.
             seed: ``(2,)`` int32 of this update, as `Encoded.seed`; None for evaluation.

@@ -7,10 +7,11 @@ from pydantic import Field
 from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.self_taught import SelfTaught
 from speechtl.transfer.speaker_layers import SpeakerLayers
 from speechtl.transfer.weight_interpolation import WeightInterpolation
 
 Method = Annotated[
-    FineTuning | ConservativeTraining | LayerTransfer | SpeakerLayers | WeightInterpolation,
+    FineTuning | ConservativeTraining | LayerTransfer | SelfTaught | SpeakerLayers | WeightInterpolation,
     Field(discriminator="method"),
 ]

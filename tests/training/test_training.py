@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from speechtl.errors import ConfigError, DataError, ModelError
+from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment import Experiment, load_config, train
 from speechtl.models.weights import load_arrays
 from speechtl.training.train import Trainer
@@ -190,3 +190,17 @@ def test_unfinished_and_missing_experiments_say_so(tmp_path, make_config):
     (tmp_path / "exp" / "weights.h5").unlink()
     with pytest.raises(ModelError, match=r"training has not ended"):
         Experiment.load(tmp_path / "exp")
+
+
+def test_the_phones_of_the_whole_lexicon_are_known_when_asked(make_config, make_corpus, lexicon_file, tmp_path):
+    make_corpus("train", utterances=1, seed=4)
+    (tmp_path / "train" / "text").write_text("s0-train-u000 si\n")
+    few = load_config(make_config(data="phones = 'lexicon'"), ["training.epochs=1"])
+    train(few, tmp_path / "exp")
+    assert Experiment.load(tmp_path / "exp").inventory().phones == ("a", "i", "k", "s", "t", "u")
+    with pytest.raises(LexiconError, match="phones of the lexicon that the model's inventory lacks"):
+        train(load_config(make_config()), tmp_path / "other")
+    text = make_config(name="no.toml", data="phones = 'lexicon'").read_text().replace("lexicon = ", "language = ")
+    (tmp_path / "no.toml").write_text(text.replace('language = "xx"\n', ""))
+    with pytest.raises(ConfigError, match='phones = "lexicon" without a lexicon'):
+        load_config(tmp_path / "no.toml")

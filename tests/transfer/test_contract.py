@@ -34,6 +34,9 @@ METHODS = {
     ],
     **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
+    # On unlabelled speech beside the labelled.
+    "self_taught": [COPY, {"method": "self_taught", "codebook_size": 16}],
+    "self_taught_features": [{"method": "self_taught", "target": "features", "block": "tdnn1"}],
     "several": [
         COPY,
         {"method": "speaker_layers", "kind": "adapter", "blocks": "last:1", "rank": 2},
@@ -57,13 +60,15 @@ def source(shared_config_maker):
 @pytest.fixture(scope="module")
 def configure(shared_config_maker, source):
     """Return a function that makes the config of a method, on other speech than the source was trained on."""
-    _, make_config = shared_config_maker
+    root, make_config = shared_config_maker
 
     def make(name):
         table = load_config(make_config(train="own", name="tune.toml"), SHORT).model_dump(exclude_none=True)
         table["transfer"] = [
             {key: str(source) if value == "SOURCE" else value for key, value in one.items()} for one in METHODS[name]
         ]
+        if any(one["method"] == "self_taught" for one in METHODS[name]):
+            table["data"][0]["unlabelled"] = [str(root / "train")]
         return parse(ExperimentConfig, table, "tune.toml")
 
     return make
@@ -138,6 +143,9 @@ def test_what_is_frozen_stays_and_what_is_trained_moves(name, configure, finishe
     for method in config.transfer:
         model = method.prepare(model)
     before, trained = arrays_of(model.variables()), model.trainable_variables()
+    for path in model.training_only:
+        before = {key: array for key, array in before.items() if not key.startswith(f"{path}/")}
+        trained = {key: variable for key, variable in trained.items() if key in before}
     after = load_arrays(finished(name)[0] / "weights.h5")[0]
     assert before.keys() == after.keys()
     for key, array in before.items():
@@ -161,7 +169,8 @@ class Killed(Exception):
 
 # Each method once: what resuming depends on is in `several`, too.
 @pytest.mark.parametrize(
-    "name", ["fine_tuning", "layer_transfer", "lin", "output_distance", "parameter_distance", "several"]
+    "name",
+    ["fine_tuning", "layer_transfer", "lin", "output_distance", "parameter_distance", "self_taught", "several"],
 )
 def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, tmp_path, monkeypatch):
     plain, lives = Trainer._step, [1]
