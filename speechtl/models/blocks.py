@@ -67,13 +67,20 @@ class Linear(keras.layers.Dense):
 
     Attributes:
         correction: from inputs ``(..., inputs)`` to what is added to the outputs ``(..., outputs)``; None adds nothing.
+        precision: of the factors of the product; inputs, outputs and weights are float32 whatever it is.
     """
 
     correction: Callable[[tf.Tensor], tf.Tensor] | None = None
+    precision: tf.DType = tf.float32
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """Map ``(..., inputs)`` to ``(..., outputs)``."""
-        outputs = super().call(inputs)
+        if self.precision == tf.float32:
+            outputs = super().call(inputs)
+        else:
+            factors = tf.cast(inputs, self.precision), tf.cast(self.kernel.value, self.precision)
+            outputs = tf.cast(tf.tensordot(*factors, axes=1), tf.float32)
+            outputs = outputs if self.bias is None else outputs + self.bias.value
         return outputs if self.correction is None else outputs + self.correction(inputs)
 
 
@@ -118,9 +125,11 @@ class DilatedConv(keras.layers.Layer):
 
     Attributes:
         correction: as that of `Linear`, from spliced frames ``(frames, kernel * inputs)``.
+        precision: as that of `Linear`.
     """
 
     correction: Callable[[tf.Tensor], tf.Tensor] | None = None
+    precision: tf.DType = tf.float32
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1, name: str = "conv"):
         super().__init__(name=name)
@@ -139,7 +148,8 @@ class DilatedConv(keras.layers.Layer):
         left = reach // 2
         # The last window starts at (steps - 1) * stride - left and must not run out of frames.
         right = tf.maximum((steps - 1) * self.stride - left + reach + 1 - frames, 0)
-        padded = tf.pad(inputs, [[0, 0], [left, right], [0, 0]])
+        # Rounded before they are copied: half as much to copy.
+        padded = tf.pad(tf.cast(inputs, self.precision), [[0, 0], [left, right], [0, 0]])
         span = (steps - 1) * self.stride + 1
         reached = range(0, self.kernel_size * self.dilation, self.dilation)
         # Plain slices, since the gradient of strided ones is slow; the stride, where there is one, comes after.
@@ -148,7 +158,8 @@ class DilatedConv(keras.layers.Layer):
             taps = [tap[:, :: self.stride] for tap in taps]
         # One large product: over three axes TensorFlow makes one per utterance, and as many gradients of the kernel.
         rows = tf.reshape(tf.concat(taps, axis=-1), (-1, self.kernel.shape[0]))
-        outputs = tf.nn.bias_add(tf.matmul(rows, self.kernel.value), self.bias.value)
+        product = tf.matmul(rows, tf.cast(self.kernel.value, self.precision))
+        outputs = tf.nn.bias_add(tf.cast(product, tf.float32), self.bias.value)
         if self.correction is not None:
-            outputs += self.correction(rows)
+            outputs += self.correction(tf.cast(rows, tf.float32))
         return tf.reshape(outputs, (tf.shape(inputs)[0], steps, self.kernel.shape[1]))

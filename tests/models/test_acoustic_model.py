@@ -186,3 +186,35 @@ def test_an_unknown_encoder_or_key_is_a_config_error():
         parse(ModelConfig, {"encoder": {"kind": "transformer"}}, "model")
     with pytest.raises(ConfigError, match="dilation"):
         parse(ModelConfig, {"encoder": {"kind": "tdnn", "dilation": 3}}, "model")
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_bfloat16_rounds_the_factors_of_products_alone(encoder):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(2, 30, 10)).astype(np.float32)
+    results = {}
+    for precision in ("float32", "bfloat16"):
+        tf.keras.utils.set_random_seed(1)
+        model = AcousticModel(
+            ModelConfig.model_validate({"encoder": ENCODERS[encoder], "precision": precision}), 10, {"xx": 7}
+        )
+        results[precision], encoded = logits(model, features, [30, 20])
+        assert {variable.dtype for variable in model.variables().values()} == {"float32"}
+        assert {output.dtype for output in encoded.outputs.values()} == {tf.float32}
+    difference = np.abs(results["bfloat16"] - results["float32"]).max() / np.abs(results["float32"]).max()
+    # Eight bits of mantissa: about half a percent each, and it is not the same computation.
+    assert 1e-6 < difference < 0.03
+
+
+def test_a_product_in_bfloat16_is_that_of_rounded_factors():
+    tf.keras.utils.set_random_seed(1)
+    layer = DilatedConv(6, 4, kernel=3, dilation=2)
+    inputs = tf.constant(np.random.default_rng(0).normal(size=(2, 9, 6)).astype(np.float32))
+    kernel = tf.identity(layer.kernel.value)
+    rounded = tf.cast(tf.cast(inputs, tf.bfloat16), tf.float32)
+    layer.kernel.assign(tf.cast(tf.cast(kernel, tf.bfloat16), tf.float32))
+    expected = layer(rounded)
+    layer.kernel.assign(kernel)
+    layer.precision = tf.bfloat16
+    # The product itself is rounded once more.
+    np.testing.assert_allclose(layer(inputs), expected, rtol=0.01, atol=0.01)
