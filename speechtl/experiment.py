@@ -242,6 +242,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         model = AcousticModel(config.model, config.features.dimension, units)
         for method in config.transfer:
             model = method.prepare(model)
+        for method in config.transfer:
+            method.attach(model, train_sources)
     trainer = Trainer(
         model,
         config.transfer,

@@ -7,7 +7,21 @@ import sys
 import typer
 
 from speechtl import __version__
-from speechtl.cli import adapt, align, data, decode, features, lexicon, lm, report, score, study, train, transcribe
+from speechtl.cli import (
+    adapt,
+    align,
+    data,
+    decode,
+    domains,
+    features,
+    lexicon,
+    lm,
+    report,
+    score,
+    study,
+    train,
+    transcribe,
+)
 from speechtl.errors import SpeechtlError
 
 app = typer.Typer(
@@ -31,6 +45,7 @@ app.command("align")(align.align)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)
+app.command("domains")(domains.domains)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ from speechtl.config import Section
 from speechtl.errors import ModelError
 from speechtl.models.blocks import Block, DilatedConv, Linear, dense, dropout, layer_norm
 from speechtl.models.blstm import BlstmConfig, blstm_blocks
+from speechtl.models.columns import Lateral
 from speechtl.models.conformer import ConformerConfig, conformer_blocks
 from speechtl.models.tdnn import TdnnConfig, tdnn_blocks
 
@@ -77,6 +78,8 @@ class AcousticModel:
         behind: layers that transfer methods attach: their output replaces that of the block they are listed under
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
         inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
+        columns: frozen encoders that run beside this one, by number, and
+        laterals: by block, what makes their outputs there a part of this one's (see `speechtl.models.columns`).
         beside: other layers that methods attach, by name (a domain classifier, say).
         training_only: paths of the attached layers that ``weights.h5`` does without; checkpoints have them.
         speaker_paths: paths of the attached layers that belong to one speaker and can be stored alone.
@@ -101,6 +104,8 @@ class AcousticModel:
         self.head_of: dict[str, str] = {}
         self.behind: dict[str, list[keras.layers.Layer]] = {}
         self.inside: dict[str, list[keras.layers.Layer]] = {}
+        self.columns: dict[str, AcousticModel] = {}
+        self.laterals: dict[str, Lateral] = {}
         self.beside: dict[str, keras.layers.Layer] = {}
         self.training_only: list[str] = []
         self.speaker_paths: list[str] = []
@@ -144,6 +149,17 @@ class AcousticModel:
         self.own[language] = {name: present[name] for name in self.block_names if name in present}
         for place in self.inside:
             self._connect(place)
+
+    def add_column(self, column: "AcousticModel") -> None:
+        """Let another encoder with the same blocks run beside this one, frozen."""
+        for _, layer in column.layers():
+            layer.trainable = False
+        self.columns[str(len(self.columns) + 1)] = column
+
+    def add_laterals(self, rank: int) -> None:
+        """Connect all columns to every block, through adapters of width ``rank``."""
+        for block in self.blocks:
+            self.laterals[block.name] = Lateral(len(self.columns), block.output_size, rank)
 
     @property
     def block_names(self) -> list[str]:
@@ -201,6 +217,11 @@ class AcousticModel:
         for place, attached in self.inside.items():
             for layer in attached:
                 yield f"inside/{place}/{layer.name}", layer
+        for number, column in self.columns.items():
+            for path, layer in column.layers():
+                yield f"columns/{number}/{path}", layer
+        for name, lateral in self.laterals.items():
+            yield f"laterals/{name}", lateral
         for name, layer in self.beside.items():
             yield f"beside/{name}", layer
 
@@ -238,12 +259,16 @@ class AcousticModel:
             language: whose own blocks are taken where it has any; None for the shared ones throughout.
         """
         own = self.own.get(language, {}) if language is not None else {}
+        beside = [column.encode(features, lengths, language=language) for column in self.columns.values()]
         x = self._attached("input", features)
         outputs, all_lengths = {}, {}
         for number, shared in enumerate(self.blocks):
             block = own.get(shared.name, shared)
             block_seed = None if seed is None else seed + tf.constant([0, 100 * (number + 1)], tf.int32)
-            x = self._attached(block.name, block(x, lengths, block_seed))
+            x = block(x, lengths, block_seed)
+            if beside:
+                x += self.laterals[block.name]([tf.stop_gradient(column.outputs[block.name]) for column in beside])
+            x = self._attached(block.name, x)
             lengths = block.output_lengths(lengths)
             outputs[block.name], all_lengths[block.name] = x, lengths
         return Encoded(outputs, all_lengths, seed)

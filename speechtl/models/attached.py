@@ -122,7 +122,9 @@ def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
 
 
 def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
-    """Attach the layers and own blocks that stored weights speak of and the model lacks; values are not assigned here.
+    """Attach the layers, own blocks and columns that stored weights speak of and the model lacks.
+
+    Their values are not assigned here.
 
     Args:
         model: the model.
@@ -137,6 +139,7 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
         own.setdefault(language, set()).add(block)
     for language, blocks in own.items():
         model.add_own_blocks(language, blocks)
+    _restore_columns(model, arrays, origin)
     present = {path for path, _ in model.layers()}
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
@@ -155,6 +158,25 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
             model.correct(place, LowRank(parts["down"].shape[0], parts["up"].shape[1], rank, layer))
         else:
             model.behind.setdefault(place, []).append(BEHIND[kind](_size(model, place), rank, layer))
+
+
+def _restore_columns(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    if model.columns:
+        return
+    columns: dict[int, dict[str, np.ndarray]] = {}
+    for name, array in arrays.items():
+        if name.startswith("columns/"):
+            _, number, path = name.split("/", 2)
+            columns.setdefault(int(number), {})[path] = array
+    for count in sorted(columns):
+        column = AcousticModel(model.config, model.inputs, {})
+        restore(column, columns[count], f"{origin}: columns/{count}")
+        model.add_column(column)
+    if columns:
+        place = f"laterals/{model.block_names[0]}/down"
+        if place not in arrays:
+            raise ModelError(f"{origin}: columns without {place}; the file is damaged")
+        model.add_laterals(arrays[place].shape[1])
 
 
 def _position(steps: tuple[str, ...]) -> tuple[tuple[str, ...], int]:

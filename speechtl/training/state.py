@@ -1,6 +1,7 @@
 """Where a run stands, on disk: everything that exact resumption needs."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ class Progress:
         step: updates made.
         loss_sum: sum of the losses of this epoch's utterances so far.
         loss_count: their number.
-        history: one entry per finished epoch: ``epoch``, ``train_loss``, ``dev_loss``, ``dev_per``.
+        values: of everything else that steps log, by name, the sum over utterances so far and their number.
+        history: one entry per finished epoch: ``epoch``, ``train_loss``, means of ``values``, ``dev_loss``,
+            ``dev_per``.
         choices: by language, by utterance id, the index of every word's pronunciation in training.
     """
 
@@ -31,8 +34,20 @@ class Progress:
     step: int = 0
     loss_sum: float = 0.0
     loss_count: int = 0
+    values: dict[str, list[float]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     choices: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+
+    def add(self, values: Mapping[str, float], utterances: int) -> None:
+        """Count what a step logged beside the CTC loss: terms of the methods, and what they measure."""
+        for name, value in values.items():
+            if name not in ("loss", "ctc", "frames", "gradient_norm"):
+                before, count = self.values.get(name, [0.0, 0])
+                self.values[name] = [before + value * utterances, count + utterances]
+
+    def means(self) -> dict[str, float]:
+        """Return the means over this epoch's utterances so far."""
+        return {name: total / count for name, (total, count) in self.values.items()}
 
 
 def save_state(

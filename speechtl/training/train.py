@@ -139,6 +139,7 @@ class Trainer:
                 counted = [i for i in planned.utterances if source.labels[i] or not self.is_labelled]
                 progress.loss_sum += values[self.config.criterion if self.is_labelled else "loss"] * len(counted)
                 progress.loss_count += len(counted)
+                progress.add(values, len(planned.utterances))
                 window_frames += int(source.frames[list(planned.utterances)].sum())
                 window_terms = values
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
@@ -155,9 +156,11 @@ class Trainer:
     def _end_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
         progress.epoch += 1
         entry = {"epoch": progress.epoch, "train_loss": progress.loss_sum / max(progress.loss_count, 1)}
+        entry |= progress.means()
         entry |= evaluate(self.model, self.dev, self.batches, self.forward, self.terms) if self.dev else {}
         progress.history.append(entry)
         progress.position, progress.loss_sum, progress.loss_count = 0, 0.0, 0
+        progress.values = {}
         if log is not None:
             log.write("epoch", progress.step, **entry)
         if progress.epoch in self.config.choose_pronunciations:

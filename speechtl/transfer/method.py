@@ -1,12 +1,13 @@
 """What every transfer method is: a frozen section with a few hooks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
+from speechtl.batches.source import Source
 from speechtl.config import Section, parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
@@ -18,9 +19,9 @@ from speechtl.models.weights import assign, load_arrays
 class TransferMethod(Section):
     """One ``[[transfer]]`` table. Its fields are its TOML keys; it holds numbers, the model holds tensors.
 
-    ``prepare`` calls run in the listed order before training; ``inputs`` come between a batch and the encoder;
-    ``loss_terms`` are named, summed with the CTC loss and logged under their names, ``measures`` are only logged;
-    ``finish`` calls run in the listed order after training.
+    ``prepare`` calls, then ``attach`` calls, run in the listed order before training; ``inputs`` come between
+    a batch and the encoder; ``loss_terms`` are named, summed with the CTC loss and logged under their names,
+    ``measures`` are only logged; ``finish`` calls run in the listed order after training.
     """
 
     method: str
@@ -28,6 +29,14 @@ class TransferMethod(Section):
     def prepare(self, model: AcousticModel) -> AcousticModel:
         """Change the model before training: copy weights, freeze, attach layers."""
         return model
+
+    def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
+        """Attach what depends on the training speech, after every ``prepare``: layers for training alone.
+
+        Args:
+            model: the model, prepared.
+            sources: the training speech, one source per language.
+        """
 
     def inputs(self, model: AcousticModel, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
         """Change what the encoder hears of a batch, in training and when a loss is measured on held-out speech.

@@ -5,13 +5,22 @@ from typing import Annotated
 from pydantic import Field
 
 from speechtl.transfer.conservative_training import ConservativeTraining
+from speechtl.transfer.domain_adversarial import DomainAdversarial
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.progressive import Progressive
 from speechtl.transfer.self_taught import SelfTaught
 from speechtl.transfer.speaker_layers import SpeakerLayers
 from speechtl.transfer.weight_interpolation import WeightInterpolation
 
 Method = Annotated[
-    FineTuning | ConservativeTraining | LayerTransfer | SelfTaught | SpeakerLayers | WeightInterpolation,
+    FineTuning
+    | ConservativeTraining
+    | DomainAdversarial
+    | LayerTransfer
+    | Progressive
+    | SelfTaught
+    | SpeakerLayers
+    | WeightInterpolation,
     Field(discriminator="method"),
 ]

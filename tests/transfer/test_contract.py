@@ -33,6 +33,8 @@ METHODS = {
         {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
     ],
     **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
+    "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "pooling": "frame", "weight": 2.0}],
+    "progressive": [{"method": "progressive", "columns": "SOURCE", "lateral": 3}],
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
     # On unlabelled speech beside the labelled.
     "self_taught": [COPY, {"method": "self_taught", "codebook_size": 16}],
@@ -170,7 +172,17 @@ class Killed(Exception):
 # Each method once: what resuming depends on is in `several`, too.
 @pytest.mark.parametrize(
     "name",
-    ["fine_tuning", "layer_transfer", "lin", "output_distance", "parameter_distance", "self_taught", "several"],
+    [
+        "fine_tuning",
+        "layer_transfer",
+        "lin",
+        "output_distance",
+        "parameter_distance",
+        "domain_adversarial",
+        "progressive",
+        "self_taught",
+        "several",
+    ],
 )
 def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, tmp_path, monkeypatch):
     plain, lives = Trainer._step, [1]

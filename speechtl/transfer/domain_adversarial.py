@@ -1,0 +1,193 @@
+"""Make a block's outputs alike in all domains, by training against a classifier that tries to tell them apart."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from pydantic import Field
+
+from speechtl.batches.pipeline import Batch
+from speechtl.batches.source import Source
+from speechtl.errors import DataError, ModelError, list_problems
+from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.blocks import dense, layer_norm
+from speechtl.transfer.method import TransferMethod, choose_blocks
+
+
+class DomainAdversarial(TransferMethod):
+    """Domain-adversarial training (Ganin et al. 2016).
+
+    A classifier with one hidden layer learns to tell the domains from a block's outputs, with the cross entropy as its
+    loss. On the way back its gradient is multiplied by ``−λ``, so the encoder learns to defeat it while CTC learns from
+    whatever is labelled: list speech of the target domain under ``[[data]] unlabelled``. ``λ = weight · (2 / (1 +
+    exp(−ramp · p)) − 1)``, where p is the share of the training done. The classifier itself learns at the full rate.
+
+    CTC counts in nats per utterance, the classifier in nats per decision, so weights above 1 are usual. A weight of 0
+    leaves training as it is without the method. The classifier is for training alone and not among the weights of the
+    finished experiment; the log has its loss, ``domain``, and its ``domain_accuracy``.
+
+    Attributes:
+        block: whose outputs are to be alike: a name, ``first:1`` or ``last:1``.
+        by: what is told apart: the domains of ``utt2dom``, which every utterance must have; speakers; or languages.
+        weight: of the reversed gradient.
+        ramp: steepness of the rise from 0 to the full weight; 10 in the paper, 0 for the full weight from the start.
+        pooling: ``mean`` decides once for each utterance, from the mean of its frames; ``frame`` on every frame.
+        hidden: units of the classifier's hidden layer.
+    """
+
+    method: Literal["domain_adversarial"] = "domain_adversarial"
+    block: str = "last:1"
+    by: Literal["domain", "speaker", "language"] = "domain"
+    weight: float = Field(default=1.0, ge=0)
+    ramp: float = Field(default=10.0, ge=0)
+    pooling: Literal["mean", "frame"] = "mean"
+    hidden: int = Field(default=128, gt=0)
+
+    def prepare(self, model: AcousticModel) -> AcousticModel:
+        """Check that there is one such block.
+
+        Raises:
+            ModelError: no such block, or several.
+        """
+        self._block(model)
+        return model
+
+    def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
+        """Attach the classifier.
+
+        Raises:
+            DataError: utterances without a domain, or fewer than two domains.
+            ModelError: two tables that tell the same apart in one block.
+        """
+        if self.weight == 0:
+            return
+        names = {source.language: self._names(source) for source in sources}
+        lacking = [name for source in sources for name, dom in zip(source.utterance_ids, source.domains) if not dom]
+        if self.by == "domain" and lacking:
+            heading = f"{len(lacking)} training utterances have no domain; add utt2dom to their data directories"
+            raise DataError(list_problems(heading, lacking))
+        classes = sorted({name for known in names.values() for name in known})
+        if len(classes) < 2:
+            raise DataError(
+                f"domain_adversarial: the training speech has one {self.by} ({', '.join(classes)}), expected two or "
+                "more; list speech of another one under [[data]] train or unlabelled"
+            )
+        if self._name(model) in model.beside:
+            raise ModelError(f"two domain_adversarial tables tell the {self.by} from one block; drop one of them")
+        size = model.block(self._block(model)).output_size
+        classifier = DomainClassifier(size, self.hidden, len(classes), self._name(model))
+        classifier.numbers = {
+            language: np.array([classes.index(name) for name in known], np.int32) for language, known in names.items()
+        }
+        model.beside[classifier.name] = classifier
+        model.training_only.append(f"beside/{classifier.name}")
+
+    def loss_terms(
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        encoded: Encoded,
+        logits: tf.Tensor,
+        language: str,
+        progress: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Return ``domain``: cross entropy in nats per decision, a mean over utterances."""
+        if not self._counts(encoded):
+            return {}
+        scores, domains, shares = self._decide(model, batch, encoded, language, self.strength(progress))
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(domains, scores)
+        return {"domain": tf.reduce_sum(losses * shares)}
+
+    def measures(
+        self, model: AcousticModel, batch: Batch, encoded: Encoded, logits: tf.Tensor, language: str
+    ) -> dict[str, tf.Tensor]:
+        """Return ``domain_accuracy``: the share of right decisions."""
+        if not self._counts(encoded):
+            return {}
+        scores, domains, shares = self._decide(model, batch, encoded, language, tf.constant(0.0))
+        right = tf.cast(tf.argmax(scores, axis=-1, output_type=tf.int32) == domains, tf.float32)
+        return {"domain_accuracy": tf.reduce_sum(right * shares)}
+
+    def _counts(self, encoded: Encoded) -> bool:
+        # Held-out speech, heard without a seed, has domains and speakers of its own.
+        return self.weight > 0 and encoded.seed is not None
+
+    def strength(self, progress: tf.Tensor) -> tf.Tensor:
+        """Return ``λ``."""
+        if self.ramp == 0:
+            return tf.constant(self.weight)
+        return self.weight * (2.0 / (1.0 + tf.exp(-self.ramp * progress)) - 1.0)
+
+    def _decide(self, model: AcousticModel, batch: Batch, encoded: Encoded, language: str, strength: tf.Tensor):
+        """Return scores ``(batch, decisions, domains)``, the true domains and weights that sum to 1."""
+        block, classifier = self._block(model), model.beside[self._name(model)]
+        lengths = encoded.lengths[block]
+        outputs = reverse_gradient(encoded.outputs[block], strength)
+        if self.pooling == "mean":
+            outputs, decisions = mean_over_time(outputs, lengths)[:, tf.newaxis], tf.minimum(lengths, 1)
+        else:
+            decisions = lengths
+        scores = classifier(outputs)
+        local = {"domain": batch.domains, "speaker": batch.speakers, "language": tf.zeros_like(batch.domains)}[self.by]
+        domains = tf.gather(tf.constant(classifier.numbers[language]), local)
+        valid = tf.sequence_mask(decisions, tf.shape(scores)[1], dtype=tf.float32)
+        shares = valid / tf.cast(tf.maximum(decisions, 1), tf.float32)[:, tf.newaxis]
+        return scores, tf.repeat(domains[:, tf.newaxis], tf.shape(scores)[1], axis=1), shares / _rows(shares)
+
+    def _names(self, source: Source) -> list[str]:
+        """Return the names that the numbers of a batch stand for."""
+        if self.by == "language":
+            return [source.language]
+        # Speakers and domains are numbered within their source, in this order.
+        return sorted(set(source.domains if self.by == "domain" else source.speakers))
+
+    def _block(self, model: AcousticModel) -> str:
+        chosen = choose_blocks(model, self.block)
+        if len(chosen) != 1:
+            raise ModelError(f"domain_adversarial: block '{self.block}' stands for {len(chosen)} blocks; name one")
+        return chosen[0]
+
+    def _name(self, model: AcousticModel) -> str:
+        return f"adversary_{self.by}_{self._block(model)}"
+
+
+class DomainClassifier(keras.layers.Layer):
+    """Layer normalisation, a hidden layer of ReLUs and a linear layer to the domains.
+
+    Attributes:
+        numbers: by language, the class of each domain, in the order in which a batch numbers them.
+    """
+
+    def __init__(self, size: int, hidden: int, classes: int, name: str):
+        super().__init__(name=name)
+        self.numbers: dict[str, np.ndarray] = {}
+        self.norm = layer_norm(size, "norm")
+        self.hidden = dense(size, hidden, "hidden")
+        self.output_layer = dense(hidden, classes, "output")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
+        """Map ``(batch, decisions, size)`` to scores ``(batch, decisions, domains)``."""
+        return self.output_layer(tf.nn.relu(self.hidden(self.norm(inputs))))
+
+
+def reverse_gradient(inputs: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
+    """Return the inputs as they are; their gradient is ``−strength`` times that of the result."""
+
+    @tf.custom_gradient
+    def reverse(x):
+        return tf.identity(x), lambda upstream: -strength * upstream
+
+    return reverse(inputs)
+
+
+def mean_over_time(outputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Return the mean of the valid frames: ``(batch, frames, size)`` to ``(batch, size)``, 0 where there are none."""
+    valid = tf.sequence_mask(lengths, tf.shape(outputs)[1], dtype=outputs.dtype)[:, :, tf.newaxis]
+    return tf.reduce_sum(outputs * valid, axis=1) / tf.maximum(tf.reduce_sum(valid, axis=1), 1.0)
+
+
+def _rows(shares: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.shape(shares)[0], tf.float32)

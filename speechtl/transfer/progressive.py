@@ -1,0 +1,115 @@
+"""Learn a new column beside those of other experiments, which stay as they are."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+from pydantic import Field, field_validator
+
+from speechtl.batches.source import Source
+from speechtl.config import parse, read_toml
+from speechtl.errors import ModelError, list_problems
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.attached import restore
+from speechtl.models.weights import assign
+from speechtl.transfer.method import TransferMethod, source_weights
+
+# What is timed: utterances and feature frames of a batch.
+_TIMED = (8, 400)
+
+
+class Progressive(TransferMethod):
+    """Progressive neural networks (Rusu et al. 2016).
+
+    The encoders of other experiments hear what the new one hears, frozen and without dropout. Behind each block the new
+    column adds what an adapter makes of the columns' outputs there: ``h + relu([α_1 h_1, ...] · V + b) · U``. ``U``
+    starts at zero, so the new column is at first a fresh one; list `FineTuning` before to start it at another place.
+    The columns, and columns that they have themselves, become part of the new experiment, which needs its sources no
+    more. Their heads do not: what the sources could do before, they still do.
+
+    Attributes:
+        columns: experiment directories with this encoder and these features.
+        lateral: width of the adapters.
+    """
+
+    method: Literal["progressive"] = "progressive"
+    columns: tuple[str, ...] = Field(min_length=1)
+    lateral: int = Field(default=32, gt=0)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    def prepare(self, model: AcousticModel) -> AcousticModel:
+        """Attach the columns and the adapters.
+
+        Raises:
+            ModelError: a source is unfinished or has another encoder, or the model has columns already.
+        """
+        if model.columns:
+            raise ModelError("progressive: the model has columns already; name all of them in one table")
+        problems = []
+        for source in self.columns:
+            path = Path(source) / "config.toml"
+            theirs = parse(ModelConfig, read_toml(path).get("model", {}), f"{path}: [model]").encoder
+            if theirs != model.config.encoder:
+                problems.append(f"{path}: [model.encoder] is {theirs!r}, here it is {model.config.encoder!r}")
+        if problems:
+            heading = "progressive: columns must have the encoder of this experiment; copy that table"
+            raise ModelError(list_problems(heading, problems))
+        for source in self.columns:
+            column = AcousticModel(model.config, model.inputs, {})
+            arrays = encoder_arrays(source_weights(source))
+            restore(column, arrays, source)
+            assign(column.variables(), arrays, source)
+            model.add_column(column)
+        model.add_laterals(self.lateral)
+        return model
+
+    def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
+        """Print how much the model has grown, in parameters and in time."""
+        print(growth(model), flush=True)
+
+    def sources(self) -> tuple[str, ...]:
+        """Return the sources."""
+        return self.columns
+
+
+def encoder_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights of an encoder and what is attached to it, without heads and what stands beside."""
+    return {name: array for name, array in arrays.items() if not name.startswith(("heads/", "beside/"))}
+
+
+def growth(model: AcousticModel) -> str:
+    """Say what columns cost: parameters, and time of a forward pass of the encoder, with them and without."""
+    counts = {"columns": 0, "laterals": 0, "new": 0}
+    for name, variable in model.variables().items():
+        counts[name.split("/")[0] if name.startswith(("columns/", "laterals/")) else "new"] += int(
+            np.prod(variable.shape)
+        )
+    alone = AcousticModel(model.config, model.inputs, {})
+    with_columns, without = _seconds(model), _seconds(alone)
+    total = sum(counts.values())
+    return (
+        f"progressive: {len(model.columns)} frozen column{'s' * (len(model.columns) > 1)} of {counts['columns']:,} "
+        f"parameters, adapters of {counts['laterals']:,}, new column of {counts['new']:,}: "
+        f"{total / counts['new']:.2f} times the parameters; encoder {1000 * with_columns:.0f} ms for a batch of "
+        f"{_TIMED[0]} x {_TIMED[1]} frames, {1000 * without:.0f} ms alone: {with_columns / without:.2f} times the time"
+    )
+
+
+def _seconds(model: AcousticModel) -> float:
+    """Return the shortest of some forward passes."""
+    features = tf.zeros((*_TIMED, model.inputs))
+    lengths = tf.fill((_TIMED[0],), _TIMED[1])
+    run = tf.function(lambda: model.encode(features, lengths).outputs[model.block_names[-1]], autograph=False)
+    times = []
+    for _ in range(4):
+        start = time.perf_counter()
+        run().numpy()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])

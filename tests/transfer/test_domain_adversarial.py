@@ -1,0 +1,173 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.plan import plan_once
+from speechtl.batches.source import Normaliser, Source
+from speechtl.data.tables import read_table, write_table
+from speechtl.errors import DataError, ModelError
+from speechtl.experiment import load_config, train
+from speechtl.features.archives import read_matrix, write_ark_scp
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.tdnn import TdnnConfig
+from speechtl.models.weights import load_arrays
+from speechtl.training.objective import loss_terms
+from speechtl.transfer.domain_adversarial import DomainAdversarial, mean_over_time, reverse_gradient
+
+# Nothing is dropped, but it says that this is training.
+SEED = tf.constant([1, 2])
+ENCODER = TdnnConfig(size=8, dilations=(1,), dropout=0.0)
+
+
+def name_domains(folder, *domains):
+    """Give the utterances of a data directory domains, in turns."""
+    names = sorted(read_table(folder / "utt2spk"))
+    write_table(folder / "utt2dom", {name: domains[i % len(domains)] for i, name in enumerate(names)})
+    return folder
+
+
+def distort(folder, domain, strength=3.0):
+    """Add a constant vector to the features of a data directory, as a channel does to log energies."""
+    shift = np.random.default_rng(7).normal(0, strength, 12).astype(np.float32)
+    matrices = {name: read_matrix(place) + shift for name, place in read_table(folder / "feats.scp").items()}
+    with write_ark_scp(folder / "shifted.ark", folder / "feats.scp") as write:
+        for name in sorted(matrices):
+            write(name, matrices[name])
+    return name_domains(folder, domain)
+
+
+def read_source(folder, language="xx"):
+    normaliser = Normaliser(NormalisationConfig(kind="none"))
+    return Source([], DataConfig(language=language), normaliser, None, None, unlabelled=[folder])
+
+
+def one_batch(source):
+    (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig(frames=10**6)), 12)
+    return batch
+
+
+def prepared(method, sources):
+    tf.keras.utils.set_random_seed(1)
+    model = AcousticModel(ModelConfig(encoder=ENCODER), 12, {source.language: 4 for source in sources})
+    model = method.prepare(model)
+    method.attach(model, sources)
+    return model
+
+
+def gradients(model, method, batch, progress):
+    variables = model.trainable_variables()
+    with tf.GradientTape() as tape:
+        terms, measures = loss_terms(model, [method], batch, "xx", SEED, tf.constant(progress))
+    found = tape.gradient(terms["domain"], [v.value for v in variables.values()], unconnected_gradients="zero")
+    return dict(zip(variables, map(np.asarray, map(tf.convert_to_tensor, found)), strict=True)), terms, measures
+
+
+@settings(max_examples=25)
+@given(st.floats(0, 100, width=32), st.integers(0, 1000))
+def test_reversal_is_the_identity_forward_and_minus_lambda_backward(strength, seed):
+    x, upstream = tf.constant(np.random.default_rng(seed).normal(size=(2, 3, 4)).astype(np.float32)[:2])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = reverse_gradient(x, tf.constant(strength))
+        value = tf.reduce_sum(y * upstream)
+    np.testing.assert_array_equal(x, y)
+    np.testing.assert_allclose(tape.gradient(value, x), -np.float32(strength) * upstream, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("progress", "expected"), [(0.0, 0.0), (0.25, 2 / (1 + np.exp(-2.5)) - 1), (1.0, 0.9999092)])
+def test_the_ramp_of_the_paper(progress, expected):
+    strength = DomainAdversarial(weight=3.0).strength(tf.constant(progress))
+    assert float(strength) == pytest.approx(3 * expected, rel=1e-5, abs=1e-7)
+    assert float(DomainAdversarial(weight=3.0, ramp=0.0).strength(tf.constant(progress))) == 3.0
+
+
+def test_the_encoder_has_the_reversed_gradient_and_the_classifier_its_own(make_corpus):
+    batch = one_batch(source := read_source(name_domains(make_corpus("train"), "a", "b")))
+    found = {}
+    for weight in (1.0, 4.0):
+        method = DomainAdversarial(weight=weight, ramp=0.0)
+        found[weight], _, _ = gradients(prepared(method, [source]), method, batch, 0.5)
+    model = prepared(DomainAdversarial(), [source])
+    (classifier,) = model.beside.values()
+    variables = model.trainable_variables()
+    domains = np.array([["a", "b"].index(source.domains[i]) for i in batch.utterances.numpy()])
+    with tf.GradientTape() as tape:  # the same classifier without any reversal
+        encoded = model.encode(batch.features, batch.lengths)
+        pooled = mean_over_time(encoded.outputs["tdnn1"], encoded.lengths["tdnn1"])
+        scores = classifier(pooled[:, tf.newaxis])[:, 0]
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(domains, scores))
+    plain = tape.gradient(loss, [v.value for v in variables.values()], unconnected_gradients="zero")
+    seen = set()
+    for name, gradient in zip(variables, map(tf.convert_to_tensor, plain), strict=True):
+        sides = {"encoder": (-1.0, -4.0), "beside": (1.0, 1.0), "heads": (0.0, 0.0)}[name.split("/")[0]]
+        for weight, factor in zip((1.0, 4.0), sides, strict=True):
+            np.testing.assert_allclose(found[weight][name], factor * gradient, rtol=1e-3, atol=1e-6, err_msg=name)
+        seen.update({name.split("/")[0]} if np.any(np.abs(gradient) > 1e-4) else ())
+    assert seen == {"encoder", "beside"}
+
+
+@pytest.mark.parametrize("pooling", ["mean", "frame"])
+def test_loss_and_accuracy_are_those_of_utterances_alone(pooling, make_corpus):
+    """No padding, no mixing of utterances, and each utterance counts the same however long it is."""
+    source = read_source(name_domains(make_corpus("train"), "a", "b", "c"))
+    method = DomainAdversarial(weight=1.0, pooling=pooling)
+    model = prepared(method, [source])
+    (classifier,) = model.beside.values()
+    losses, right = [], []
+    for index in range(len(source)):
+        encoded = model.encode(source.features(index)[np.newaxis], tf.constant([source.frames[index]]))
+        outputs = encoded.outputs["tdnn1"]
+        outputs = tf.reduce_mean(outputs, axis=1, keepdims=True) if pooling == "mean" else outputs
+        scores = tf.nn.log_softmax(classifier(outputs))[0].numpy()
+        truth = "abc".index(source.domains[index])
+        losses.append(-scores[:, truth].mean())
+        right.append((scores.argmax(axis=1) == truth).mean())
+    _, terms, measures = gradients(model, method, one_batch(source), 0.5)
+    assert float(terms["domain"]) == pytest.approx(np.mean(losses), rel=1e-5)
+    assert float(measures["domain_accuracy"]) == pytest.approx(np.mean(right), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"), [("domain", "abc"), ("speaker", ["s0", "s1", "s2"]), ("language", ["xx", "yy"])]
+)
+def test_one_numbering_for_all_languages(by, expected, make_corpus):
+    """Batches number domains within their source; the classifier's classes are those of all of them."""
+    first = read_source(name_domains(make_corpus("one"), "a", "b"), "xx")
+    second = read_source(name_domains(make_corpus("two"), "b", "c"), "yy")
+    method = DomainAdversarial(by=by)
+    model = prepared(method, [first, second])
+    (classifier,) = model.beside.values()
+    assert classifier.output_layer.units == len(expected)
+    for source in (first, second):
+        batch = one_batch(source)
+        encoded = model.encode(batch.features, batch.lengths)
+        _, numbers, _ = method._decide(model, batch, encoded, source.language, tf.constant(0.0))
+        named = {"domain": source.domains, "speaker": source.speakers, "language": [source.language] * len(source)}[by]
+        assert [expected[number] for number in numbers.numpy()[:, 0]] == [named[i] for i in batch.utterances.numpy()]
+
+
+def test_what_is_wrong_with_domains_is_said(make_corpus):
+    method, folder = DomainAdversarial(), make_corpus("train")
+    with pytest.raises(DataError, match="12 training utterances have no domain; add utt2dom"):
+        prepared(method, [read_source(folder)])
+    with pytest.raises(DataError, match=r"has one domain \(a\), expected two or more"):
+        prepared(method, [read_source(name_domains(folder, "a"))])
+    with pytest.raises(ModelError, match="stands for 2 blocks; name one"):
+        prepared(DomainAdversarial(block="all"), [read_source(folder)])
+    with pytest.raises(ModelError, match="which has: subsampling, tdnn1"):
+        prepared(DomainAdversarial(block="tdnn9"), [read_source(folder)])
+
+
+def test_a_weight_of_zero_changes_nothing(make_config, tmp_path):
+    short = ["training.epochs=2"]
+    train(load_config(make_config(), short), tmp_path / "plain")
+    adversarial = 'method = "domain_adversarial"\nby = "speaker"\nweight = 0.0'
+    train(load_config(make_config(transfer=adversarial), short), tmp_path / "zero")
+    plain, zero = (load_arrays(tmp_path / name / "weights.h5")[0] for name in ("plain", "zero"))
+    assert plain.keys() == zero.keys()
+    for name, array in plain.items():
+        np.testing.assert_array_equal(array, zero[name], err_msg=name)
