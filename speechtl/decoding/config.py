@@ -32,25 +32,25 @@ class DecodingConfig(Section):
     """Frames in which the blank beats every phone by more than this (after ``blank_penalty``) are passed over without
     trying a phone (phone-synchronous decoding, Chen et al. 2016); most frames of a CTC model are such. On AN4's dev
     speakers, 5 and more changed no word. ``inf`` tries every frame, as an exact search does."""
-    lm_weight: float = pydantic.Field(default=1.0, ge=0)
+    lm_weight: pydantic.FiniteFloat = pydantic.Field(default=1.0, ge=0)
     """Weight of the grammar's log probability."""
-    word_insertion_penalty: float | None = None
+    word_insertion_penalty: pydantic.FiniteFloat | None = None
     """Subtracted for every word: positive gives fewer and longer words. By default 0 with a grammar and 8 without one,
     where nothing else holds back a flood of short words."""
-    blank_penalty: float = 0.0
+    blank_penalty: pydantic.FiniteFloat = 0.0
     """Subtracted from the log posterior of the blank in every frame: positive gives more phones."""
-    acoustic_scale: float = pydantic.Field(default=1.0, gt=0)
+    acoustic_scale: pydantic.FiniteFloat = pydantic.Field(default=1.0, gt=0)
     """Weight of the acoustic score. Apart from the beams, halving it is doubling the other weights."""
-    oov_penalty: float = 0.0
+    oov_penalty: pydantic.FiniteFloat = 0.0
     """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
     oov: Literal["words", "phones"] = "words"
     """``"phones"``: where no word fits, the phones themselves stand in the result, marked as out of vocabulary."""
-    filler_penalty: float = 2.0
+    filler_penalty: pydantic.FiniteFloat = 2.0
     """Subtracted for every stretch of speech that is no word (``oov = "phones"``): positive gives fewer of them."""
-    filler_phone_penalty: float = 3.5
+    filler_phone_penalty: pydantic.FiniteFloat = 3.5
     """Subtracted for every phone of it, on top. Both were chosen on AN4's dev speakers with words taken out of the
     dictionary."""
-    confidence_weights: tuple[float, float, float] = _CONFIDENCE_WEIGHTS
+    confidence_weights: tuple[pydantic.FiniteFloat, pydantic.FiniteFloat, pydantic.FiniteFloat] = _CONFIDENCE_WEIGHTS
     """What turns the evidence for a word into its confidence, see ``decoding.confidence``; ``speechtl decode --tune``
     fits it."""
     silence_phone: str = "sil"

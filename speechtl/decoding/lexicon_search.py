@@ -11,7 +11,7 @@ from speechtl.decoding.alignment import Pauses
 from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.decoding.look_ahead import FillerCosts, build_look_ahead
+from speechtl.decoding.look_ahead import FillerCosts, Space, build_look_ahead
 from speechtl.decoding.prefix_tree import FILLER, SILENCE, LeafArrays, PrefixTree
 from speechtl.decoding.token_passing import search
 from speechtl.decoding.traceback import Leaves, Path, follow, with_times
@@ -26,6 +26,8 @@ from speechtl.lang.phones import PhoneInventory
 _IN_TREE = {"mode", "oov", "silence_phone"}
 SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale", "confidence_weights"}
 _NBEST_OF_CONFIDENCE = 20
+# Rounding may take the logarithm of a probability so far above 0.
+_LOG_OF_ONE = 1e-3
 
 
 class LexiconDecoder:
@@ -82,6 +84,7 @@ class LexiconDecoder:
             raise LexiconError("the grammar allows no sentence to end; is its </s> missing?")
         self._number = {word: number for number, word in enumerate(self._words)}
         self._entries = dict(lexicon.entries)
+        self._shared = False
         self._compile()
 
     def _compile(self) -> None:
@@ -128,13 +131,14 @@ class LexiconDecoder:
     def with_config(self, config: DecodingConfig) -> "LexiconDecoder":
         """Return a decoder of the same words with other settings; it shares what does not depend on them.
 
-        After that, neither can have words added.
+        Words cannot be added to decoders that share, so add them before.
         """
         changed = {name for name in type(config).model_fields if getattr(config, name) != getattr(self.config, name)}
         if changed & _IN_TREE:
             lexicon = Lexicon()
             lexicon.entries = dict(self._entries)
             return LexiconDecoder(lexicon, self.inventory, self._graph if self._with_grammar else None, config)
+        self._shared = True
         other = copy.copy(self)
         other.config = config
         if changed - SEARCH_ONLY:
@@ -173,9 +177,13 @@ class LexiconDecoder:
             probability: of this pronunciation, in (0, 1].
 
         Raises:
-            LexiconError: no phones, or phones that the model lacks; a pronunciation that the word has; or a word that
-                the grammar does not allow.
+            LexiconError: no phones, or phones that the model lacks; a pronunciation that the word has; a word that the
+                grammar does not allow; or a decoder that shares its words with one of other settings.
         """
+        if self._shared:
+            raise LexiconError(
+                f"'{word}' cannot be added: with_config made another decoder of the same words; add words before that"
+            )
         added = Lexicon()
         added.add(word, phones, probability)
         problems = added.check(self.inventory)
@@ -228,7 +236,7 @@ class LexiconDecoder:
             the best beginning, marked as not ``complete``.
 
         Raises:
-            DataError: the posteriors do not have the model's units, or are not numbers.
+            DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
         """
         return self._decode(log_posteriors, 1, times)[0]
 
@@ -244,7 +252,7 @@ class LexiconDecoder:
             At least one hypothesis; all of those within ``beam`` at the end if there are fewer than ``count``.
 
         Raises:
-            DataError: the posteriors do not have the model's units, or are not numbers.
+            DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
         """
         return self._decode(log_posteriors, count, times)
 
@@ -274,15 +282,13 @@ class LexiconDecoder:
 
     def _paths(self, scores: np.ndarray, count: int) -> list[Path]:
         """Search, and read the best hypotheses; there is at least one."""
+        space = Space(
+            self._tree.arrays(), self._leaves(), self._weighted, self._ahead, self._fillers, self._tree.branching
+        )
         found = search(
             scores,
             self.config.blank_margin,
-            self._tree.arrays(),
-            self._leaves(),
-            self._weighted,
-            self._ahead,
-            self._fillers,
-            self._tree.branching,
+            space,
             self._graph.start,
             self.config.beam,
             self.config.max_active,
@@ -303,9 +309,16 @@ class LexiconDecoder:
                 f"posteriors of shape {shape}, expected frames x {units} (the blank and {units - 1} phones); "
                 "take posteriors and phones from the same model"
             )
-        # A sum is NaN or inf if one of its terms is, and reads the matrix once.
-        if np.isnan(scores.sum()) or scores.max() == np.inf:
+        with np.errstate(invalid="ignore"):
+            # A sum is NaN or inf if one of its terms is, and reads the matrix once.
+            total, most = scores.sum(), scores.max()
+        if np.isnan(total) or most == np.inf:
             raise DataError("posteriors are NaN or inf in places; the model that computed them is broken")
+        if most > _LOG_OF_ONE:
+            raise DataError(
+                f"posteriors are not natural logarithms of probabilities (got {most:g}, expected at most 0); take "
+                "log_softmax of the model's outputs"
+            )
         scores[:, 0] -= self.config.blank_penalty
         if self.config.acoustic_scale != 1.0:
             scores *= self.config.acoustic_scale

@@ -3,14 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from speechtl.decoding.kernel import kernel
 from speechtl.decoding.prefix_tree import FILLER, SILENCE, LeafArrays, TreeArrays
 from speechtl.decoding.word_graph import GraphArrays
 
 _BLOCK = 32
-# Above so many entries an interval is searched by halving.
-_FEW = 16
+# Up to so many entries an interval is searched from its beginning.
+_FEW = 8
 # A row over all nodes is kept for states that back off to nothing and have more entries than this, but not too many.
 _DENSE_ENTRIES = 256
 _DENSE_BYTES = 1 << 28
@@ -55,6 +55,18 @@ class FillerCosts(NamedTuple):
     """Score of beginning a stretch of it."""
     phone: float
     """Score of each phone."""
+
+
+class Space(NamedTuple):
+    """All that the search walks in."""
+
+    tree: TreeArrays
+    leaves: LeafArrays
+    graph: GraphArrays
+    ahead: LookAheadArrays
+    fillers: FillerCosts
+    branching: int
+    """Nodes of the tree from here on are chains."""
 
 
 def build_look_ahead(tree: TreeArrays, leaves: LeafArrays, graph: GraphArrays, branching: int) -> LookAheadArrays:
@@ -137,68 +149,67 @@ def _depth(back_off: np.ndarray) -> int:
     return depth
 
 
-@njit(nogil=True, cache=True)
-def find_arc(graph, state, word):
+@kernel
+def find_arc(first_arc, words, state, word):
     """Return the arc of a word from a state, -1 if there is none."""
-    low, high = graph.first_arc[state], graph.first_arc[state + 1]
+    low, high = first_arc[state], first_arc[state + 1]
     stop = high
     while low < high:
         middle = (low + high) >> 1
-        if graph.word[middle] < word:
+        if words[middle] < word:
             low = middle + 1
         else:
             high = middle
-    return low if low < stop and graph.word[low] == word else -1
+    return low if low < stop and words[low] == word else -1
 
 
-@njit(nogil=True, cache=True)
+@kernel
 def not_before(leaves, low, high, leaf):
     """Return the first place in a sorted interval that has this leaf or a later one."""
-    if high - low <= _FEW:
-        while low < high and leaves[low] < leaf:
-            low += 1
-        return low
-    while low < high:
+    while high - low > _FEW:
         middle = (low + high) >> 1
         if leaves[middle] < leaf:
             low = middle + 1
         else:
             high = middle
+    while low < high and leaves[low] < leaf:
+        low += 1
     return low
 
 
-@njit(nogil=True, cache=True)
-def best_entry(ahead, low, high):
-    """Return the best score of an interval of entries."""
+@kernel
+def best_entry(scores, blocks, low, high):
+    """Return the best score of an interval of entries; ``blocks`` has the best of each 32."""
     best = -np.inf
     while low < high:
         if low % _BLOCK == 0 and low + _BLOCK <= high:
-            best = max(best, ahead.block[low // _BLOCK])
+            best = max(best, blocks[low // _BLOCK])
             low += _BLOCK
         else:
-            best = max(best, ahead.score[low])
+            best = max(best, scores[low])
             low += 1
     return best
 
 
-@njit(nogil=True, cache=True)
-def root_look_ahead(ahead, fillers, states, state):
-    """Return the best that may come after a state. States from ``states`` on stand after speech that is no word."""
-    if state >= states:
+@kernel
+def root_look_ahead(root, fillers, state):
+    """Return the best that may come after a state. States from ``len(root)`` on stand after speech that is no word."""
+    if state >= len(root):
         return fillers.phone
-    return max(ahead.root[state], fillers.phone + fillers.entry)
+    return max(root[state], fillers.phone + fillers.entry)
 
 
-@njit(nogil=True, cache=True)
-def chain_look_ahead(leaves, graph, ahead, fillers, leaf, state):
+@kernel
+def chain_look_ahead(space, leaf, state):
     """Return the score of the only word of a chain after a state; -inf if the state does not know it."""
+    graph, fillers = space.graph, space.fillers
     states = len(graph.back_off)
-    word = leaves.word[leaf]
+    word = space.leaves.word[leaf]
     if word == SILENCE:
-        return root_look_ahead(ahead, fillers, states, state)
+        return root_look_ahead(space.ahead.root, fillers, state)
     if word == FILLER:
         return fillers.phone + (0.0 if state >= states else fillers.entry)
     if state >= states:
         return -np.inf
-    arc = find_arc(graph, state, word)
-    return -np.inf if arc < 0 else graph.score[arc] + leaves.score[leaf]
+    arc = find_arc(graph.first_arc, graph.word, state, word)
+    return -np.inf if arc < 0 else graph.score[arc] + space.leaves.score[leaf]

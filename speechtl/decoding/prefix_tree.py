@@ -18,6 +18,8 @@ _SPARE_LEAVES = 1 << 11
 class TreeArrays(NamedTuple):
     """The tree as the search sees it. Node 0 is the root; the children of a node are numbered one after the other.
 
+    The arrays of nodes are columns of one table, so that all about a node is in one place of the memory.
+
     A *leaf* is one pronunciation of one word; leaves are numbered in the order of their phones, so all leaves below a
     node are one interval. Nodes from ``branching`` on are chains with one leaf each (words added later, and the
     one-phone chains of silence and fillers).
@@ -60,6 +62,8 @@ class PrefixTree:
     Attributes:
         order: ``(pronunciations,)``: the pronunciation of each leaf, as an index into ``pronunciations``.
         branching: nodes of the tree proper; later ones are chains.
+        unit: the unit of each node, also of nodes that are not in use yet.
+        parent: the node above each, likewise.
         nodes: nodes in use.
         leaves: leaves in use.
     """
@@ -107,12 +111,14 @@ class PrefixTree:
         children = np.bincount(parents[1:], minlength=base)
         last_child = 1 + np.cumsum(children)
         self.parent = _spare(parents, room)
-        self._unit = _spare(np.concatenate(unit), room)
-        self._first_child = _spare(last_child - children, room)
-        self._last_child = _spare(last_child, room)
-        self._first_leaf = _spare(np.concatenate(first_leaf), room)
-        self._last_leaf = _spare(np.concatenate(last_leaf), room)
-        self._own_leaf = _spare(np.concatenate(own_leaf), room)
+        table = np.zeros((room, 6), np.int32)
+        self.unit, self._first_child, self._last_child, self._first_leaf, self._last_leaf, self._own_leaf = table.T
+        self.unit[:base] = np.concatenate(unit)
+        self._first_child[:base] = last_child - children
+        self._last_child[:base] = last_child
+        self._first_leaf[:base] = np.concatenate(first_leaf)
+        self._last_leaf[:base] = np.concatenate(last_leaf)
+        self._own_leaf[:base] = np.concatenate(own_leaf)
         self._root_children = _spare(np.arange(1, 1 + children[ROOT]), int(children[ROOT]) + _SPARE_LEAVES)
         self._begins = int(children[ROOT])
         self._spare_leaves = _SPARE_LEAVES
@@ -124,10 +130,10 @@ class PrefixTree:
             LexiconError: there is no room left; build the tree again with all words.
         """
         first, last = self.nodes, self.nodes + len(units)
-        if last > len(self._unit) or not self._spare_leaves:
+        if last > len(self.unit) or not self._spare_leaves:
             raise LexiconError(f"more than {_SPARE_LEAVES} words were added; put them into the lexicon instead")
         leaf = self.leaves
-        self._unit[first:last] = units
+        self.unit[first:last] = units
         self.parent[first:last] = [ROOT, *range(first, last - 1)]
         self._first_child[first:last] = range(first + 1, last + 1)
         self._last_child[first:last] = [*range(first + 2, last + 1), last]
@@ -148,7 +154,7 @@ class PrefixTree:
         """Return the arrays of the search, views of what is in use."""
         used = slice(0, self.nodes)
         return TreeArrays(
-            self._unit[used],
+            self.unit[used],
             self._first_child[used],
             self._last_child[used],
             self._first_leaf[used],
@@ -171,7 +177,7 @@ class PrefixTree:
         """Return the units on the way from the root to a node."""
         units = []
         while node > 0:
-            units.append(int(self._unit[node]))
+            units.append(int(self.unit[node]))
             node = int(self.parent[node])
         return units[::-1]
 

@@ -1,8 +1,10 @@
 """The moves of tokens within a word: on to the next phone, or staying (see ``token_passing``)."""
 
-import numpy as np
-from numba import njit
+from typing import NamedTuple
 
+import numpy as np
+
+from speechtl.decoding.kernel import kernel
 from speechtl.decoding.look_ahead import best_entry, chain_look_ahead, not_before
 
 # Columns of tokens: where a token is, the entries of its state that are below it, and its links.
@@ -15,47 +17,31 @@ PHONE, BLANK, AHEAD, SECOND = range(4)
 MOVE_NODE, MOVE_LOW, MOVE_HIGH, MOVE_LINK = range(4)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _move_on(tree, ahead, row, state, dense, tokens, scores, token, moves, move_scores, count, best, beam):
-    """Move a token to the children of its node; return the number of moves and the best score so far."""
-    by_blank = scores[token, BLANK]
-    either, link = by_blank, tokens[token, BLANK_LINK]
-    if scores[token, PHONE] > either:
-        either, link = scores[token, PHONE], tokens[token, LINK]
-    unit, look = tokens[token, UNIT], scores[token, AHEAD]
-    node, low, high = tokens[token, NODE], tokens[token, LOW], tokens[token, HIGH]
-    for child in range(tokens[token, FIRST_CHILD], tokens[token, LAST_CHILD]):
-        said = tree.unit[child]
-        score, source = either + row[said], link
-        if score < best - beam:
-            continue
-        if said == unit:
-            # The same phone again needs a blank between.
-            score, source = by_blank + row[said], tokens[token, BLANK_LINK]
-            if score < best - beam:
-                continue
-        child_look, child_low, child_high = look, low, high
-        first_leaf, last_leaf = tree.first_leaf[child], tree.last_leaf[child]
-        if first_leaf != tree.first_leaf[node] or last_leaf != tree.last_leaf[node]:
-            if dense >= 0:
-                child_look = ahead.nodes[dense, child]
-            else:
-                child_low = not_before(ahead.leaf, low, high, first_leaf)
-                child_high = not_before(ahead.leaf, child_low, high, last_leaf)
-                if child_low != low or child_high != high:
-                    child_look = best_entry(ahead, child_low, child_high)
-            score += child_look - look
-        if score < best - beam or score == -np.inf:
-            continue
-        moves[count, MOVE_NODE], moves[count, MOVE_LINK] = child, source
-        moves[count, MOVE_LOW], moves[count, MOVE_HIGH] = child_low, child_high
-        move_scores[count, PHONE], move_scores[count, AHEAD] = score, child_look
-        count += 1
-        best = max(best, score)
-    return count, best
+class Front(NamedTuple):
+    """All tokens of a frame."""
+
+    tokens: np.ndarray
+    """``(tokens, 8)`` int32."""
+    scores: np.ndarray
+    """``(tokens, 3)`` float64: PHONE, BLANK and AHEAD."""
+    groups: np.ndarray
+    """``(groups, 7)`` int32."""
+    group_scores: np.ndarray
+    """``(groups, 4)`` float64."""
 
 
-@njit(nogil=True, cache=True, inline="always")
+class Moves(NamedTuple):
+    """What moves on in a frame."""
+
+    ranges: np.ndarray
+    """``(groups, 2)`` int32: where each group's moves are, in the order of nodes."""
+    places: np.ndarray
+    """``(moves, 4)`` int32."""
+    scores: np.ndarray
+    """``(moves, 3)`` float64: PHONE and AHEAD."""
+
+
+@kernel
 def _begin(groups, group_scores, group, row, said):
     """Return the score of saying a phone at the root, and the link."""
     by_phone, by_blank = group_scores[group, PHONE], group_scores[group, BLANK]
@@ -68,42 +54,36 @@ def _begin(groups, group_scores, group, row, said):
     return by_phone + row[said], link
 
 
-@njit(nogil=True, cache=True)
-def move_all(
-    tree,
-    leaves,
-    graph,
-    ahead,
-    fillers,
-    branching,
-    row,
-    likeliest,
-    threshold,
-    beam,
-    best,
-    best_group,
-    states_of,
-    tokens,
-    scores,
-    groups,
-    group_scores,
-    group_count,
-    ranges,
-    moves,
-    move_scores,
-):
+@kernel
+def move_all(space, row, likeliest, threshold, beam, best, best_group, states_of, front, group_count, moves):
     """Move all tokens on to the next phones.
 
-    ``row`` has the frame's scores, ``likeliest`` is the best of its phones. Tokens below ``threshold`` do not move.
-    ``best`` is the best score of a token that stays, ``best_group`` the group to begin with, so that the cutoff is near
-    what it will be. ``states_of`` gives the state of each history, and is empty where histories are states. ``ranges``
-    is filled with where each group's moves are in ``moves`` and ``move_scores``, in the order of nodes. The rest is as
-    in `search`.
+    Args:
+        space: Space.
+        row: the frame's scores.
+        likeliest: the best of its phones.
+        threshold: tokens below it do not move.
+        beam: moves this much below the best are dropped.
+        best: the best score of a token that stays.
+        best_group: the group to begin with, so that the cutoff is near what it will be.
+        states_of: the state of each history; empty where histories are states.
+        front: Front.
+        group_count: of the front.
+        moves: Moves, to be filled.
 
     Returns:
         The number of moves, and the best score after them.
     """
-    states, branches = len(graph.back_off), tree.last_child[0] - tree.first_child[0]
+    tree, ahead = space.tree, space.ahead
+    units, first_leaves, last_leaves, root_children = tree.unit, tree.first_leaf, tree.last_leaf, tree.root_children
+    table, dense_nodes, entry_leaf, entry_score, block = ahead.table, ahead.nodes, ahead.leaf, ahead.score, ahead.block
+    first_begin, begin_child, begin_entry = ahead.first_begin, ahead.begin_child, ahead.begin_entry
+    begin_score = ahead.begin_score
+    tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
+    ranges, places, move_scores = moves.ranges, moves.places, moves.scores
+
+    states, branching, branches = len(table), space.branching, tree.last_child[0] - tree.first_child[0]
+    chains = len(root_children)
     count = 0
     for turn in range(-1, group_count):
         group = best_group if turn < 0 else turn
@@ -113,57 +93,85 @@ def move_all(
         state = groups[group, HISTORY]
         if len(states_of):
             state = states_of[state]
-        dense = ahead.table[state] if state < states else -1
+        dense = table[state] if state < states else -1
         token, last = groups[group, FIRST], groups[group, LAST]
 
         either = max(group_scores[group, PHONE], group_scores[group, BLANK])
         begins = either >= threshold and either + likeliest >= best - beam
         root_look = group_scores[group, AHEAD]
         if begins and state < states:
-            for place in range(ahead.first_begin[state], ahead.first_begin[state + 1]):
-                child = ahead.begin_child[place]
-                said = tree.unit[child]
-                if either + row[said] < best - beam:
+            for place in range(first_begin[state], first_begin[state + 1]):
+                child = begin_child[place]
+                said = units[child]
+                # No move can be better than this, and few are as good.
+                most = either + row[said] + (begin_score[place] - root_look)
+                if most < best - beam or most == -np.inf:
                     continue
                 score, link = _begin(groups, group_scores, group, row, said)
-                score += ahead.begin_score[place] - root_look
+                score += begin_score[place] - root_look
                 if score < best - beam or score == -np.inf:
                     continue
-                moves[count, MOVE_NODE], moves[count, MOVE_LINK] = child, link
-                moves[count, MOVE_LOW], moves[count, MOVE_HIGH] = (
-                    ahead.begin_entry[place],
-                    ahead.begin_entry[place + 1],
-                )
-                move_scores[count, PHONE], move_scores[count, AHEAD] = score, ahead.begin_score[place]
+                places[count, MOVE_NODE], places[count, MOVE_LINK] = child, link
+                places[count, MOVE_LOW], places[count, MOVE_HIGH] = begin_entry[place], begin_entry[place + 1]
+                move_scores[count, PHONE], move_scores[count, AHEAD] = score, begin_score[place]
                 count += 1
                 best = max(best, score)
         # Chains have the highest nodes, so they are the last tokens of a group, and begin between each other.
-        chain = branches if begins else len(tree.root_children)
-        while token < last or chain < len(tree.root_children):
+        chain = branches if begins else chains
+        while token < last or chain < chains:
             if token < last and (
-                chain == len(tree.root_children)
-                or tokens[token, NODE] < branching
-                or tokens[token, FIRST_CHILD] < tree.root_children[chain]
+                chain == chains or tokens[token, NODE] < branching or tokens[token, FIRST_CHILD] < root_children[chain]
             ):
-                either = max(scores[token, PHONE], scores[token, BLANK])
-                if either >= threshold and either + likeliest >= best - beam:
-                    count, best = _move_on(
-                        tree, ahead, row, state, dense, tokens, scores, token, moves, move_scores, count, best, beam
-                    )
+                by_blank, by_phone = scores[token, BLANK], scores[token, PHONE]
+                either, link = by_blank, tokens[token, BLANK_LINK]
+                if by_phone > either:
+                    either, link = by_phone, tokens[token, LINK]
                 token += 1
+                if not (either >= threshold and either + likeliest >= best - beam):
+                    continue
+                here = token - 1
+                unit, look, node = tokens[here, UNIT], scores[here, AHEAD], tokens[here, NODE]
+                low, high = tokens[here, LOW], tokens[here, HIGH]
+                for child in range(tokens[here, FIRST_CHILD], tokens[here, LAST_CHILD]):
+                    said = units[child]
+                    score, source = either + row[said], link
+                    if score < best - beam:
+                        continue
+                    if said == unit:
+                        # The same phone again needs a blank between.
+                        score, source = by_blank + row[said], tokens[here, BLANK_LINK]
+                        if score < best - beam:
+                            continue
+                    child_look, child_low, child_high = look, low, high
+                    first_leaf, last_leaf = first_leaves[child], last_leaves[child]
+                    if first_leaf != first_leaves[node] or last_leaf != last_leaves[node]:
+                        if dense >= 0:
+                            child_look = dense_nodes[dense, child]
+                        else:
+                            child_low = not_before(entry_leaf, low, high, first_leaf)
+                            child_high = not_before(entry_leaf, child_low, high, last_leaf)
+                            if child_low != low or child_high != high:
+                                child_look = best_entry(entry_score, block, child_low, child_high)
+                        score += child_look - look
+                    if score < best - beam or score == -np.inf:
+                        continue
+                    places[count, MOVE_NODE], places[count, MOVE_LINK] = child, source
+                    places[count, MOVE_LOW], places[count, MOVE_HIGH] = child_low, child_high
+                    move_scores[count, PHONE], move_scores[count, AHEAD] = score, child_look
+                    count += 1
+                    best = max(best, score)
                 continue
-            child = tree.root_children[chain]
+            child = root_children[chain]
             chain += 1
-            said = tree.unit[child]
-            score, link = _begin(groups, group_scores, group, row, said)
+            score, link = _begin(groups, group_scores, group, row, units[child])
             if score < best - beam or score == -np.inf:
                 continue
-            look = chain_look_ahead(leaves, graph, ahead, fillers, tree.first_leaf[child], state)
+            look = chain_look_ahead(space, first_leaves[child], state)
             score += look - root_look
             if score < best - beam or score == -np.inf:
                 continue
-            moves[count, MOVE_NODE], moves[count, MOVE_LINK] = child, link
-            moves[count, MOVE_LOW] = moves[count, MOVE_HIGH] = 0
+            places[count, MOVE_NODE], places[count, MOVE_LINK] = child, link
+            places[count, MOVE_LOW] = places[count, MOVE_HIGH] = 0
             move_scores[count, PHONE], move_scores[count, AHEAD] = score, look
             count += 1
             best = max(best, score)
@@ -171,42 +179,37 @@ def move_all(
     return count, best
 
 
-@njit(nogil=True, cache=True)
-def merge_all(
-    tree,
-    row,
-    cutoff,
-    old_tokens,
-    old_scores,
-    old_groups,
-    old_group_scores,
-    old_group_count,
-    ranges,
-    moves,
-    move_scores,
-    tokens,
-    scores,
-    groups,
-    group_scores,
-    enders,
-):
+@kernel
+def merge_all(tree, row, cutoff, old, old_group_count, moves, new, enders):
     """Let tokens stay, and put those that moved beside them, in the order of nodes.
 
-    What scores less than ``cutoff`` is dropped. ``enders`` is filled with token and group of the tokens at which words
-    end in this frame. The rest is as in `move_all`.
+    Args:
+        tree: TreeArrays.
+        row: the frame's scores.
+        cutoff: what scores less is dropped.
+        old: Front, of the frame before.
+        old_group_count: of it.
+        moves: Moves.
+        new: Front, to be filled.
+        enders: to be filled with token and group of the tokens at which words end in this frame.
 
     Returns:
         The numbers of tokens, groups and enders, and how many pronunciations end at the enders.
     """
+    units, first_children, last_children = tree.unit, tree.first_child, tree.last_child
+    first_leaves, own_leaves = tree.first_leaf, tree.own_leaf
+    old_tokens, old_scores, old_groups, old_group_scores = old.tokens, old.scores, old.groups, old.group_scores
+    tokens, scores, groups, group_scores = new.tokens, new.scores, new.groups, new.group_scores
+    ranges, places, move_scores = moves.ranges, moves.places, moves.scores
     count = group_count = ending = endings = 0
     blank = row[0]
-    for old in range(old_group_count):
+    for group in range(old_group_count):
         begin = count
-        token, last = old_groups[old, FIRST], old_groups[old, LAST]
-        move, last_move = ranges[old, 0], ranges[old, 1]
+        token, last = old_groups[group, FIRST], old_groups[group, LAST]
+        move, last_move = ranges[group, 0], ranges[group, 1]
         while token < last or move < last_move:
             # What comes first: a token that stays, one that moved, or both at the same node.
-            if move == last_move or (token < last and old_tokens[token, NODE] <= moves[move, MOVE_NODE]):
+            if move == last_move or (token < last and old_tokens[token, NODE] <= places[move, MOVE_NODE]):
                 by_phone, by_blank = old_scores[token, PHONE], old_scores[token, BLANK]
                 rest, rest_link = by_blank, old_tokens[token, BLANK_LINK]
                 if by_phone > rest:
@@ -217,9 +220,9 @@ def merge_all(
                     rest = -np.inf
                 again, link = by_phone + row[old_tokens[token, UNIT]], old_tokens[token, LINK]
                 node = old_tokens[token, NODE]
-                if move < last_move and moves[move, MOVE_NODE] == node:
+                if move < last_move and places[move, MOVE_NODE] == node:
                     if move_scores[move, PHONE] > again:
-                        again, link = move_scores[move, PHONE], moves[move, MOVE_LINK]
+                        again, link = move_scores[move, PHONE], places[move, MOVE_LINK]
                     move += 1
                 token += 1
                 if not max(again, rest) >= cutoff:
@@ -231,33 +234,33 @@ def merge_all(
                 scores[count, AHEAD] = old_scores[token - 1, AHEAD]
             else:
                 move += 1
-                again, node = move_scores[move - 1, PHONE], moves[move - 1, MOVE_NODE]
+                again, node = move_scores[move - 1, PHONE], places[move - 1, MOVE_NODE]
                 if not again >= cutoff:
                     continue
-                tokens[count, NODE], tokens[count, UNIT] = node, tree.unit[node]
-                tokens[count, FIRST_CHILD], tokens[count, LAST_CHILD] = tree.first_child[node], tree.last_child[node]
-                tokens[count, LOW], tokens[count, HIGH] = moves[move - 1, MOVE_LOW], moves[move - 1, MOVE_HIGH]
-                tokens[count, LINK] = tokens[count, BLANK_LINK] = moves[move - 1, MOVE_LINK]
+                tokens[count, NODE], tokens[count, UNIT] = node, units[node]
+                tokens[count, FIRST_CHILD], tokens[count, LAST_CHILD] = first_children[node], last_children[node]
+                tokens[count, LOW], tokens[count, HIGH] = places[move - 1, MOVE_LOW], places[move - 1, MOVE_HIGH]
+                tokens[count, LINK] = tokens[count, BLANK_LINK] = places[move - 1, MOVE_LINK]
                 scores[count, PHONE], scores[count, BLANK] = again, -np.inf
                 scores[count, AHEAD] = move_scores[move - 1, AHEAD]
-            if again >= cutoff and tree.own_leaf[node] != tree.first_leaf[node]:
+            if again >= cutoff and own_leaves[node] != first_leaves[node]:
                 enders[ending, 0], enders[ending, 1] = count, group_count
-                endings += tree.own_leaf[node] - tree.first_leaf[node]
+                endings += own_leaves[node] - first_leaves[node]
                 ending += 1
             count += 1
-        rest, rest_link = old_group_scores[old, BLANK], old_groups[old, ROOT_BLANK_LINK]
-        if old_group_scores[old, PHONE] > rest:
-            rest, rest_link = old_group_scores[old, PHONE], old_groups[old, ROOT_LINK]
+        rest, rest_link = old_group_scores[group, BLANK], old_groups[group, ROOT_BLANK_LINK]
+        if old_group_scores[group, PHONE] > rest:
+            rest, rest_link = old_group_scores[group, PHONE], old_groups[group, ROOT_LINK]
         rest += blank
         if not rest >= cutoff:
             rest = -np.inf
             if count == begin:
                 continue
-        groups[group_count, HISTORY], groups[group_count, BEFORE] = old_groups[old, HISTORY], -1
+        groups[group_count, HISTORY], groups[group_count, BEFORE] = old_groups[group, HISTORY], -1
         groups[group_count, FIRST], groups[group_count, LAST] = begin, count
         groups[group_count, ROOT_BLANK_LINK] = rest_link
         group_scores[group_count, PHONE] = group_scores[group_count, SECOND] = -np.inf
         group_scores[group_count, BLANK] = rest
-        group_scores[group_count, AHEAD] = old_group_scores[old, AHEAD]
+        group_scores[group_count, AHEAD] = old_group_scores[group, AHEAD]
         group_count += 1
     return count, group_count, ending, endings

@@ -20,9 +20,9 @@ numbers the higher its own is, so what moves on comes in this order too, and mee
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
-from numba.typed import Dict
+from numba import njit
 
+from speechtl.decoding.kernel import kernel
 from speechtl.decoding.look_ahead import root_look_ahead
 from speechtl.decoding.token_moves import (
     AHEAD,
@@ -41,10 +41,12 @@ from speechtl.decoding.token_moves import (
     ROOT_LINK,
     SECOND,
     UNIT,
+    Front,
+    Moves,
     merge_all,
     move_all,
 )
-from speechtl.decoding.word_ends import Histories, Links, end_words
+from speechtl.decoding.word_ends import Histories, Links, Numbers, end_words, number_of
 
 _ROOM = 1 << 10
 
@@ -83,18 +85,52 @@ def _longer_list(array, count):
 
 
 @njit(nogil=True, cache=True)
-def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching, start, beam, max_active, sequences):
+def _empty_front():
+    return Front(
+        np.empty((_ROOM, 8), np.int32),
+        np.empty((_ROOM, 3), np.float64),
+        np.empty((_ROOM, 7), np.int32),
+        np.empty((_ROOM, 4), np.float64),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _larger_front(front, tokens, groups):
+    """Return the front with room for so many tokens and groups."""
+    if tokens <= len(front.tokens) and groups <= len(front.groups):
+        return front
+    return Front(
+        _longer(front.tokens, tokens),
+        _longer(front.scores, tokens),
+        _longer(front.groups, groups),
+        _longer(front.group_scores, groups),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _larger_numbers(numbers, count):
+    """Return the table with room for so many pairs."""
+    size = len(numbers.pair)
+    if 2 * count <= size:
+        return numbers
+    while size < 4 * count:
+        size *= 2
+    result = Numbers(np.empty(size, np.int64), np.full(size, -1, np.int32))
+    for place in range(len(numbers.pair)):
+        pair, number = numbers.pair[place], numbers.number[place]
+        if number >= 0:
+            number_of(result, np.int32(pair >> 32), np.int32(pair & 0xFFFFFFFF), number)
+    return result
+
+
+@njit(nogil=True, cache=True)
+def search(frames, blank_margin, space, start, beam, max_active, sequences):
     """Find the best hypotheses of an utterance.
 
     Args:
         frames: ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank.
         blank_margin: where the blank is better than every phone by more, or by more than the beam, nothing else counts.
-        tree: TreeArrays.
-        leaves: LeafArrays.
-        graph: GraphArrays.
-        ahead: LookAheadArrays.
-        fillers: FillerCosts, -inf for none.
-        branching: nodes from here on are chains.
+        space: Space.
         start: first state of the grammar.
         beam: tokens this much below the best are dropped.
         max_active: tokens that survive a frame at most.
@@ -103,35 +139,33 @@ def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching,
     Returns:
         Found.
     """
-    states = len(graph.back_off)
-    tokens, scores = np.empty((_ROOM, 8), np.int32), np.empty((_ROOM, 3), np.float64)
-    old_tokens, old_scores = np.empty((_ROOM, 8), np.int32), np.empty((_ROOM, 3), np.float64)
-    groups, group_scores = np.empty((_ROOM, 7), np.int32), np.empty((_ROOM, 4), np.float64)
-    old_groups, old_group_scores = np.empty((_ROOM, 7), np.int32), np.empty((_ROOM, 4), np.float64)
-    moves, move_scores = np.empty((_ROOM, 4), np.int32), np.empty((_ROOM, 3), np.float64)
-    ranges, enders = np.empty((_ROOM, 2), np.int32), np.empty((_ROOM, 2), np.int32)
+    tree, graph, ahead = space.tree, space.graph, space.ahead
+    front, old = _empty_front(), _empty_front()
+    moves = Moves(np.empty((_ROOM, 2), np.int32), np.empty((_ROOM, 4), np.int32), np.empty((_ROOM, 3), np.float64))
+    enders = np.empty((_ROOM, 2), np.int32)
     table, stamp = np.empty(4 * _ROOM, np.int32), np.full(4 * _ROOM, -1, np.int32)
     links = Links(
         np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.float64)
     )
     histories = Histories(np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32))
     no_states = np.empty(0, np.int32)
-    numbers_of_words = Dict.empty(types.int64, types.int32)
-    numbers_of_histories = Dict.empty(types.int64, types.int32)
+    numbers_of_words = Numbers(np.empty(_ROOM, np.int64), np.full(_ROOM, -1, np.int32))
+    numbers_of_histories = Numbers(np.empty(_ROOM, np.int64), np.full(_ROOM, -1, np.int32))
     link_count, sequence_count, most_begins = 0, 1, len(tree.root_children)
 
     # At the start: the first state, and those that it backs off to.
     count = group_count = 0
     state, score = start, 0.0
     while state >= 0:
-        look = root_look_ahead(ahead, fillers, states, state)
+        look = root_look_ahead(ahead.root, space.fillers, state)
         if look > -np.inf or graph.back_off[state] < 0:
-            groups = _longer(groups, group_count + 1)
+            front = _larger_front(front, 0, group_count + 1)
+            groups, group_scores = front.groups, front.group_scores
             groups[group_count] = -1
             groups[group_count, FIRST] = groups[group_count, LAST] = 0
             groups[group_count, HISTORY] = group_count if sequences else state
             histories.state[group_count], histories.words[group_count] = state, 0
-            numbers_of_histories[np.int64(state)] = np.int32(group_count)
+            number_of(numbers_of_histories, 0, state, group_count)
             groups[group_count, ROOT_BLANK_LINK] = link_count
             group_scores[group_count] = -np.inf
             group_scores[group_count, AHEAD], group_scores[group_count, BLANK] = look, score + look
@@ -159,32 +193,15 @@ def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching,
             blank_since = True
             continue
         if blank_since:
-            _say_blank(tokens, scores, count, groups, group_scores, group_count)
+            _say_blank(front, count, group_count)
             blank_since = False
 
-        # The best of what stays tells from the first what need not move.
-        best, best_group, most_moves = -np.inf, 0, group_count * most_begins
-        for group in range(group_count):
-            top = max(group_scores[group, PHONE], group_scores[group, BLANK]) + blank
-            for token in range(groups[group, FIRST], groups[group, LAST]):
-                children = tokens[token, LAST_CHILD] - tokens[token, FIRST_CHILD]
-                most_moves += children
-                top = max(top, scores[token, PHONE] + row[tokens[token, UNIT]])
-                if children:
-                    top = max(top, max(scores[token, PHONE], scores[token, BLANK]) + blank)
-            if top > best:
-                best, best_group = top, group
-        tokens, old_tokens, scores, old_scores = old_tokens, tokens, old_scores, scores
-        groups, old_groups, group_scores, old_group_scores = old_groups, groups, old_group_scores, group_scores
-        moves, move_scores = _longer(moves, most_moves), _longer(move_scores, most_moves)
-        ranges = _longer(ranges, group_count)
-        most, best = move_all(
-            tree,
-            leaves,
-            graph,
-            ahead,
-            fillers,
-            branching,
+        best, best_group, most = _best_that_stays(front, group_count, row)
+        most += group_count * most_begins
+        front, old = old, front
+        moves = Moves(_longer(moves.ranges, group_count), _longer(moves.places, most), _longer(moves.scores, most))
+        moving, best = move_all(
+            space,
             row,
             likeliest,
             threshold,
@@ -192,44 +209,21 @@ def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching,
             best,
             best_group,
             histories.state if sequences else no_states,
-            old_tokens,
-            old_scores,
-            old_groups,
-            old_group_scores,
+            old,
             group_count,
-            ranges,
             moves,
-            move_scores,
         )
         if best == -np.inf:
             count = group_count = 0
             break
-        most += count
-        tokens, scores, enders = _longer(tokens, most), _longer(scores, most), _longer(enders, most)
-        groups, group_scores = _longer(groups, group_count), _longer(group_scores, group_count)
-        count, group_count, ending, endings = merge_all(
-            tree,
-            row,
-            best - beam,
-            old_tokens,
-            old_scores,
-            old_groups,
-            old_group_scores,
-            group_count,
-            ranges,
-            moves,
-            move_scores,
-            tokens,
-            scores,
-            groups,
-            group_scores,
-            enders,
-        )
+        most = moving + count
+        front, enders = _larger_front(front, most, group_count), _longer(enders, most)
+        count, group_count, ending, endings = merge_all(tree, row, best - beam, old, group_count, moves, front, enders)
         if ending:
             # Room for the states after the words, and those that they back off to.
             endings *= ahead.depth + 1
             most = group_count + endings
-            groups, group_scores = _longer(groups, most), _longer(group_scores, most)
+            front = _larger_front(front, 0, most)
             if 2 * most > len(table):
                 size = len(table)
                 # A power of two, because places are the lowest bits of a mixture.
@@ -244,23 +238,18 @@ def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching,
                     _longer_list(links.frame, most),
                     _longer_list(links.graph, most),
                 )
-            most = history_count + endings
-            if sequences and most > len(histories.state):
-                histories = Histories(_longer_list(histories.state, most), _longer_list(histories.words, most))
+            if sequences:
+                most = history_count + endings
+                if most > len(histories.state):
+                    histories = Histories(_longer_list(histories.state, most), _longer_list(histories.words, most))
+                numbers_of_histories = _larger_numbers(numbers_of_histories, most)
+                numbers_of_words = _larger_numbers(numbers_of_words, sequence_count + endings)
             best, group_count, link_count, history_count, sequence_count = end_words(
-                tree,
-                leaves,
-                graph,
-                ahead,
-                fillers,
-                branching,
+                space,
                 frame,
                 best,
                 beam,
-                tokens,
-                scores,
-                groups,
-                group_scores,
+                front,
                 group_count,
                 enders,
                 ending,
@@ -277,16 +266,36 @@ def search(frames, blank_margin, tree, leaves, graph, ahead, fillers, branching,
             )
         threshold = best - beam
         if count + group_count > max_active:
-            threshold = max(threshold, _score_of_place(max_active, scores, count, group_scores, group_count))
+            threshold = max(threshold, _score_of_place(max_active, front, count, group_count))
 
-    return _ends(
-        graph, passed, tokens, scores, count, groups, group_scores, group_count, links, link_count, histories, sequences
-    )
+    return _ends(graph, passed, front, count, group_count, links, link_count, histories, sequences)
 
 
-@njit(nogil=True, cache=True)
-def _say_blank(tokens, scores, count, groups, group_scores, group_count):
+@kernel
+def _best_that_stays(front, group_count, row):
+    """Return the best score of what stays, its group, and how many children all nodes have.
+
+    The best of what stays tells from the first what need not move.
+    """
+    tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
+    best, best_group, children, blank = -np.inf, 0, 0, row[0]
+    for group in range(group_count):
+        top = max(group_scores[group, PHONE], group_scores[group, BLANK]) + blank
+        for token in range(groups[group, FIRST], groups[group, LAST]):
+            below = tokens[token, LAST_CHILD] - tokens[token, FIRST_CHILD]
+            children += below
+            top = max(top, scores[token, PHONE] + row[tokens[token, UNIT]])
+            if below:
+                top = max(top, max(scores[token, PHONE], scores[token, BLANK]) + blank)
+        if top > best:
+            best, best_group = top, group
+    return best, best_group, children
+
+
+@kernel
+def _say_blank(front, count, group_count):
     """Turn phones into phones with a blank after them."""
+    tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
     for token in range(count):
         if scores[token, PHONE] > scores[token, BLANK]:
             scores[token, BLANK], tokens[token, BLANK_LINK] = scores[token, PHONE], tokens[token, LINK]
@@ -302,8 +311,9 @@ def _say_blank(tokens, scores, count, groups, group_scores, group_count):
 
 
 @njit(nogil=True, cache=True)
-def _score_of_place(place, scores, count, group_scores, group_count):
+def _score_of_place(place, front, count, group_count):
     """Return what the token scores that is at this place from the best."""
+    scores, group_scores = front.scores, front.group_scores
     tops = np.empty(count + group_count, np.float64)
     for token in range(count):
         tops[token] = max(scores[token, PHONE], scores[token, BLANK])
@@ -313,10 +323,9 @@ def _score_of_place(place, scores, count, group_scores, group_count):
 
 
 @njit(nogil=True, cache=True)
-def _ends(
-    graph, passed, tokens, scores, count, groups, group_scores, group_count, links, link_count, histories, sequences
-):
+def _ends(graph, passed, front, count, group_count, links, link_count, histories, sequences):
     """Return the hypotheses: sentences may end where a word has ended. If none does, the best beginning."""
+    tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
     ends = 0
     end_score, end_graph = np.empty(group_count + 1, np.float64), np.empty(group_count + 1, np.float64)
     end_link, end_words_of = np.empty(group_count + 1, np.int32), np.empty(group_count + 1, np.int32)

@@ -4,6 +4,7 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
+import numba
 import numpy as np
 
 from speechtl.decoding.alignment import Pauses, align_units, share_blanks
@@ -65,29 +66,26 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
     score, graph_score = float(found.end_score[place]), float(found.end_graph[place])
     if score == -math.inf:
         return Path(Hypothesis((), (), score, complete=False), (), (), ())
-    chain = []
-    link = int(found.end_link[place])
-    while link >= 0:
-        if found.link_leaf[link] >= 0:
-            chain.append((int(found.link_leaf[link]), int(found.link_frame[link])))
-        link = int(found.link_before[link])
+    tree = leaves.tree
+    chain, frames, said_units, lengths = _read(
+        found.link_before, found.link_leaf, found.link_frame, found.end_link[place], leaves.node, tree.parent, tree.unit
+    )
+    units: list[int] = said_units.tolist()
     words: list[str] = []
-    units: list[int] = []
     owners: list[int] = []
     ends: list[int] = []
     outside = False
-    for leaf, frame in reversed(chain):
-        said, label = leaves.tree.units_to(int(leaves.node[leaf])), int(leaves.label[leaf])
+    labels, identities = leaves.label[chain].tolist(), leaves.identity[chain].tolist()
+    for label, identity, frame, length in zip(labels, identities, frames.tolist(), lengths.tolist(), strict=True):
         if label == FILLER and outside:
             ends[-1] = frame
         elif label != SILENCE:
-            words.append("" if label == FILLER else leaves.words[leaves.identity[leaf]])
+            words.append("" if label == FILLER else leaves.words[identity])
             ends.append(frame)
         outside = label == FILLER or (label == SILENCE and outside)
-        owners += [-1 if label == SILENCE else len(words) - 1] * len(said)
-        units += said
+        owners += [-1 if label == SILENCE else len(words) - 1] * length
     if found.node > 0:
-        rest = leaves.tree.units_to(found.node)
+        rest = tree.units_to(found.node)
         units, owners = units + rest, owners + [-1] * len(rest)
     phones = inventory.decode(units)
     for number, word in enumerate(words):
@@ -97,6 +95,36 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
         tuple(words), tuple(phones), score, score - graph_score, graph_score, complete=found.node < 0
     )
     return Path(hypothesis, tuple(units), tuple(owners), tuple(ends))
+
+
+@numba.njit(nogil=True, cache=True)
+def _read(before, leaf, frame, link, node, parent, unit):  # pragma: no cover
+    """Return the leaves of a chain of links in the order of time, their frames, all their units, how many each has."""
+    count = units = 0
+    at = link
+    while at >= 0:
+        if leaf[at] >= 0:
+            count += 1
+            above = node[leaf[at]]
+            while above > 0:
+                units += 1
+                above = parent[above]
+        at = before[at]
+    leaves, frames, lengths = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(count, np.int32)
+    said = np.empty(units, np.int32)
+    at = link
+    while at >= 0:
+        if leaf[at] >= 0:
+            count -= 1
+            leaves[count], frames[count] = leaf[at], frame[at]
+            above = node[leaf[at]]
+            while above > 0:
+                units -= 1
+                said[units] = unit[above]
+                lengths[count] += 1
+                above = parent[above]
+        at = before[at]
+    return leaves, frames, said, lengths
 
 
 def with_times(path: Path, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:

@@ -76,8 +76,12 @@ class Lexicon:
             LexiconError: the word or a phone is empty or has white space in it, there are no phones, or the probability
                 is not in (0, 1].
         """
-        if not word or not phones or not 0.0 < probability <= 1.0:
-            raise LexiconError(f"'{word}': cannot add '{' '.join(phones)}' with probability {probability}")
+        if not word:
+            raise LexiconError(f"'{' '.join(phones)}' is the pronunciation of no word; name the word")
+        if not phones:
+            raise LexiconError(f"'{word}' has no phones; give its pronunciation")
+        if not 0.0 < probability <= 1.0:
+            raise LexiconError(f"'{word}': probability {probability} of a pronunciation (expected above 0, at most 1)")
         if word.split() != [word] or any(phone.split() != [phone] for phone in phones):
             raise LexiconError(f"'{word}': words and phones of a lexicon have no white space in them")
         add_pronunciation(self.entries, word, tuple(phones), probability)

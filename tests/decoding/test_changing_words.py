@@ -94,6 +94,18 @@ def test_what_cannot_be_added_changes_nothing():
     assert decoder.decode(noise(1)) == before
 
 
+def test_decoders_that_share_words_refuse_new_ones():
+    decoder = LexiconDecoder(lexicon_of([("one", "ab")]), PHONES, None, WIDE)
+    narrow = decoder.with_config(WIDE.model_copy(update={"beam": 3.0}))
+    for one in (decoder, narrow):
+        with pytest.raises(LexiconError, match="'two' cannot be added: with_config made another decoder"):
+            one.add_word("two", ["k"])
+    # One that had to be built anew shares nothing.
+    anew = narrow.with_config(WIDE.model_copy(update={"mode": "isolated"}))
+    anew.add_word("two", ["k"])
+    assert "two" in {one.words[0] for one in anew.decode_nbest(noise(3), 2)}
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speechtl.config import parse
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.hypothesis import Hypothesis
 from speechtl.decoding.lexicon_search import LexiconDecoder
-from speechtl.errors import DataError, LexiconError
+from speechtl.errors import ConfigError, DataError, LexiconError
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -328,6 +329,18 @@ def test_posteriors_that_are_not_numbers(value):
     scores[1, 2] = value
     with pytest.raises(DataError, match="NaN or inf in places"):
         LexiconDecoder(lexicon_of(GREETING), PHONES).decode(scores)
+
+
+def test_probabilities_instead_of_their_logarithms():
+    with pytest.raises(DataError, match="not natural logarithms of probabilities"):
+        LexiconDecoder(lexicon_of(GREETING), PHONES).decode(np.exp(posteriors_of("a b")))
+
+
+@pytest.mark.parametrize("name", ["lm_weight", "word_insertion_penalty", "blank_penalty", "filler_penalty"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_weights_and_penalties_are_finite(name, value):
+    with pytest.raises(ConfigError, match=name):
+        parse(DecodingConfig, {name: value}, "config.toml")
 
 
 def test_a_lexicon_without_words():
