@@ -5,4 +5,4 @@ from numba import njit
 # Without Python's lock, kept on disk, and without counting references to arrays: numba counts each array that is taken
 # out of a tuple, at every call, by an atomic operation; that was a third of the time of the search. So a kernel must
 # neither make arrays nor return any.
-kernel = njit(nogil=True, cache=True, _nrt=False)
+kernel = njit(nogil=True, cache=True, _nrt=False)  # type: ignore[call-overload]

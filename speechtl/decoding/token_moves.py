@@ -55,7 +55,7 @@ def _begin(groups, group_scores, group, row, said):
 
 
 @kernel
-def move_all(space, row, likeliest, threshold, beam, best, best_group, states_of, front, group_count, moves):
+def move_all(space, row, likeliest, threshold, beam, best, best_group, states_of, sequences, front, group_count, moves):
     """Move all tokens on to the next phones.
 
     Args:
@@ -66,7 +66,8 @@ def move_all(space, row, likeliest, threshold, beam, best, best_group, states_of
         beam: moves this much below the best are dropped.
         best: the best score of a token that stays.
         best_group: the group to begin with, so that the cutoff is near what it will be.
-        states_of: the state of each history; empty where histories are states.
+        states_of: the state of each history, used with ``sequences``.
+        sequences: False where histories are states.
         front: Front.
         group_count: of the front.
         moves: Moves, to be filled.
@@ -91,7 +92,7 @@ def move_all(space, row, likeliest, threshold, beam, best, best_group, states_of
             continue
         ranges[group, 0] = ranges[group, 1] = count
         state = groups[group, HISTORY]
-        if len(states_of):
+        if sequences:
             state = states_of[state]
         dense = table[state] if state < states else -1
         token, last = groups[group, FIRST], groups[group, LAST]

@@ -24,6 +24,17 @@ from numba import njit
 
 from speechtl.decoding.kernel import kernel
 from speechtl.decoding.look_ahead import root_look_ahead
+from speechtl.decoding.search_memory import (
+    GROUPS,
+    HISTORIES,
+    KINDS,
+    LINKS,
+    MOVES,
+    SEQUENCES,
+    TOKENS,
+    larger_memory,
+    new_memory,
+)
 from speechtl.decoding.token_moves import (
     AHEAD,
     BEFORE,
@@ -41,14 +52,14 @@ from speechtl.decoding.token_moves import (
     ROOT_LINK,
     SECOND,
     UNIT,
-    Front,
-    Moves,
     merge_all,
     move_all,
 )
-from speechtl.decoding.word_ends import Histories, Links, Numbers, end_words, number_of
+from speechtl.decoding.word_ends import end_words, number_of
 
-_ROOM = 1 << 10
+# What is counted between frames, and what the marks are that scores have.
+_FRAME, _TOKENS, _GROUPS, _LINKS, _HISTORIES, _SEQUENCES, _TURN, _BLANK_SINCE = range(8)
+_PASSED, _THRESHOLD = range(2)
 
 
 class Found(NamedTuple):
@@ -63,64 +74,6 @@ class Found(NamedTuple):
     """Hypotheses, best first: their score, and the part of it that is due to grammar and lexicon."""
     node: int
     """-1, or the node in which the best hypothesis was cut short (0: between words, or nowhere at all)."""
-
-
-@njit(nogil=True, cache=True)
-def _longer(array, count):
-    """Return the array with at least so many rows."""
-    if count <= len(array):
-        return array
-    result = np.empty((2 * count, array.shape[1]), array.dtype)
-    result[: len(array)] = array
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _longer_list(array, count):
-    if count <= len(array):
-        return array
-    result = np.empty(2 * count, array.dtype)
-    result[: len(array)] = array
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _empty_front():
-    return Front(
-        np.empty((_ROOM, 8), np.int32),
-        np.empty((_ROOM, 3), np.float64),
-        np.empty((_ROOM, 7), np.int32),
-        np.empty((_ROOM, 4), np.float64),
-    )
-
-
-@njit(nogil=True, cache=True)
-def _larger_front(front, tokens, groups):
-    """Return the front with room for so many tokens and groups."""
-    if tokens <= len(front.tokens) and groups <= len(front.groups):
-        return front
-    return Front(
-        _longer(front.tokens, tokens),
-        _longer(front.scores, tokens),
-        _longer(front.groups, groups),
-        _longer(front.group_scores, groups),
-    )
-
-
-@njit(nogil=True, cache=True)
-def _larger_numbers(numbers, count):
-    """Return the table with room for so many pairs."""
-    size = len(numbers.pair)
-    if 2 * count <= size:
-        return numbers
-    while size < 4 * count:
-        size *= 2
-    result = Numbers(np.empty(size, np.int64), np.full(size, -1, np.int32))
-    for place in range(len(numbers.pair)):
-        pair, number = numbers.pair[place], numbers.number[place]
-        if number >= 0:
-            number_of(result, np.int32(pair >> 32), np.int32(pair & 0xFFFFFFFF), number)
-    return result
 
 
 @njit(nogil=True, cache=True)
@@ -139,136 +92,155 @@ def search(frames, blank_margin, space, start, beam, max_active, sequences):
     Returns:
         Found.
     """
-    tree, graph, ahead = space.tree, space.graph, space.ahead
-    front, old = _empty_front(), _empty_front()
-    moves = Moves(np.empty((_ROOM, 2), np.int32), np.empty((_ROOM, 4), np.int32), np.empty((_ROOM, 3), np.float64))
-    enders = np.empty((_ROOM, 2), np.int32)
-    table, stamp = np.empty(4 * _ROOM, np.int32), np.full(4 * _ROOM, -1, np.int32)
-    links = Links(
-        np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.float64)
+    memory, needs = new_memory(), np.zeros(KINDS, np.int64)
+    counts, marks = np.zeros(8, np.int64), np.array([0.0, -np.inf])
+    depth = space.ahead.depth
+    needs[GROUPS] = needs[LINKS] = needs[HISTORIES] = depth
+    memory = larger_memory(memory, needs)
+    _begin_sentence(space, start, sequences, memory, counts)
+    while not _pass_frames(frames, blank_margin, space, beam, max_active, sequences, memory, counts, marks, needs):
+        memory = larger_memory(memory, needs)
+    return _ends(space.graph, memory, counts, marks[_PASSED], sequences)
+
+
+@kernel
+def _begin_sentence(space, start, sequences, memory, counts):
+    """Put tokens into the first state, and those that it backs off to."""
+    groups, group_scores, histories, links = (
+        memory.even.groups,
+        memory.even.group_scores,
+        memory.histories,
+        memory.links,
     )
-    histories = Histories(np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32))
-    no_states = np.empty(0, np.int32)
-    numbers_of_words = Numbers(np.empty(_ROOM, np.int64), np.full(_ROOM, -1, np.int32))
-    numbers_of_histories = Numbers(np.empty(_ROOM, np.int64), np.full(_ROOM, -1, np.int32))
-    link_count, sequence_count, most_begins = 0, 1, len(tree.root_children)
-
-    # At the start: the first state, and those that it backs off to.
-    count = group_count = 0
-    state, score = start, 0.0
+    number, state, score = 0, start, 0.0
     while state >= 0:
-        look = root_look_ahead(ahead.root, space.fillers, state)
-        if look > -np.inf or graph.back_off[state] < 0:
-            front = _larger_front(front, 0, group_count + 1)
-            groups, group_scores = front.groups, front.group_scores
-            groups[group_count] = -1
-            groups[group_count, FIRST] = groups[group_count, LAST] = 0
-            groups[group_count, HISTORY] = group_count if sequences else state
-            histories.state[group_count], histories.words[group_count] = state, 0
-            number_of(numbers_of_histories, 0, state, group_count)
-            groups[group_count, ROOT_BLANK_LINK] = link_count
-            group_scores[group_count] = -np.inf
-            group_scores[group_count, AHEAD], group_scores[group_count, BLANK] = look, score + look
-            links.before[link_count] = links.leaf[link_count] = links.frame[link_count] = -1
-            links.graph[link_count] = score
-            link_count += 1
-            group_count += 1
-        score += graph.back_off_score[state]
-        state = graph.back_off[state]
-    history_count = group_count
-    # All scores lack this, which the frames that were passed over gave to every token.
-    passed = 0.0
-    threshold = -np.inf
-    only_blank = min(blank_margin, beam)
-    blank_since = False
+        look = root_look_ahead(space.ahead.root, space.fillers, state)
+        if look > -np.inf or space.graph.back_off[state] < 0:
+            groups[number] = -1
+            groups[number, FIRST] = groups[number, LAST] = 0
+            groups[number, HISTORY] = number if sequences else state
+            histories.state[number], histories.words[number] = state, 0
+            number_of(memory.numbers_of_histories, 0, state, number)
+            groups[number, ROOT_BLANK_LINK] = number
+            group_scores[number] = -np.inf
+            group_scores[number, AHEAD], group_scores[number, BLANK] = look, score + look
+            links.before[number] = links.leaf[number] = links.frame[number] = -1
+            links.graph[number] = score
+            number += 1
+        score += space.graph.back_off_score[state]
+        state = space.graph.back_off[state]
+    counts[_GROUPS] = counts[_LINKS] = counts[_HISTORIES] = number
+    counts[_SEQUENCES] = 1
 
-    for frame in range(len(frames)):
+
+@kernel
+def _pass_frames(frames, blank_margin, space, beam, max_active, sequences, memory, counts, marks, needs):
+    """Pass frames on from the one that ``counts`` names, for as long as there is room in the memory.
+
+    Args:
+        frames: as in `search`.
+        blank_margin: likewise.
+        space: likewise.
+        beam: likewise.
+        max_active: likewise.
+        sequences: likewise.
+        memory: Memory.
+        counts: what is in the memory after the last whole frame, updated.
+        marks: what all scores lack, since frames that were passed over gave it to every token; and below which score
+            tokens do not move. Updated.
+        needs: filled with the room that is needed.
+
+    Returns:
+        Whether all frames are done. If not, the frame is done again, from its beginning, when there is more room.
+    """
+    tree, ahead = space.tree, space.ahead
+    most_begins, only_blank = len(tree.root_children), min(blank_margin, beam)
+    room = len(memory.enders)
+    for frame in range(counts[_FRAME], len(frames)):
+        counts[_FRAME] = frame
         row = frames[frame]
         blank = row[0]
         likeliest = -np.inf
         for unit in range(1, len(row)):
             likeliest = max(likeliest, row[unit])
         if likeliest < blank - only_blank:
-            passed += blank
-            blank_since = True
+            marks[_PASSED] += blank
+            counts[_BLANK_SINCE] = 1
+            counts[_FRAME] = frame + 1
             continue
-        if blank_since:
-            _say_blank(front, count, group_count)
-            blank_since = False
+        if counts[_TURN]:
+            old, front = memory.odd, memory.even
+        else:
+            old, front = memory.even, memory.odd
+        group_count = counts[_GROUPS]
+        if counts[_BLANK_SINCE]:
+            _say_blank(old, counts[_TOKENS], group_count)
+            counts[_BLANK_SINCE] = 0
 
-        best, best_group, most = _best_that_stays(front, group_count, row)
-        most += group_count * most_begins
-        front, old = old, front
-        moves = Moves(_longer(moves.ranges, group_count), _longer(moves.places, most), _longer(moves.scores, most))
+        best, best_group, most = _best_that_stays(old, group_count, row)
+        needs[MOVES] = most + group_count * most_begins
+        if needs[MOVES] > len(memory.moves.scores):
+            return False
         moving, best = move_all(
             space,
             row,
             likeliest,
-            threshold,
+            marks[_THRESHOLD],
             beam,
             best,
             best_group,
-            histories.state if sequences else no_states,
+            memory.histories.state,
+            sequences,
             old,
             group_count,
-            moves,
+            memory.moves,
         )
         if best == -np.inf:
-            count = group_count = 0
+            counts[_TOKENS] = counts[_GROUPS] = 0
             break
-        most = moving + count
-        front, enders = _larger_front(front, most, group_count), _longer(enders, most)
-        count, group_count, ending, endings = merge_all(tree, row, best - beam, old, group_count, moves, front, enders)
-        if ending:
-            # Room for the states after the words, and those that they back off to.
-            endings *= ahead.depth + 1
-            most = group_count + endings
-            front = _larger_front(front, 0, most)
-            if 2 * most > len(table):
-                size = len(table)
-                # A power of two, because places are the lowest bits of a mixture.
-                while size < 4 * most:
-                    size *= 2
-                table, stamp = np.empty(size, np.int32), np.full(size, -1, np.int32)
-            most = link_count + endings
-            if most > len(links.leaf):
-                links = Links(
-                    _longer_list(links.before, most),
-                    _longer_list(links.leaf, most),
-                    _longer_list(links.frame, most),
-                    _longer_list(links.graph, most),
-                )
-            if sequences:
-                most = history_count + endings
-                if most > len(histories.state):
-                    histories = Histories(_longer_list(histories.state, most), _longer_list(histories.words, most))
-                numbers_of_histories = _larger_numbers(numbers_of_histories, most)
-                numbers_of_words = _larger_numbers(numbers_of_words, sequence_count + endings)
-            best, group_count, link_count, history_count, sequence_count = end_words(
-                space,
-                frame,
-                best,
-                beam,
-                front,
-                group_count,
-                enders,
-                ending,
-                table,
-                stamp,
-                links,
-                link_count,
-                histories,
-                history_count,
-                sequence_count,
-                numbers_of_words,
-                numbers_of_histories,
-                sequences,
-            )
-        threshold = best - beam
+        needs[TOKENS] = moving + counts[_TOKENS]
+        if needs[TOKENS] > room:
+            return False
+        count, group_count, ending, endings = merge_all(
+            tree, row, best - beam, old, group_count, memory.moves, front, memory.enders
+        )
+        # Room for the states after the words, and those that they back off to.
+        endings *= ahead.depth + 1
+        needs[GROUPS], needs[LINKS] = group_count + endings, counts[_LINKS] + endings
+        if needs[GROUPS] > len(front.groups) or needs[LINKS] > len(memory.links.leaf):
+            return False
+        if sequences:
+            needs[HISTORIES], needs[SEQUENCES] = counts[_HISTORIES] + endings, counts[_SEQUENCES] + endings
+            if needs[HISTORIES] > len(memory.histories.state) or 2 * needs[SEQUENCES] > len(
+                memory.numbers_of_words.pair
+            ):
+                return False
+        best, group_count, counts[_LINKS], counts[_HISTORIES], counts[_SEQUENCES] = end_words(
+            space,
+            frame,
+            best,
+            beam,
+            front,
+            group_count,
+            memory.enders,
+            ending,
+            memory.table,
+            memory.stamp,
+            memory.links,
+            counts[_LINKS],
+            memory.histories,
+            counts[_HISTORIES],
+            counts[_SEQUENCES],
+            memory.numbers_of_words,
+            memory.numbers_of_histories,
+            sequences,
+        )
+        marks[_THRESHOLD] = best - beam
         if count + group_count > max_active:
-            threshold = max(threshold, _score_of_place(max_active, front, count, group_count))
-
-    return _ends(graph, passed, front, count, group_count, links, link_count, histories, sequences)
+            place = _score_of_place(max_active, front, count, group_count, memory.tops)
+            marks[_THRESHOLD] = max(marks[_THRESHOLD], place)
+        counts[_TOKENS], counts[_GROUPS], counts[_TURN] = count, group_count, 1 - counts[_TURN]
+    return True
 
 
 @kernel
@@ -310,22 +282,42 @@ def _say_blank(front, count, group_count):
         groups[group, BEFORE] = -1
 
 
-@njit(nogil=True, cache=True)
-def _score_of_place(place, front, count, group_count):
-    """Return what the token scores that is at this place from the best."""
+@kernel
+def _score_of_place(place, front, count, group_count, tops):
+    """Return what the token scores that is at this place from the best (Hoare's selection, in ``tops``)."""
     scores, group_scores = front.scores, front.group_scores
-    tops = np.empty(count + group_count, np.float64)
     for token in range(count):
         tops[token] = max(scores[token, PHONE], scores[token, BLANK])
     for group in range(group_count):
         tops[count + group] = max(group_scores[group, PHONE], group_scores[group, BLANK])
-    return np.partition(tops, len(tops) - place)[len(tops) - place]
+    low, high = 0, count + group_count - 1
+    while low < high:
+        pivot, left, right = tops[(low + high) >> 1], low, high
+        while left <= right:
+            while tops[left] > pivot:
+                left += 1
+            while tops[right] < pivot:
+                right -= 1
+            if left <= right:
+                tops[left], tops[right] = tops[right], tops[left]
+                left += 1
+                right -= 1
+        if place - 1 <= right:
+            high = right
+        elif place - 1 >= left:
+            low = left
+        else:
+            break
+    return tops[place - 1]
 
 
 @njit(nogil=True, cache=True)
-def _ends(graph, passed, front, count, group_count, links, link_count, histories, sequences):
+def _ends(graph, memory, counts, passed, sequences):
     """Return the hypotheses: sentences may end where a word has ended. If none does, the best beginning."""
+    front = memory.odd if counts[_TURN] else memory.even
     tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
+    links, histories = memory.links, memory.histories
+    count, group_count, link_count = counts[_TOKENS], counts[_GROUPS], counts[_LINKS]
     ends = 0
     end_score, end_graph = np.empty(group_count + 1, np.float64), np.empty(group_count + 1, np.float64)
     end_link, end_words_of = np.empty(group_count + 1, np.int32), np.empty(group_count + 1, np.int32)
