@@ -31,6 +31,7 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.attached import restore
+from speechtl.models.attribute_head import add_language
 from speechtl.models.weights import assign, load_arrays, save_arrays
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
@@ -109,7 +110,7 @@ class Experiment:
             raise ModelError(f"{path}: training has not ended (no weights.h5); continue with speechtl train")
         config = load_config(path / "config.toml")
         inventories = _read_inventories(path, config)
-        model = AcousticModel(config.model, config.features.dimension, {k: len(v) + 1 for k, v in inventories.items()})
+        model = AcousticModel(config.model, config.features.dimension, inventories)
         arrays = load_arrays(path / "weights.h5")[0]
         restore(model, arrays, str(path / "weights.h5"))
         assign(model.variables(), arrays, str(path / "weights.h5"))
@@ -152,6 +153,20 @@ class Experiment:
         """Return the phones of a language (of the only one by default)."""
         return self.inventories[self.language(language)]
 
+    def add_language(self, name: str, inventory: PhoneInventory) -> None:
+        """Give the model a head for phones that it may never have heard; it must have attribute heads.
+
+        Args:
+            name: of the head, for `posteriors` and the others.
+            inventory: its phones.
+
+        Raises:
+            ModelError: the model was trained without the method ``attributes``, or has a head of this name.
+            LexiconError: phones that are not IPA.
+        """
+        add_language(self.model, name, inventory)
+        self.inventories[name] = inventory
+
     def lexicon(self, language: str | None = None) -> Lexicon:
         """Return the lexicon that a language was trained with.
 
@@ -180,17 +195,19 @@ class Experiment:
     def posteriors_of(self, directory: str | Path, language: str | None = None) -> Iterator[tuple[str, np.ndarray]]:
         """Yield ``(utterance id, log-posteriors (frames', units))`` of a data directory's features, shortest first."""
         language = self.language(language)
-        source = Source([directory], DataConfig(language=language), self.normaliser, None, None, require_text=False)
+        for names, features, lengths in self.batches_of(directory):
+            yield from zip(names, self._log_posteriors(features, lengths, language), strict=True)
+
+    def batches_of(self, directory: str | Path) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
+        """Yield utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths, shortest first."""
+        source = Source([directory], DataConfig(), self.normaliser, None, None, require_text=False)
         for batch in plan_once([source.frames], self.config.batches):
             matrices = [source.features(index) for index in batch.utterances]
             lengths = np.array([len(matrix) for matrix in matrices], np.int32)
             padded = np.zeros((len(matrices), max(lengths.max(), 1), self.model.inputs), np.float32)
             for row, matrix in zip(padded, matrices, strict=True):
                 row[: len(matrix)] = matrix
-            for index, posteriors in zip(
-                batch.utterances, self._log_posteriors(padded, lengths, language), strict=True
-            ):
-                yield source.utterance_ids[index], posteriors
+            yield [source.utterance_ids[index] for index in batch.utterances], padded, lengths
 
     def _log_posteriors(self, features: np.ndarray, lengths: np.ndarray, language: str) -> list[np.ndarray]:
         if language not in self._forward:
@@ -238,8 +255,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
             label_frames(train_sources[-1], data.train, inventories[data.language], config.features)
         dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():
-        units = {language: len(inventory) + 1 for language, inventory in inventories.items()}
-        model = AcousticModel(config.model, config.features.dimension, units)
+        model = AcousticModel(config.model, config.features.dimension, inventories)
         for method in config.transfer:
             model = method.prepare(model)
         for method in config.transfer:

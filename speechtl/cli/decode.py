@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from speechtl.decoding.config import DecodingConfig
     from speechtl.decoding.hypothesis import Hypothesis
     from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.phones import PhoneInventory
+
+# The head that a model gets for the phones of a lexicon; no language code.
+NEW_LANGUAGE = "lexicon"
 
 
 def decode(
@@ -44,6 +48,14 @@ def decode(
     language: Annotated[
         str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
     ] = None,
+    phones_of: Annotated[
+        Literal["model", "lexicon"],
+        typer.Option(
+            "--inventory",
+            help="The phones to recognise: a trained head's, or all of --lexicon, heard in training or not (needs the "
+            'transfer method "attributes"; a language need not be named).',
+        ),
+    ] = "model",
     speaker: Annotated[
         Path | None,
         typer.Option("--speaker", help="What speechtl adapt wrote about the speaker (folder or speaker.h5), on top."),
@@ -94,9 +106,15 @@ def decode(
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
     if lexicon is None and (lm or grammar or tune_on):
         raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
-    language, section, spelling = _read_experiment(experiment, language, config, settings or [])
-    inventory = PhoneInventory.load(experiment / "phones" / f"{language}.txt")
+    if phones_of == "lexicon" and lexicon is None:
+        raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
+    of_lexicon = phones_of == "lexicon"
+    language, section, spelling = _read_experiment(experiment, language, config, settings or [], of_lexicon)
     words = _load_lexicon(lexicon, notation, spelling) if lexicon else None
+    if words is not None and of_lexicon:
+        inventory, language = PhoneInventory(sorted(words.phones())), NEW_LANGUAGE
+    else:
+        inventory = PhoneInventory.load(experiment / "phones" / f"{language}.txt")
     rules = NgramModel.read_arpa(lm) if lm else read_grammar(grammar) if grammar else None
     if words is not None and isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
         heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
@@ -104,7 +122,14 @@ def decode(
     data_dir = DataDir.load(data)
     if speaker and posteriors:
         raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
-    source = _Posteriors(experiment, language, len(inventory) + 1, posteriors or [], speaker)
+    if section.mode == "embedding":
+        if words is None or rules is not None or tune_on or posteriors:
+            wanted = "give --lexicon, and none of --lm, --grammar, --tune and --posteriors"
+            raise ConfigError(f'decoding.mode = "embedding" compares whole utterances with pronunciations; {wanted}')
+        _decode_by_embedding(experiment, data, out, words, speaker, nbest)
+        _write_toml(out / "decoding.toml", section)
+        return
+    source = _Posteriors(experiment, language, inventory, posteriors or [], speaker)
 
     if words is not None and tune_on is not None:
         references = DataDir.load(tune_on).text
@@ -181,6 +206,27 @@ def decode(
     print(f"{out}: {len(found)} utterances, {sum(frames.values())} frames of posteriors, {seconds:.1f} s")
 
 
+def _decode_by_embedding(
+    experiment: Path, data: Path, out: Path, words: "Lexicon", speaker: Path | None, nbest: int
+) -> None:
+    """Write ``text`` and ``log.jsonl`` of the words whose pronunciations are nearest to the utterances."""
+    import json
+
+    from speechtl.data.tables import write_table
+    from speechtl.errors import DataError
+    from speechtl.experiment import Experiment
+    from speechtl.files import atomic_write
+    from speechtl.transcription.nearest_word import nearest_words
+
+    found = sorted(nearest_words(Experiment.load(experiment, speaker), data, words, nbest))
+    if not found:
+        raise DataError(f"{data}: no utterance has features; nothing to decode")
+    write_table(out / "text", {utterance: best[0].words[0] for utterance, _, best in found})
+    with atomic_write(out / "log.jsonl") as file:
+        file.writelines(json.dumps(_as_json(*one), ensure_ascii=False) + "\n" for one in found)
+    print(f"{out}: {len(found)} utterances")
+
+
 def _write_ctms(experiment: Path, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
     from speechtl.config import read_toml
     from speechtl.decoding.timing import in_seconds, write_ctm
@@ -217,11 +263,12 @@ def _describe(calibration: "Calibration") -> str:
 
 
 def _read_experiment(
-    experiment: Path, language: str | None, config: Path | None, settings: list[str]
+    experiment: Path, language: str | None, config: Path | None, settings: list[str], any_language: bool
 ) -> tuple[str, "DecodingConfig", dict[str, Any]]:
     """Return language, settings and how the experiment reads lexicons (stress, tone), without loading the model.
 
-    Stored posteriors can so be decoded without TensorFlow.
+    Stored posteriors can so be decoded without TensorFlow. If ``any_language`` and none is named, lexicons are read as
+    the first one's.
     """
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
@@ -233,8 +280,8 @@ def _read_experiment(
         )
     table = read_toml(experiment / "config.toml")
     sources = {source.get("language", "und"): source for source in table.get("data", [])}
-    if language is None and len(sources) == 1:
-        (language,) = sources
+    if language is None and (len(sources) == 1 or any_language):
+        language = next(iter(sources))
     if language is None or language not in sources:
         wanted = "say which language" if language is None else f"no head for language '{language}'"
         raise ModelError(f"{experiment}: {wanted}; this model has: {', '.join(sources)} (--language)")
@@ -259,8 +306,10 @@ def _load_lexicon(path: Path, notation: Literal["ipa", "arpabet", "xsampa"], spe
 class _Posteriors:
     """Where posteriors come from: the model, or tables of stored ones."""
 
-    def __init__(self, experiment: Path, language: str, units: int, tables: list[Path], speaker: Path | None):
-        self.experiment, self.language, self.units, self.tables = experiment, language, units, tables
+    def __init__(
+        self, experiment: Path, language: str, inventory: "PhoneInventory", tables: list[Path], speaker: Path | None
+    ):
+        self.experiment, self.language, self.inventory, self.tables = experiment, language, inventory, tables
         self.speaker = speaker
         self._model: Any = None
 
@@ -270,6 +319,8 @@ class _Posteriors:
                 from speechtl.experiment import Experiment
 
                 self._model = Experiment.load(self.experiment, self.speaker)
+                if self.language == NEW_LANGUAGE:
+                    self._model.add_language(NEW_LANGUAGE, self.inventory)
             yield from self._model.posteriors_of(data, self.language)
             return
         from speechtl.data.datadir import DataDir
@@ -293,9 +344,9 @@ class _Posteriors:
 
         if matrix.size == 0:
             return
-        if matrix.shape[1] != self.units:
+        if matrix.shape[1] != len(self.inventory) + 1:
             raise DataError(
-                f"{place}: utterance {utterance} has {matrix.shape[1]} units, expected {self.units}; "
+                f"{place}: utterance {utterance} has {matrix.shape[1]} units, expected {len(self.inventory) + 1}; "
                 "take posteriors of the same model and language"
             )
         sums = np.exp(matrix).sum(axis=1)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from speechtl.cli.decode import NEW_LANGUAGE
+
 if TYPE_CHECKING:
     from speechtl.experiment import Experiment
 
@@ -52,6 +54,14 @@ def transcribe(
     language: Annotated[
         str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
     ] = None,
+    phones_of: Annotated[
+        Literal["model", "lexicon"],
+        typer.Option(
+            "--inventory",
+            help="The phones to recognise: a trained head's, or all of --lexicon, heard in training or not (needs the "
+            'transfer method "attributes"; a language need not be named).',
+        ),
+    ] = "model",
     nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per segment, in json.")] = 1,
     whole: Annotated[
         bool, typer.Option("--whole", help="Do not look for pauses: a recording is one segment (10 minutes at most).")
@@ -95,22 +105,30 @@ def transcribe(
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm and --grammar out")
     if phones and form in ("ctm", "srt"):
         raise ConfigError(f"--format {form} is about words; take text, json or textgrid with --phones")
+    if phones_of == "lexicon" and lexicon is None:
+        raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
     if raw_rate and "-" not in audio:
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
     names = _find(audio)
 
     from speechtl.experiment import Experiment
+    from speechtl.lang.phones import PhoneInventory
     from speechtl.transcription.transcriber import Transcriber
 
     model = Experiment.load(experiment)
-    language = model.language(language)
+    # The first language says how lexicons are read where any may be decoded.
+    language = model.language(language or (model.languages[0] if phones_of == "lexicon" else None))
     sections = _sections(model, config, settings or [])
     decoder = None
     if not phones:
         (data,) = (data for data in model.config.data if data.language == language)
         own = experiment / "lexicon" / f"{language}.txt"
+        words = read_lexicon(lexicon, own, notation, data, new_words or [])
+        if phones_of == "lexicon":
+            language = NEW_LANGUAGE
+            model.add_language(language, PhoneInventory(sorted(words.phones())))
         decoder = make_decoder(
-            read_lexicon(lexicon, own, notation, data, new_words or []),
+            words,
             model.inventory(language),
             new_words=new_words or [],
             notation=notation,

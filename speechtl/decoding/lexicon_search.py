@@ -330,6 +330,8 @@ class LexiconDecoder:
 
 
 def _word_graph(grammar: "NgramModel | WordGraph | str | pathlib.Path | None", config: DecodingConfig) -> WordGraph:
+    if config.mode == "embedding":
+        raise ConfigError('decoding.mode = "embedding" is no search through a lexicon; only speechtl decode knows it')
     if grammar is not None and config.mode == "isolated":
         raise ConfigError('decoding.mode = "isolated" is one word without a grammar; leave the grammar out')
     if isinstance(grammar, (str, pathlib.Path)):

@@ -63,9 +63,9 @@ CONSONANT_CHART: dict[str, dict[str, float]] = {
     "approximant": {"ʋ": 0.5, "ɹ": 4, "ɻ": 5.2, "j": 6, "ɥ": 6, "w": 0.3, "ʍ": 0.3, "ɰ": 7.5},
     "lateral": {"l": 4, "ɫ": 4.3, "ɭ": 5.2, "ʎ": 6, "ʟ": 7.5},
 }
-_VOICELESS = frozenset("ptʈckqʡʔƥƭƈƙʠʘǀǃǂǁɸfθsʃʂɕçɧxχħʜhɬꞎʍ")
-_MANNER = {letter: manner for manner, letters in CONSONANT_CHART.items() for letter in letters}
-_PLACE = {letter: place for letters in CONSONANT_CHART.values() for letter, place in letters.items()}
+VOICELESS = frozenset("ptʈckqʡʔƥƭƈƙʠʘǀǃǂǁɸfθsʃʂɕçɧxχħʜhɬꞎʍ")
+MANNER = {letter: manner for manner, letters in CONSONANT_CHART.items() for letter in letters}
+PLACE = {letter: place for letters in CONSONANT_CHART.values() for letter, place in letters.items()}
 _MANNER_COST = {
     frozenset(pair): cost
     for *pair, cost in [
@@ -198,9 +198,9 @@ def _consonant_distance(first: ChartPhone, second: ChartPhone) -> float:
         return _NEIGHBOURS[frozenset(letters)]
     if simple and letters <= GLIDES.keys():
         vowels = _letter_distance(GLIDES[first.letters[0]], GLIDES[second.letters[0]])
-        return vowels + _VOICE * (_voiceless(first) != _voiceless(second))
-    place = 0.06 * abs(_PLACE[first.letters[-1]] - _PLACE[second.letters[-1]])
-    voice = _VOICE * (_voiceless(first) != _voiceless(second))
+        return vowels + _VOICE * (is_voiceless(first) != is_voiceless(second))
+    place = 0.06 * abs(PLACE[first.letters[-1]] - PLACE[second.letters[-1]])
+    voice = _VOICE * (is_voiceless(first) != is_voiceless(second))
     manners = {_manner(first), _manner(second)}
     manner = 0.0 if len(manners) == 1 else _MANNER_COST.get(frozenset(manners), _OTHER_MANNER)
     if "affricate" not in manners and "fricative" not in manners:
@@ -218,8 +218,9 @@ def _consonant_distance(first: ChartPhone, second: ChartPhone) -> float:
 
 
 def _manner(phone: ChartPhone) -> str:
-    return "affricate" if len(phone.letters) > 1 else _MANNER.get(phone.letters[0], "")
+    return "affricate" if len(phone.letters) > 1 else MANNER.get(phone.letters[0], "")
 
 
-def _voiceless(phone: ChartPhone) -> bool:
-    return phone.letters[0] in _VOICELESS or _VOICELESS_RING in phone.marks
+def is_voiceless(phone: ChartPhone) -> bool:
+    """Tell whether a consonant is voiceless."""
+    return phone.letters[0] in VOICELESS or _VOICELESS_RING in phone.marks

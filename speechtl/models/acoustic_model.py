@@ -10,6 +10,7 @@ from pydantic import Field
 
 from speechtl.config import Section
 from speechtl.errors import ModelError
+from speechtl.lang.phones import PhoneInventory
 from speechtl.models.blocks import Block, DilatedConv, Linear, dense, dropout, layer_norm
 from speechtl.models.blstm import BlstmConfig, blstm_blocks
 from speechtl.models.columns import Lateral
@@ -52,7 +53,21 @@ class Encoded:
         return next(reversed(list(self.outputs)))
 
 
-class CtcHead(keras.layers.Layer):
+class Head(keras.layers.Layer):
+    """From the encoder's last block to the blank (unit 0) and the phones of one language (units 1, 2, ...).
+
+    Attributes:
+        units: how many, blank included.
+    """
+
+    units: int
+
+    def call(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Map ``(batch, frames, size)`` to logits ``(batch, frames, units)``."""
+        raise NotImplementedError
+
+
+class CtcHead(Head):
     """Layer normalisation and a linear layer to the blank (unit 0) and the phones of one language (units 1, 2, ...)."""
 
     def __init__(self, size: int, units: int, rate: float, name: str):
@@ -75,6 +90,7 @@ class AcousticModel:
         own: by language, by name, blocks that it runs through instead of the shared ones of these names.
         heads: CTC heads by name.
         head_of: by language, the name of its head: its own name, unless several languages share one.
+        inventories: by head, the phones of its units, where they are known.
         behind: layers that transfer methods attach: their output replaces that of the block they are listed under
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
         inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
@@ -87,20 +103,25 @@ class AcousticModel:
     """
 
     def __init__(
-        self, config: ModelConfig, inputs: int, units: Mapping[str, int], head_of: Mapping[str, str] | None = None
+        self,
+        config: ModelConfig,
+        inputs: int,
+        units: Mapping[str, int | PhoneInventory],
+        head_of: Mapping[str, str] | None = None,
     ):
         """Build the encoder and the heads with fresh weights.
 
         Args:
             config: sizes.
             inputs: feature bins.
-            units: by head, the phones plus one for the blank.
+            units: by head, the phones; or how many units there are, one for the blank included.
             head_of: by language, the name of its head; by default every head is a language's own and has its name.
         """
         self.config, self.inputs = config, inputs
         self.blocks = self._fresh_blocks()
         self.own: dict[str, dict[str, Block]] = {}
-        self.heads: dict[str, CtcHead] = {}
+        self.heads: dict[str, Head] = {}
+        self.inventories: dict[str, PhoneInventory] = {}
         self.head_of: dict[str, str] = {}
         self.behind: dict[str, list[keras.layers.Layer]] = {}
         self.inside: dict[str, list[keras.layers.Layer]] = {}
@@ -123,8 +144,12 @@ class AcousticModel:
                 layer.precision = tf.as_dtype(self.config.precision)
         return blocks
 
-    def add_head(self, name: str, units: int, languages: Iterable[str] | None = None) -> None:
+    def add_head(self, name: str, units: int | PhoneInventory, languages: Iterable[str] | None = None) -> None:
         """Add a new head (replacing any of that name) for some languages, by default the one that it is named after."""
+        self.inventories.pop(name, None)
+        if isinstance(units, PhoneInventory):
+            self.inventories[name] = units
+            units = len(units) + 1
         self.heads[name] = CtcHead(self.blocks[-1].output_size, units, self.config.head_dropout, name)
         self.head_of.update(dict.fromkeys([name] if languages is None else languages, name))
 

@@ -12,7 +12,9 @@ import tensorflow as tf
 
 from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.attribute_head import restore_attributes
 from speechtl.models.blocks import LayerNorm
+from speechtl.models.word_embedding import restore_word_embedding
 
 
 class Lhuc(keras.layers.Layer):
@@ -82,6 +84,8 @@ class LowRank(keras.layers.Layer):
         return tf.matmul(tf.matmul(inputs, self.down.value), self.up.value)
 
 
+# What makes the layers beside a model that it needs to be used.
+_BESIDE = {"beside/attributes": restore_attributes, "beside/word_embedding": restore_word_embedding}
 BEHIND = {"lhuc": Lhuc, "lin": LinearNetwork, "adapter": Adapter}
 
 
@@ -141,6 +145,10 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
         model.add_own_blocks(language, blocks)
     _restore_columns(model, arrays, origin)
     present = {path for path, _ in model.layers()}
+    for path, restore_beside in _BESIDE.items():
+        parts = {name[len(path) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{path}/")}
+        if parts and path not in present:
+            restore_beside(model, parts, origin)
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         steps = tuple(name.split("/"))

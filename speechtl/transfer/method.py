@@ -127,9 +127,8 @@ def load_source(source: str, inputs: int) -> AcousticModel:
     path = Path(source) / "config.toml"
     table = read_toml(path)
     config = parse(ModelConfig, table.get("model", {}), f"{path}: [model]")
-    units = {head: len(phones) + 1 for head, phones in source_inventories(source).items()}
     heads = {data["language"]: data.get("head", data["language"]) for data in table.get("data", [])}
-    model = AcousticModel(config, inputs, units, heads)
+    model = AcousticModel(config, inputs, source_inventories(source), heads)
     arrays = source_weights(source)
     restore(model, arrays, source)
     assign(model.variables(), arrays, str(Path(source) / "weights.h5"))

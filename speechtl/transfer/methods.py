@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from speechtl.transfer.attributes import Attributes
 from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.domain_adversarial import DomainAdversarial
 from speechtl.transfer.fine_tuning import FineTuning
@@ -12,6 +13,7 @@ from speechtl.transfer.progressive import Progressive
 from speechtl.transfer.self_taught import SelfTaught
 from speechtl.transfer.speaker_layers import SpeakerLayers
 from speechtl.transfer.weight_interpolation import WeightInterpolation
+from speechtl.transfer.word_embedding import WordEmbeddings
 
 Method = Annotated[
     FineTuning
@@ -21,6 +23,8 @@ Method = Annotated[
     | Progressive
     | SelfTaught
     | SpeakerLayers
-    | WeightInterpolation,
+    | WeightInterpolation
+    | Attributes
+    | WordEmbeddings,
     Field(discriminator="method"),
 ]

@@ -10,6 +10,7 @@ import tomli_w
 from speechtl.config import parse
 from speechtl.errors import ConfigError
 from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.training.train import Trainer
@@ -39,6 +40,11 @@ METHODS = {
     # On unlabelled speech beside the labelled.
     "self_taught": [COPY, {"method": "self_taught", "codebook_size": 16}],
     "self_taught_features": [{"method": "self_taught", "target": "features", "block": "tdnn1"}],
+    "attributes": [
+        {**COPY, "fresh": ["heads/*"]},
+        {"method": "attributes", "table": "chart", "size": 5, "own_vectors": True},
+    ],
+    "word_embedding": [{"method": "word_embedding", "size": 8}, {"method": "attributes"}],
     "several": [
         COPY,
         {"method": "speaker_layers", "kind": "adapter", "blocks": "last:1", "rank": 2},
@@ -124,7 +130,7 @@ def test_preparing_twice_gives_the_same_model(name, configure):
 
     def prepare():
         tf.keras.utils.set_random_seed(3)
-        model = AcousticModel(config.model, config.features.dimension, {"xx": 7})
+        model = AcousticModel(config.model, config.features.dimension, {"xx": PhoneInventory("aikstu")})
         for method in config.transfer:
             model = method.prepare(model)
         return model
@@ -141,7 +147,7 @@ def test_preparing_twice_gives_the_same_model(name, configure):
 def test_what_is_frozen_stays_and_what_is_trained_moves(name, configure, finished):
     config = configure(name)
     tf.keras.utils.set_random_seed(config.seed)
-    model = AcousticModel(config.model, config.features.dimension, {"xx": 7})
+    model = AcousticModel(config.model, config.features.dimension, {"xx": PhoneInventory("aikstu")})
     for method in config.transfer:
         model = method.prepare(model)
     before, trained = arrays_of(model.variables()), model.trainable_variables()
@@ -181,6 +187,7 @@ class Killed(Exception):
         "domain_adversarial",
         "progressive",
         "self_taught",
+        "word_embedding",
         "several",
     ],
 )

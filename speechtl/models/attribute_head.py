@@ -1,0 +1,203 @@
+"""A head that scores phones by their articulation, so that it also scores phones that training never had."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from speechtl.errors import LexiconError, ModelError
+from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
+from speechtl.lang.phones import PhoneInventory
+from speechtl.models.acoustic_model import AcousticModel, Head
+from speechtl.models.blocks import dropout as drop
+from speechtl.models.blocks import layer_norm
+
+# Where the shared layer is among those beside a model.
+NAME = "attributes"
+
+
+class AttributeSpace(keras.layers.Layer):
+    """What the attribute heads of all languages share.
+
+    A frame ``x`` (normalised, with dropout) gives a phone with attributes ``a`` the logit ::
+
+        (P x + c) · φ(a) + o · x,    φ(a) = (a - m) / √n    or    tanh(E (a - m) / √n)
+
+    and the blank ``b · x + d``. ``m`` is the mean of the attributes of the phones in training, ``n`` their number. What
+    all these phones have in common is so zero and never trained: a phone with something new about it is scored by the
+    rest. ``o`` is the phone's own vector; a phone that training never had has none.
+
+    Attributes:
+        table: whose attributes.
+        known: the phones with vectors of their own.
+        dropout: share of the attributes that a step of training does without, the same for all phones: so that each
+            must be heard for itself and not only together with those that it always had company of.
+        own_dropout: share of the phones that do without their own vector in a step of training.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        table: AttributeTable,
+        phones: Sequence[str],
+        *,
+        size: int = 0,
+        own_vectors: bool = False,
+        rate: float = 0.0,
+        dropout: float = 0.0,
+        own_dropout: float = 0.0,
+    ):
+        """Make the weights.
+
+        Args:
+            inputs: size of the encoder's last block.
+            table: see ``phone_attributes``.
+            phones: those of training.
+            size: width of the embedding ``E``; 0 for none.
+            own_vectors: whether phones have vectors of their own.
+            rate: dropout of the frames.
+            dropout: see above.
+            own_dropout: see above.
+
+        Raises:
+            LexiconError: phones that are not IPA.
+        """
+        super().__init__(name=NAME)
+        self.table, self.size, self.rate = table, size, rate
+        self.dropout, self.own_dropout = dropout, own_dropout
+        self.known: tuple[str, ...] = tuple(sorted(set(phones))) if own_vectors else ()
+        attributes = attribute_count(table)
+        matrix = attribute_matrix(sorted(set(phones)), table)
+        self.norm = layer_norm(inputs, "norm")
+        self.centre = self.add_weight(name="centre", shape=(attributes,), initializer="zeros", trainable=False)
+        if len(matrix):
+            self.centre.assign(matrix.mean(axis=0))
+        self.projection = self.add_weight(
+            name="projection", shape=(inputs, size or attributes), initializer="glorot_uniform" if size else "zeros"
+        )
+        self.offset = self.add_weight(name="offset", shape=(size or attributes,), initializer="zeros")
+        self.blank = self.add_weight(name="blank", shape=(inputs, 1), initializer="zeros")
+        self.blank_offset = self.add_weight(name="blank_offset", shape=(1,), initializer="zeros")
+        self.embedding = None
+        if size:
+            self.embedding = self.add_weight(name="embedding", shape=(attributes, size), initializer="glorot_uniform")
+            # Rows that no phone of training uses would stay at chance.
+            varies = np.ptp(matrix, axis=0) > 0 if len(matrix) else np.zeros(attributes, bool)
+            self.embedding.assign(self.embedding.value * varies[:, np.newaxis].astype(np.float32))
+        self.own = None
+        if own_vectors:
+            self.own = self.add_weight(name="own", shape=(len(self.known), inputs), initializer="zeros")
+            # The phones' names are stored with their vectors, which may come into a model of other phones.
+            names = np.frombuffer(" ".join(self.known).encode(), np.uint8)
+            self.own_phones = self.add_weight(
+                name="own_phones", shape=names.shape, dtype="uint8", initializer="zeros", trainable=False
+            )
+            self.own_phones.assign(names)
+        self.built = True
+
+    def scores(self, inputs: tf.Tensor, attributes: np.ndarray, known: np.ndarray, seed: tf.Tensor | None) -> tf.Tensor:
+        """Return the logits of the blank and of phones.
+
+        Args:
+            inputs: ``(batch, frames, inputs)``.
+            attributes: ``(phones, attributes)``.
+            known: ``(phones,)`` rows of the phones' own vectors, -1 for none.
+            seed: ``(2,)`` int32 while training.
+
+        Returns:
+            ``(batch, frames, 1 + phones)``.
+        """
+        frames = drop(self.norm(inputs), self.rate, seed, 0)
+        vectors = (tf.constant(attributes) - self.centre.value) / np.float32(np.sqrt(attributes.shape[1]))
+        if seed is not None and self.dropout:
+            shown = tf.random.stateless_uniform((1, attributes.shape[1]), seed + tf.constant([0, 2], tf.int32))
+            vectors *= tf.cast(shown >= self.dropout, tf.float32) / (1.0 - self.dropout)
+        if self.embedding is not None:
+            vectors = tf.tanh(tf.matmul(vectors, self.embedding.value))
+        kernel = tf.matmul(self.projection.value, vectors, transpose_b=True)
+        if self.own is not None:
+            rows = tf.gather(self.own.value, np.maximum(known, 0)) * (known >= 0).astype(np.float32)[:, np.newaxis]
+            if seed is not None and self.own_dropout:
+                shown = tf.random.stateless_uniform((len(known), 1), seed + tf.constant([0, 1], tf.int32))
+                rows *= tf.cast(shown >= self.own_dropout, tf.float32)
+            kernel += tf.transpose(rows)
+        offsets = tf.linalg.matvec(vectors, self.offset.value)
+        return tf.matmul(frames, tf.concat([self.blank.value, kernel], axis=1)) + tf.concat(
+            [self.blank_offset.value, offsets], axis=0
+        )
+
+
+class AttributeHead(Head):
+    """The head of one language's phones in an `AttributeSpace`; it has no weights of its own."""
+
+    def __init__(self, space: AttributeSpace, inventory: PhoneInventory, name: str):
+        """Look the phones' attributes up.
+
+        Raises:
+            LexiconError: phones that are not IPA.
+        """
+        super().__init__(name=name)
+        self.units = len(inventory) + 1
+        rows = {phone: row for row, phone in enumerate(space.known)}
+        attributes = attribute_matrix(inventory.phones, space.table)
+        known = np.array([rows.get(phone, -1) for phone in inventory], np.int32)
+        # In a closure, where Keras does not count the shared weights as this layer's.
+        self._scores: Callable[..., tf.Tensor] = lambda inputs, seed: space.scores(inputs, attributes, known, seed)
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
+        """Map ``(batch, frames, size)`` to logits ``(batch, frames, units)``."""
+        return self._scores(inputs, seed)
+
+
+def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
+    """Give every language of a model a head in ``space``, in place of the one it has.
+
+    Raises:
+        ModelError: the phones of a language are not known, or not IPA.
+    """
+    model.beside[NAME] = space
+    for language in list(model.heads):
+        if language not in model.inventories:
+            raise ModelError(f"attributes: the phones of language '{language}' are not known; give its inventory")
+        try:
+            model.heads[language] = AttributeHead(space, model.inventories[language], language)
+        except LexiconError as error:
+            raise ModelError(f"attributes: language '{language}': {error}") from error
+
+
+def restore_attributes(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    """Attach the layer that stored weights (named as in the layer) belong to, without their values.
+
+    Raises:
+        ModelError: these are not the weights of such a layer, or the phones of a language are not known.
+    """
+    centre, projection = arrays.get("centre"), arrays.get("projection")
+    table = None if centre is None else table_of_width(len(centre))
+    if table is None or projection is None:
+        raise ModelError(f"{origin}: weights of an unknown layer 'beside/{NAME}'; another version may know it")
+    phones = arrays["own_phones"].tobytes().decode().split() if "own" in arrays else []
+    inputs, width = projection.shape
+    size = width if "embedding" in arrays else 0
+    rate = model.config.head_dropout
+    attach_attributes(model, AttributeSpace(inputs, table, phones, size=size, own_vectors="own" in arrays, rate=rate))
+
+
+def add_language(model: AcousticModel, language: str, inventory: PhoneInventory) -> None:
+    """Give a trained model with attribute heads one more, for any phones.
+
+    Raises:
+        ModelError: the model has no attribute heads, or a head of this name already.
+        LexiconError: phones that are not IPA.
+    """
+    space = model.beside.get(NAME)
+    if not isinstance(space, AttributeSpace):
+        raise ModelError(
+            "this model scores the phones it was trained on and no others; write the words with its phones (speechtl "
+            'lexicon convert --experiment), or train one with the transfer method "attributes"'
+        )
+    if model.has_head(language):
+        raise ModelError(f"the model has a head for language '{language}' already; choose another name")
+    model.heads[language] = AttributeHead(space, inventory, language)
+    model.inventories[language], model.head_of[language] = inventory, language

@@ -1,0 +1,186 @@
+"""Spoken words and pronunciations as points of one space."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from speechtl.errors import ModelError
+from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
+from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.blocks import dense, layer_norm, mask
+
+# Where the encoders are among the layers beside a model.
+NAME = "word_embedding"
+Pooling = Literal["attention", "mean_max"]
+
+
+class SequenceEncoder(keras.layers.Layer):
+    """A sequence as one vector of length 1: ``relu(W x)``, a GRU in each direction, pooling, a projection.
+
+    Pooling is by attention, ``Σ softmax(w · h) h`` over the valid positions, or the mean beside the maximum.
+    """
+
+    def __init__(self, inputs: int, size: int, pooling: Pooling, name: str):
+        super().__init__(name=name)
+        # All names are told apart by the encoder's, since Keras does not count it in their paths.
+        self.enter = dense(inputs, size, f"{name}_enter")
+        cell = keras.layers.GRU(size // 2, return_sequences=True, name=f"{name}_gru")
+        self.recurrent = keras.layers.Bidirectional(cell, name=f"{name}_both")
+        self.recurrent.build((None, None, size))
+        self.attention = dense(size, 1, f"{name}_attention", use_bias=False) if pooling == "attention" else None
+        self.leave = dense(size if self.attention is not None else 2 * size, size, f"{name}_leave")
+        self.built = True
+
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Map ``(batch, positions, inputs)`` and ``(batch,)`` to ``(batch, size)``."""
+        valid = tf.sequence_mask(lengths, tf.shape(inputs)[1])
+        hidden = self.recurrent(mask(tf.nn.relu(self.enter(inputs)), lengths), mask=valid)
+        shown = valid[:, :, tf.newaxis]
+        if self.attention is not None:
+            weights = tf.nn.softmax(tf.where(shown, self.attention(hidden), -1e9), axis=1)
+            pooled = tf.reduce_sum(weights * hidden, axis=1)
+        else:
+            count = tf.cast(tf.maximum(lengths, 1), hidden.dtype)[:, tf.newaxis]
+            mean = tf.reduce_sum(tf.where(shown, hidden, 0.0), axis=1) / count
+            # The outputs of a GRU are above -1.
+            pooled = tf.concat([mean, tf.reduce_max(tf.where(shown, hidden, -1.0), axis=1)], axis=-1)
+        return tf.math.l2_normalize(self.leave(pooled), axis=-1)
+
+
+class WordEmbedding(keras.layers.Layer):
+    """An encoder of spoken words over a block's output, and one of pronunciations over the attributes of their phones.
+
+    Attributes:
+        block: whose output is heard.
+        table: the attributes of phones, see ``phone_attributes``.
+        size: of the space.
+        pooling: of both encoders.
+    """
+
+    def __init__(
+        self, inputs: int, block: str, table: AttributeTable, phones: Sequence[str], size: int, pooling: Pooling
+    ):
+        """Make the weights.
+
+        Args:
+            inputs: size of the block's output.
+            block: its name.
+            table: of attributes.
+            phones: those of training; what they all have in common says nothing about a word.
+            size: even.
+            pooling: ``"attention"`` or ``"mean_max"``.
+
+        Raises:
+            LexiconError: phones that are not IPA.
+        """
+        super().__init__(name=NAME)
+        self.block, self.table, self.size, self.pooling = block, table, size, pooling
+        attributes = attribute_count(table)
+        self.norm = layer_norm(inputs, "norm")
+        self.acoustic = SequenceEncoder(inputs, size, pooling, "acoustic")
+        self.pronunciation = SequenceEncoder(attributes, size, pooling, "pronunciation")
+        self.centre = self.add_weight(name="centre", shape=(attributes,), initializer="zeros", trainable=False)
+        if phones:
+            self.centre.assign(attribute_matrix(sorted(set(phones)), table).mean(axis=0))
+        # Stored weights say in which place they belong.
+        letters = np.frombuffer(block.encode(), np.uint8)
+        self.place = self.add_weight(
+            name="block", shape=letters.shape, dtype="uint8", initializer="zeros", trainable=False
+        )
+        self.place.assign(letters)
+        self.built = True
+
+    def hear(self, encoded: Encoded) -> tf.Tensor:
+        """Return the embeddings ``(batch, size)`` of utterances."""
+        return self.acoustic(self.norm(encoded.outputs[self.block]), encoded.lengths[self.block])
+
+    def read(self, attributes: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Return the embeddings ``(batch, size)`` of pronunciations.
+
+        Args:
+            attributes: ``(batch, phones, attributes)``.
+            lengths: ``(batch,)`` phones.
+        """
+        return self.pronunciation(attributes - self.centre.value, lengths)
+
+    def embed_pronunciations(self, pronunciations: Iterable[Sequence[str]]) -> np.ndarray:
+        """Return the embeddings ``(pronunciations, size)`` of phone strings, of any phones.
+
+        Raises:
+            LexiconError: phones that are not IPA.
+        """
+        given = list(pronunciations)
+        phones = sorted({phone for one in given for phone in one})
+        row = {phone: number for number, phone in enumerate(phones)}
+        matrix = attribute_matrix(phones, self.table)
+        lengths = np.array([len(one) for one in given], np.int32)
+        padded = np.zeros((len(given), max(lengths, default=0), matrix.shape[1]), np.float32)
+        for place, one in zip(padded, given, strict=True):
+            place[: len(one)] = matrix[[row[phone] for phone in one]]
+        return self.read(tf.constant(padded), tf.constant(lengths)).numpy()
+
+
+def hinge_ranking_losses(similarity: tf.Tensor, other: tf.Tensor, margin: float) -> tf.Tensor:
+    """Return ``mean_j max(0, margin - s(i, i) + s(i, j))`` over the wrong words ``j`` of each utterance ``i``.
+
+    Args:
+        similarity: ``(batch, batch)`` of utterances (rows) to the pronunciations of the utterances (columns).
+        other: likewise, whether the column is another word than the row's.
+        margin: by how much the right word must be nearer.
+
+    Returns:
+        ``(batch,)``; 0 for an utterance without a wrong word.
+    """
+    wrong = tf.cast(other, similarity.dtype)
+    right = tf.linalg.diag_part(similarity)[:, tf.newaxis]
+    hinges = tf.nn.relu(margin - right + similarity) * wrong
+    return tf.reduce_sum(hinges, axis=1) / tf.maximum(tf.reduce_sum(wrong, axis=1), 1.0)
+
+
+def word_embedding_of(model: AcousticModel) -> WordEmbedding:
+    """Return the encoders of a model.
+
+    Raises:
+        ModelError: it has none.
+    """
+    found = model.beside.get(NAME)
+    if not isinstance(found, WordEmbedding):
+        raise ModelError(
+            'this model has no word embeddings; train it with the transfer method "word_embedding", or decode with '
+            'decoding.mode = "isolated"'
+        )
+    return found
+
+
+def embedding_function(model: AcousticModel) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return a compiled ``(features, lengths) -> embeddings (batch, size)``, without dropout.
+
+    Raises:
+        ModelError: the model has no word embeddings.
+    """
+    embedding = word_embedding_of(model)
+    signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
+    return tf.function(
+        lambda features, lengths: embedding.hear(model.encode(features, lengths)),
+        input_signature=signature,
+        autograph=False,
+    )
+
+
+def restore_word_embedding(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    """Attach the encoders that stored weights (named as in the layer) belong to, without their values.
+
+    Raises:
+        ModelError: these are not the weights of such a layer, or the model lacks the block.
+    """
+    centre, place = arrays.get("centre"), arrays.get("block")
+    leave = next((array for name, array in arrays.items() if name.endswith("acoustic_leave/kernel")), None)
+    table = None if centre is None else table_of_width(len(centre))
+    if table is None or place is None or leave is None:
+        raise ModelError(f"{origin}: weights of an unknown layer 'beside/{NAME}'; another version may know it")
+    block, (width, size) = place.tobytes().decode(), leave.shape
+    pooling: Pooling = "attention" if width == size else "mean_max"
+    model.beside[NAME] = WordEmbedding(model.block(block).output_size, block, table, (), size, pooling)

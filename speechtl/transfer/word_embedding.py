@@ -1,0 +1,116 @@
+"""Spoken words and their pronunciations in one space: an unseen word is the nearest pronunciation."""
+
+from typing import Literal
+
+import numpy as np
+import tensorflow as tf
+from pydantic import Field
+
+from speechtl.batches.pipeline import Batch
+from speechtl.errors import LexiconError, ModelError
+from speechtl.lang.phone_attributes import AttributeTable, attribute_matrix
+from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.word_embedding import (
+    NAME,
+    Pooling,
+    WordEmbedding,
+    hinge_ranking_losses,
+    word_embedding_of,
+)
+from speechtl.transfer.method import TransferMethod
+
+
+class WordEmbeddings(TransferMethod):
+    """Train, beside the CTC heads, an encoder of utterances and one of pronunciations into one space.
+
+    After Bengio & Heigold 2014 (Word embeddings for speech recognition) and Frome et al. 2013 (DeViSE): the loss ::
+
+        weight · mean over wrong words w of  max(0, margin - s(utterance, right word) + s(utterance, w))
+
+    with ``s`` the cosine and the batch's other words for the wrong ones. Pronunciations are read by the articulation of
+    their phones, so words of any phones have a place. It is meant for speech of one word per utterance; an utterance of
+    several is taken for one long word.
+
+    With ``decoding.mode = "embedding"`` an utterance is the word of the lexicon whose pronunciation is nearest.
+
+    Attributes:
+        block: whose output the acoustic encoder hears; the last one by default.
+        table: of attributes, see `Attributes`.
+        size: of the space, and of the GRUs of both directions together.
+        pooling: ``attention`` or ``mean_max``.
+        margin: of the cosine, between the right and a wrong word.
+        weight: of the loss, beside CTC's.
+    """
+
+    method: Literal["word_embedding"] = "word_embedding"
+    block: str | None = None
+    table: AttributeTable = "panphon"
+    size: int = Field(default=128, gt=0, multiple_of=2)
+    pooling: Pooling = "attention"
+    margin: float = Field(default=0.4, gt=0, le=2)
+    weight: float = Field(default=10.0, gt=0)
+
+    def prepare(self, model: AcousticModel) -> AcousticModel:
+        """Attach the encoders.
+
+        Raises:
+            ModelError: no such block, phones that are not known or not IPA, or other encoders are there already.
+        """
+        block = self.block or model.block_names[-1]
+        inputs = model.block(block).output_size
+        unknown = [language for language in model.heads if language not in model.inventories]
+        if unknown:
+            raise ModelError(f"word_embedding: the phones of language '{unknown[0]}' are not known; give its inventory")
+        if NAME in model.beside:
+            there = word_embedding_of(model)
+            kept = {name: getattr(there, name) for name in ("block", "table", "size", "pooling")}
+            here = {"block": block, "table": self.table, "size": self.size, "pooling": self.pooling}
+            if kept != here:
+                raise ModelError(f"word_embedding: the source has {kept}, expected {here}; use the same values")
+            return model
+        phones = {phone for inventory in model.inventories.values() for phone in inventory}
+        try:
+            model.beside[NAME] = WordEmbedding(inputs, block, self.table, sorted(phones), self.size, self.pooling)
+        except LexiconError as error:
+            raise ModelError(f"word_embedding: {error}") from error
+        return model
+
+    def loss_terms(
+        self,
+        model: AcousticModel,
+        batch: Batch,
+        encoded: Encoded,
+        logits: tf.Tensor,
+        language: str,
+        progress: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Return the ranking loss, ``ranking``; nothing for a language without transcripts."""
+        if not model.has_head(language):
+            return {}
+        similarity, other = self._similarities(model, batch, encoded, language)
+        return {"ranking": self.weight * tf.reduce_mean(hinge_ranking_losses(similarity, other, self.margin))}
+
+    def measures(
+        self, model: AcousticModel, batch: Batch, encoded: Encoded, logits: tf.Tensor, language: str
+    ) -> dict[str, tf.Tensor]:
+        """Return ``right_word``: the share of utterances that are nearer to their own word than to any other here."""
+        if not model.has_head(language):
+            return {}
+        similarity, other = self._similarities(model, batch, encoded, language)
+        wrong = tf.reduce_max(tf.where(other, similarity, -2.0), axis=1)
+        nearer = tf.linalg.diag_part(similarity) > wrong
+        return {"right_word": tf.reduce_mean(tf.cast(nearer, tf.float32))}
+
+    def _similarities(
+        self, model: AcousticModel, batch: Batch, encoded: Encoded, language: str
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the cosines of utterances (rows) and pronunciations (columns), and which pairs are different words."""
+        embedding = word_embedding_of(model)
+        phones = attribute_matrix(model.inventories[model.head_name(language)], self.table)
+        # Unit 0 pads the labels; it is no phone.
+        vectors = tf.constant(np.concatenate([np.zeros_like(phones[:1]), phones]))
+        read = embedding.read(tf.gather(vectors, batch.labels), batch.label_lengths)
+        labelled = batch.label_lengths > 0
+        other = tf.reduce_any(batch.labels[:, tf.newaxis] != batch.labels[tf.newaxis], axis=-1)
+        other &= labelled[:, tf.newaxis] & labelled[tf.newaxis]
+        return tf.matmul(embedding.hear(encoded), read, transpose_b=True), other

@@ -1,0 +1,245 @@
+"""Attribute heads, on invented speech whose features are a linear function of the phones' articulation."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from speechtl.cli.decode import decode
+from speechtl.cli.transcribe import transcribe
+from speechtl.config import parse
+from speechtl.data.datadir import DataDir
+from speechtl.data.tables import read_table, write_table
+from speechtl.errors import ConfigError, ModelError
+from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.features.archives import write_ark_scp
+from speechtl.lang.phone_attributes import attribute_matrix
+from speechtl.lang.phones import PhoneInventory
+from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.attribute_head import restore_attributes
+from speechtl.transfer.attributes import Attributes
+
+BINS = 16
+VOWELS, CONSONANTS = "aiu", "ptkbɡmnŋszfv"
+# Not in training: the voiced one among p t k b ɡ.
+UNSEEN = "d"
+# Words that differ in the unseen phone alone.
+RIVALS = {f"{consonant}{vowel}": f"{consonant} {vowel}" for consonant in "dtnbɡ" for vowel in VOWELS}
+
+
+def write_speech(folder, texts, seed):
+    """Write a data directory of phone strings, features ``articulation · matrix + noise``, silence around."""
+    rng = np.random.default_rng(seed)
+    mix = np.random.default_rng(99).normal(0, 1, (attribute_matrix("a").shape[1], BINS))
+    matrices = {}
+    for name, text in texts.items():
+        vectors = np.repeat(attribute_matrix(text.split()) @ mix, rng.integers(4, 8, len(text.split())), axis=0)
+        silence = np.zeros((rng.integers(3, 6), BINS))
+        rows = np.concatenate([silence, vectors, silence])
+        matrices[name] = (rows + rng.normal(0, 1, rows.shape)).astype(np.float32)
+    DataDir(
+        path=folder,
+        wav_scp={name: f"{name}.wav" for name in texts},
+        text={name: text.replace(" ", "") if folder.name == "test" else text for name, text in texts.items()},
+        utt2spk={name: name[:2] for name in texts},
+    ).save(folder)
+    with write_ark_scp(folder / "feats.ark", folder / "feats.scp") as write:
+        for name in sorted(matrices):
+            write(name, matrices[name])
+    write_table(folder / "utt2num_frames", {name: str(len(matrix)) for name, matrix in matrices.items()})
+    return folder
+
+
+def random_texts(count, consonants, seed):
+    rng = np.random.default_rng(seed)
+    syllables = [f"{consonant} {vowel}" for consonant in consonants for vowel in VOWELS]
+    return {f"s{n % 2}-{n:03d}": " ".join(rng.choice(syllables, rng.integers(1, 4))) for n in range(count)}
+
+
+def make_config(first, second, *, method):
+    """Two languages with some phones in common, and others of their own."""
+    table = {
+        "features": {"num_mel_bins": BINS},
+        "normalisation": {"kind": "none"},
+        "data": [{"language": "xx", "train": str(first)}, {"language": "yy", "train": str(second)}],
+        "model": {"encoder": {"kind": "tdnn", "size": 32, "dilations": [1], "subsampling": {"factor": 2}}},
+        "batches": {"frames": 300},
+        "augmentation": {"frequency_masks": 0, "time_masks": 0},
+        "training": {"epochs": 12, "learning_rate": 0.01, "average": 1},
+        "transfer": method,
+        "decoding": {"mode": "isolated"},
+    }
+    return parse(ExperimentConfig, table, "here")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("attributes")
+    first = write_speech(folder / "first", random_texts(80, CONSONANTS[:9], 1), 1)
+    second = write_speech(folder / "second", random_texts(80, CONSONANTS[3:], 2), 2)
+    rng = np.random.default_rng(3)
+    words = {f"t{n % 2}-{n:03d}": word for n, word in enumerate(rng.permutation(sorted(RIVALS.values()) * 4))}
+    write_speech(folder / "test", words, 4)
+    (folder / "lexicon.txt").write_text("".join(f"{word} {phones}\n" for word, phones in RIVALS.items()))
+    train(make_config(first, second, method=[{"method": "attributes"}]), folder / "exp")
+    return folder
+
+
+def scores_of(world, language_phones, features=None):
+    experiment = Experiment.load(world / "exp")
+    experiment.add_language("new", PhoneInventory(language_phones))
+    if features is None:
+        features = np.random.default_rng(0).normal(size=(40, BINS)).astype(np.float32)
+    return experiment, features, experiment.posteriors(features, "new")
+
+
+def test_a_phone_that_training_never_had_is_found(world):
+    decode(world / "exp", world / "test", world / "out", lexicon=world / "lexicon.txt", phones_of="lexicon")
+    found, said = read_table(world / "out" / "text"), DataDir.load(world / "test").text
+    assert len(found) == len(said) == 60
+    right = {name: found[name] == word for name, word in said.items()}
+    unseen = [right[name] for name, word in said.items() if word.startswith(UNSEEN)]
+    seen = [right[name] for name, word in said.items() if not word.startswith(UNSEEN)]
+    assert UNSEEN not in Experiment.load(world / "exp").inventory("xx")
+    # Chance is 1 in 15.
+    assert np.mean(unseen) > 0.7
+    assert np.mean(seen) > 0.8
+
+
+def test_a_head_of_a_training_language_made_anew_gives_the_same_posteriors_to_the_bit(world):
+    phones = PhoneInventory.load(world / "exp" / "phones" / "xx.txt").phones
+    experiment, features, posteriors = scores_of(world, phones)
+    np.testing.assert_array_equal(posteriors, experiment.posteriors(features, "xx"))
+
+
+def test_a_phone_has_one_score_in_all_languages(world):
+    experiment, features, posteriors = scores_of(world, ["n", "d", "a"])
+    odds = {"new": posteriors[:, 1] - posteriors[:, 0]}
+    for language in ("xx", "yy"):
+        own = experiment.posteriors(features, language)
+        odds[language] = own[:, experiment.inventory(language).index("n")] - own[:, 0]
+    np.testing.assert_allclose(odds["new"], odds["xx"], atol=1e-4)
+    np.testing.assert_allclose(odds["new"], odds["yy"], atol=1e-4)
+    assert "p" not in experiment.inventory("yy") and "v" not in experiment.inventory("xx")
+
+
+def test_transcribe_takes_the_phones_of_a_lexicon(world, tmp_path, capsys):
+    import soundfile
+
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    lexicon = world / "lexicon.txt"
+    options = {"lexicon": lexicon, "whole": True, "out": str(tmp_path / "text")}
+    transcribe(world / "exp", [str(tmp_path / "noise.wav")], phones_of="lexicon", **options)
+    assert (tmp_path / "text").read_text().strip() in RIVALS
+    assert "nearest" not in capsys.readouterr().err
+    transcribe(world / "exp", [str(tmp_path / "noise.wav")], language="xx", **options)
+    assert "d ->" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="--inventory lexicon takes the phones of a lexicon; give it"):
+        transcribe(world / "exp", [str(tmp_path / "noise.wav")], phones_of="lexicon")
+
+
+def test_the_phones_of_a_lexicon_need_attribute_heads(world, tmp_path):
+    config = make_config(world / "first", world / "second", method=[])
+    train(config.model_copy(update={"training": config.training.model_copy(update={"epochs": 1})}), tmp_path / "plain")
+    with pytest.raises(ModelError, match=r"scores the phones it was trained on and no others; .*attributes"):
+        decode(tmp_path / "plain", world / "test", tmp_path, lexicon=world / "lexicon.txt", phones_of="lexicon")
+    with pytest.raises(ConfigError, match="give it with --lexicon"):
+        decode(tmp_path / "plain", world / "test", tmp_path, phones_of="lexicon")
+    experiment = Experiment.load(world / "exp")
+    with pytest.raises(ModelError, match="a head for language 'xx' already"):
+        experiment.add_language("xx", PhoneInventory("a"))
+
+
+def small_model(phones="ptkbsaiu"):
+    tf.keras.utils.set_random_seed(1)
+    return AcousticModel(ModelConfig(), 6, {"xx": PhoneInventory(phones)})
+
+
+def test_logits_follow_the_formula():
+    model = Attributes(own_vectors=True).prepare(small_model())
+    space = model.beside["attributes"]
+    rng = np.random.default_rng(2)
+    for variable in space.trainable_variables:
+        variable.assign(rng.normal(size=variable.shape))
+    frames = rng.normal(size=(1, 3, 384)).astype(np.float32)
+    logits = model.heads["xx"](tf.constant(frames)).numpy()[0]
+    scale, offset = (space.norm.scale.numpy(), space.norm.offset.numpy())
+    x = (frames[0] - frames[0].mean(-1, keepdims=True)) / np.sqrt(frames[0].var(-1, keepdims=True) + 1e-5)
+    x = x * scale + offset
+    raw = attribute_matrix(sorted("ptkbsaiu"))
+    for unit, phone in enumerate("ptkbsaiu", start=1):
+        vector = (attribute_matrix([phone])[0] - raw.mean(0)) / np.sqrt(raw.shape[1])
+        own = space.own.numpy()[sorted("ptkbsaiu").index(phone)]
+        expected = (x @ space.projection.numpy() + space.offset.numpy()) @ vector + x @ own
+        np.testing.assert_allclose(logits[:, unit], expected, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(logits[:, 0], (x @ space.blank.numpy())[:, 0] + space.blank_offset.numpy(), rtol=1e-4)
+
+
+def test_what_no_phone_of_training_varies_in_says_nothing():
+    """Here all phones are oral; a nasal vowel is scored by the rest of it."""
+    for size in (0, 7):
+        model = Attributes(size=size).prepare(small_model())
+        space = model.beside["attributes"]
+        frames = tf.constant(np.random.default_rng(2).normal(size=(1, 3, 384)).astype(np.float32))
+        matrix = attribute_matrix(["a", "ã"])
+        with tf.GradientTape() as tape:
+            scores = space.scores(frames, attribute_matrix("ptkbsaiu"), np.full(8, -1), None)
+            loss = tf.reduce_sum(tf.nn.log_softmax(scores)[:, :, 1])
+        moved = [variable for variable in space.trainable_variables if "norm" not in variable.path]
+        for variable, slope in zip(moved, tape.gradient(loss, [v.value for v in moved]), strict=True):
+            variable.assign_add(tf.zeros_like(variable) if slope is None else slope)
+        oral, nasal = space.scores(frames, matrix, np.full(2, -1), None).numpy()[0, :, 1:].T
+        assert np.any(matrix[0] != matrix[1])
+        np.testing.assert_allclose(oral, nasal, rtol=1e-5)
+
+
+def test_own_vectors_are_dropped_by_phone_and_only_in_training():
+    model = Attributes(own_vectors=True, own_dropout=0.5).prepare(small_model())
+    space = model.beside["attributes"]
+    space.rate = 0.0
+    space.own.assign(tf.ones_like(space.own))
+    frames = np.random.default_rng(2).normal(size=(1, 5, 384)).astype(np.float32)
+    space.norm.offset.assign(tf.ones(384))
+    head = model.heads["xx"]
+    whole = head(frames).numpy()[0, :, 1:]
+    shown = [head(frames, tf.constant([1, seed])).numpy()[0, :, 1:] for seed in range(40)]
+    assert np.all(whole > 100)
+    kept = np.array([np.all(scores > 100, axis=0) for scores in shown])
+    assert np.all(kept == np.array([np.any(scores > 100, axis=0) for scores in shown]))
+    assert 0.35 < kept.mean() < 0.65
+
+
+def test_own_vectors_follow_their_phones_into_a_model_of_others(tmp_path, world):
+    config = make_config(world / "first", world / "second", method=[{"method": "attributes", "own_vectors": True}])
+    first = config.data[:1]
+    short = config.training.model_copy(update={"epochs": 1})
+    train(config.model_copy(update={"data": first, "training": short}), tmp_path / "first")
+    copy = {"method": "fine_tuning", "source": str(tmp_path / "first")}
+    chained = make_config(world / "first", world / "second", method=[copy, {"method": "attributes"}])
+    with pytest.raises(ModelError, match=r"the source's heads have .*'own_vectors': True.*expected"):
+        train(chained, tmp_path / "wrong")
+    chained = make_config(world / "first", world / "second", method=[copy])
+    model = AcousticModel(chained.model, BINS, {"yy": PhoneInventory("vnd")})
+    for method in chained.transfer:
+        model = method.prepare(model)
+    features = np.random.default_rng(0).normal(size=(30, BINS)).astype(np.float32)
+    source = Experiment.load(tmp_path / "first")
+    source.add_language("new", PhoneInventory("vnd"))
+    here = Experiment(tmp_path / "first", source.config, model, source.normaliser)
+    np.testing.assert_array_equal(here.posteriors(features, "yy"), source.posteriors(features, "new"))
+    assert np.any(model.beside["attributes"].own.numpy() != 0)
+
+
+def test_phones_without_articulation_are_all_listed():
+    with pytest.raises(ModelError, match=r"(?s)attributes:.*'sil7'.*'NOISE'"):
+        Attributes().prepare(AcousticModel(ModelConfig(), 6, {"xx": PhoneInventory(["sil7", "a", "NOISE"])}))
+    with pytest.raises(ModelError, match="phones of language 'xx' are not known"):
+        Attributes().prepare(AcousticModel(ModelConfig(), 6, {"xx": 7}))
+
+
+def test_stored_weights_of_another_kind_are_refused():
+    with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'beside/attributes'"):
+        restore_attributes(small_model(), {"centre": np.zeros(3), "projection": np.zeros((4, 3))}, "exp/x")
+
+
+def test_languages_are_read_from_the_config(world):
+    assert load_config(world / "exp" / "config.toml").transfer[0] == Attributes()
