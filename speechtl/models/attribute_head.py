@@ -10,8 +10,7 @@ from speechtl.errors import LexiconError, ModelError
 from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, Head
-from speechtl.models.blocks import dropout as drop
-from speechtl.models.blocks import layer_norm
+from speechtl.models.blocks import dropout, layer_norm
 
 # Where the shared layer is among those beside a model.
 NAME = "attributes"
@@ -31,8 +30,6 @@ class AttributeSpace(keras.layers.Layer):
     Attributes:
         table: whose attributes.
         known: the phones with vectors of their own.
-        dropout: share of the attributes that a step of training does without, the same for all phones: so that each
-            must be heard for itself and not only together with those that it always had company of.
         own_dropout: share of the phones that do without their own vector in a step of training.
     """
 
@@ -45,7 +42,6 @@ class AttributeSpace(keras.layers.Layer):
         size: int = 0,
         own_vectors: bool = False,
         rate: float = 0.0,
-        dropout: float = 0.0,
         own_dropout: float = 0.0,
     ):
         """Make the weights.
@@ -57,15 +53,13 @@ class AttributeSpace(keras.layers.Layer):
             size: width of the embedding ``E``; 0 for none.
             own_vectors: whether phones have vectors of their own.
             rate: dropout of the frames.
-            dropout: see above.
             own_dropout: see above.
 
         Raises:
             LexiconError: phones that are not IPA.
         """
         super().__init__(name=NAME)
-        self.table, self.size, self.rate = table, size, rate
-        self.dropout, self.own_dropout = dropout, own_dropout
+        self.table, self.size, self.rate, self.own_dropout = table, size, rate, own_dropout
         self.known: tuple[str, ...] = tuple(sorted(set(phones))) if own_vectors else ()
         attributes = attribute_count(table)
         matrix = attribute_matrix(sorted(set(phones)), table)
@@ -108,11 +102,8 @@ class AttributeSpace(keras.layers.Layer):
         Returns:
             ``(batch, frames, 1 + phones)``.
         """
-        frames = drop(self.norm(inputs), self.rate, seed, 0)
+        frames = dropout(self.norm(inputs), self.rate, seed, 0)
         vectors = (tf.constant(attributes) - self.centre.value) / np.float32(np.sqrt(attributes.shape[1]))
-        if seed is not None and self.dropout:
-            shown = tf.random.stateless_uniform((1, attributes.shape[1]), seed + tf.constant([0, 2], tf.int32))
-            vectors *= tf.cast(shown >= self.dropout, tf.float32) / (1.0 - self.dropout)
         if self.embedding is not None:
             vectors = tf.tanh(tf.matmul(vectors, self.embedding.value))
         kernel = tf.matmul(self.projection.value, vectors, transpose_b=True)

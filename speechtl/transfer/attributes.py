@@ -28,8 +28,6 @@ class Attributes(TransferMethod):
     Attributes:
         table: ``panphon``, distinctive features; ``chart``, coordinates of the IPA chart.
         size: width of a tanh layer over the phone's attributes; 0 for none, the logit is then linear in them.
-        dropout: share of the attributes that a step of training does without, the same for all phones: each attribute
-            must then be heard for itself, and not only together with those that it had company of in training.
         own_vectors: phones of training have, beside their attributes, a vector of their own.
         own_dropout: share of them that do without it in a step of training, so that attributes alone must serve too.
     """
@@ -37,7 +35,6 @@ class Attributes(TransferMethod):
     method: Literal["attributes"] = "attributes"
     table: AttributeTable = "panphon"
     size: int = Field(default=0, ge=0)
-    dropout: float = Field(default=0.3, ge=0, lt=1)
     own_vectors: bool = False
     own_dropout: float = Field(default=0.5, ge=0, le=1)
 
@@ -53,7 +50,7 @@ class Attributes(TransferMethod):
             here = {"table": self.table, "size": self.size, "own_vectors": self.own_vectors}
             if there != here:
                 raise ModelError(f"attributes: the source's heads have {there}, expected {here}; use the same values")
-            space.dropout, space.own_dropout = self.dropout, self.own_dropout
+            space.own_dropout = self.own_dropout
             return model
         phones = {phone for language in model.heads for phone in model.inventories.get(language, ())}
         try:
@@ -64,7 +61,6 @@ class Attributes(TransferMethod):
                 size=self.size,
                 own_vectors=self.own_vectors,
                 rate=model.config.head_dropout,
-                dropout=self.dropout,
                 own_dropout=self.own_dropout,
             )
         except LexiconError as error:

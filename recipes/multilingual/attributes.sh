@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Phones never heard: attribute heads and acoustic word embeddings. Needs data/ and lexicons of run.sh, stages 0 and 1.
+#
+#   recipes/multilingual/attributes.sh [--stage N] [--stop-stage M] [--nj N] [--seeds "1 2 3"]
+#
+# Stages: 0 noisy copies, 1 train, 2 decode Arabic words and the held-out Mandarin ones, 3 word embeddings, 4 the tables.
+set -euo pipefail
+
+stage=0
+stop_stage=4
+nj=$(nproc)
+seeds="1 2 3"
+
+while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --nj) nj=$2 ;;
+    --seeds) seeds=$2 ;;
+    *) sed -n '2,6p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
+source ../env.sh
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+for name in an4 dspspeech dspspeech_zh kerstin festvox arabic; do
+  if [ ! -e "data/$name/train/feats.scp" ]; then
+    echo "left out: attributes ($name is not there; it needs all five corpora)" >&2
+    exit 0
+  fi
+done
+
+if run_stage 0 "the speech without the held-out Mandarin words; noisy copies of it"; then
+  mkdir -p data/attributes
+  awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/attributes_held_out.txt data/dspspeech/train/text \
+    >data/attributes/heard.list
+  speechtl data subset data/dspspeech/train data/attributes/dspspeech/train --utterance-list data/attributes/heard.list \
+    --overwrite
+  awk 'NR == FNR { held[$1]; next } $2 in held { print $1 }' conf/attributes_held_out.txt data/dspspeech_zh/dev/text \
+    >data/attributes/unheard.list
+  speechtl data subset data/dspspeech_zh/dev data/attributes/zh_dev --utterance-list data/attributes/unheard.list --overwrite
+  cat data/{an4,dspspeech,kerstin,festvox}/lexicon.txt >data/attributes/lexicon.txt
+  for name in an4 kerstin festvox; do
+    python local/noisy_copies.py "data/$name/train" "data/attributes/$name/noisy1" --seed 1
+  done
+  speechtl features data/attributes/{an4,kerstin,festvox}/noisy1 --config conf/features.toml --nj "$nj"
+fi
+
+if run_stage 1 "attribute heads, and one head of phones for comparison"; then
+  for seed in $seeds; do
+    for system in attributes attributes_plain; do
+      speechtl train conf/$system.toml "exp/${system}_$seed" --set "seed=$seed"
+    done
+  done
+fi
+
+# find_words EXP OUT DATA LEXICON PENALTIES OPTION...: decode for each penalty on the blank, the model runs once.
+find_words() {
+  local exp=$1 out=$2 data=$3 lexicon=$4 penalties=$5 options=("${@:6}") stored=()
+  for penalty in $penalties; do
+    speechtl decode "$exp" "$data" "$out/blank_$penalty" --lexicon "$lexicon" --no-times \
+      --set decoding.mode=isolated --set "decoding.blank_penalty=$penalty" "${options[@]}" \
+      ${stored[@]+"${stored[@]}"} $([ ${#stored[@]} -gt 0 ] || echo --save-posteriors "$out")
+    stored=(--posteriors "$out/posteriors.scp")
+  done
+}
+
+best_penalty() { # best_penalty FOLDER DATA PENALTIES: the penalty with which most words are right, the smallest among equals
+  local penalty
+  for penalty in $3; do
+    echo "$(join "$2/text" "$1/blank_$penalty/text" | awk '$2 == $3 { right++ } END { print right + 0 }') $penalty"
+  done | sort -k1,1nr -k2,2n | awk 'NR == 1 { print $2 }'
+}
+
+if run_stage 2 "words of phones never heard"; then
+  # What is chosen for one language is chosen on the other one, which no model has heard either.
+  penalties="0 1 2 3 4 6"
+  for seed in $seeds; do
+    for language in arabic zh; do
+      case $language in
+        arabic) dev=data/attributes/zh_dev other=data/dspspeech_zh test=data/arabic/test own=data/arabic ;;
+        zh) dev=data/arabic/dev other=data/arabic test=data/dspspeech_zh/test own=data/dspspeech_zh ;;
+      esac
+      # Nearest phones in one head of all phones; the same in an attribute head of the lexicon's phones alone; attributes.
+      for system in plain nearest attributes; do
+        exp=exp/attributes_$seed options=(--inventory lexicon --language dsp)
+        [ $system != plain ] || exp=exp/attributes_plain_$seed options=()
+        out=$exp/$language/$system
+        mkdir -p "$out"
+        for place in $other $own; do
+          if [ $system = attributes ]; then
+            speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop
+          else
+            speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop \
+              --experiment "exp/attributes_plain_$seed"
+          fi
+        done
+        find_words "$exp" "$out/dev" "$dev" "$out/$(basename "$other").txt" "$penalties" ${options[@]+"${options[@]}"}
+        penalty=$(best_penalty "$out/dev" "$dev" "$penalties")
+        find_words "$exp" "$out/test" "$test" "$out/$(basename "$own").txt" "$penalty" ${options[@]+"${options[@]}"}
+        cp "$out/test/blank_$penalty/text" "$out/text"
+      done
+    done
+  done
+fi
+
+if run_stage 3 "word embeddings"; then
+  mkdir -p data/attributes/arabic
+  awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/embedding_held_out.txt data/arabic/train/text \
+    >data/attributes/arabic/heard.list
+  speechtl data subset data/arabic/train data/attributes/arabic/train \
+    --utterance-list data/attributes/arabic/heard.list --overwrite
+  for seed in $seeds; do
+    exp=exp/word_embedding_$seed
+    speechtl train conf/word_embedding.toml "$exp" --set "seed=$seed" --set "transfer.0.source=exp/attributes_$seed"
+    for name in arabic dspspeech; do
+      speechtl lexicon convert "data/$name/lexicon.txt" "$exp/$name.txt" --from ipa --tone drop
+      speechtl decode "$exp" "data/$name/test" "$exp/$name/embedding" --lexicon "$exp/$name.txt" --language ar
+      speechtl decode "$exp" "data/$name/test" "$exp/$name/phones" --lexicon "$exp/$name.txt" --inventory lexicon \
+        --language ar --set decoding.mode=isolated --no-times
+    done
+  done
+fi
+
+if run_stage 4 "results"; then
+  {
+    for language in arabic zh; do
+      test=data/arabic/test words=()
+      [ $language = arabic ] || test=data/dspspeech_zh/test words=(--words conf/attributes_held_out.txt)
+      python local/word_accuracy.py $test ${words[@]+"${words[@]}"} --baseline "nearest phones" \
+        --system "nearest phones=exp/attributes_plain_*/$language/plain/text" \
+        --system "nearest, attributes=exp/attributes_[0-9]*/$language/nearest/text" \
+        --system "attributes=exp/attributes_[0-9]*/$language/attributes/text"
+    done
+    for name in arabic dspspeech; do
+      unheard=conf/embedding_held_out.txt
+      [ $name = arabic ] || unheard=conf/attributes_held_out.txt
+      cut -d' ' -f1 "data/$name/lexicon.txt" | sort -u | grep -vxFf $unheard >data/attributes/$name/heard.words
+      for words in $unheard data/attributes/$name/heard.words; do
+        echo "words of $words"
+        python local/word_accuracy.py data/$name/test --words "$words" --baseline phones \
+          --system "phones=exp/word_embedding_*/$name/phones/text" \
+          --system "embeddings=exp/word_embedding_*/$name/embedding/text"
+      done
+    done
+  } | tee exp/attributes.results
+fi
