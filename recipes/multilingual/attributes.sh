@@ -62,51 +62,30 @@ if run_stage 1 "attribute heads, and one head of phones for comparison"; then
   done
 fi
 
-# find_words EXP OUT DATA LEXICON PENALTIES OPTION...: decode for each penalty on the blank, the model runs once.
-find_words() {
-  local exp=$1 out=$2 data=$3 lexicon=$4 penalties=$5 options=("${@:6}") stored=()
-  for penalty in $penalties; do
-    speechtl decode "$exp" "$data" "$out/blank_$penalty" --lexicon "$lexicon" --no-times \
-      --set decoding.mode=isolated --set "decoding.blank_penalty=$penalty" "${options[@]}" \
-      ${stored[@]+"${stored[@]}"} $([ ${#stored[@]} -gt 0 ] || echo --save-posteriors "$out")
-    stored=(--posteriors "$out/posteriors.scp")
-  done
-}
-
-best_penalty() { # best_penalty FOLDER DATA PENALTIES: the penalty with which most words are right, the smallest among equals
-  local penalty
-  for penalty in $3; do
-    echo "$(join "$2/text" "$1/blank_$penalty/text" | awk '$2 == $3 { right++ } END { print right + 0 }') $penalty"
-  done | sort -k1,1nr -k2,2n | awk 'NR == 1 { print $2 }'
-}
-
 if run_stage 2 "words of phones never heard"; then
-  # What is chosen for one language is chosen on the other one, which no model has heard either.
-  penalties="0 1 2 3 4 6"
   for seed in $seeds; do
     for language in arabic zh; do
+      # The penalty of one language is chosen on the other one, whose words no model has heard either.
       case $language in
-        arabic) dev=data/attributes/zh_dev other=data/dspspeech_zh test=data/arabic/test own=data/arabic ;;
-        zh) dev=data/arabic/dev other=data/arabic test=data/dspspeech_zh/test own=data/dspspeech_zh ;;
+        arabic) dev=data/attributes/zh_dev others=data/dspspeech_zh test=data/arabic/test own=data/arabic ;;
+        zh) dev=data/arabic/dev others=data/arabic test=data/dspspeech_zh/test own=data/dspspeech_zh ;;
       esac
-      # Nearest phones in one head of all phones; the same in an attribute head of the lexicon's phones alone; attributes.
+      # plain: nearest phones in one head of all phones. nearest: the same in an attribute head of these phones alone.
       for system in plain nearest attributes; do
         exp=exp/attributes_$seed options=(--inventory lexicon --language dsp)
         [ $system != plain ] || exp=exp/attributes_plain_$seed options=()
-        out=$exp/$language/$system
+        out=$exp/$language/$system mapping=(--experiment "exp/attributes_plain_$seed")
+        [ $system != attributes ] || mapping=()
         mkdir -p "$out"
-        for place in $other $own; do
-          if [ $system = attributes ]; then
-            speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop
-          else
-            speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop \
-              --experiment "exp/attributes_plain_$seed"
-          fi
+        for place in $others $own; do
+          speechtl lexicon convert $place/lexicon.txt "$out/$(basename $place).txt" --from ipa --tone drop \
+            ${mapping[@]+"${mapping[@]}"}
         done
-        find_words "$exp" "$out/dev" "$dev" "$out/$(basename "$other").txt" "$penalties" ${options[@]+"${options[@]}"}
-        penalty=$(best_penalty "$out/dev" "$dev" "$penalties")
-        find_words "$exp" "$out/test" "$test" "$out/$(basename "$own").txt" "$penalty" ${options[@]+"${options[@]}"}
-        cp "$out/test/blank_$penalty/text" "$out/text"
+        # One lexicon of both languages would let the words of one be taken for those of the other.
+        speechtl decode "$exp" $dev "$out/dev" --lexicon "$out/$(basename $others).txt" --tune $dev --no-times \
+          ${options[@]+"${options[@]}"}
+        speechtl decode "$exp" $test "$out" --lexicon "$out/$(basename $own).txt" --config "$out/dev/tuned.toml" \
+          --no-times ${options[@]+"${options[@]}"}
       done
     done
   done
