@@ -24,16 +24,20 @@ class DomainAdversarial(TransferMethod):
     whatever is labelled: list speech of the target domain under ``[[data]] unlabelled``. ``λ = weight · (2 / (1 +
     exp(−ramp · p)) − 1)``, where p is the share of the training done. The classifier itself learns at the full rate.
 
-    CTC counts in nats per utterance, the classifier in nats per decision, so weights above 1 are usual. A weight of 0
-    leaves training as it is without the method. The classifier is for training alone and not among the weights of the
-    finished experiment; the log has its loss, ``domain``, and its ``domain_accuracy``.
+    The log has the classifier's loss, ``domain``, and its ``domain_accuracy``. Where training succeeds, the loss rises
+    to about the logarithm of the number of domains (0.69 for two). Where it stays above that, the encoder runs ahead of
+    the classifier, and errors in the target domain rise: lower ``weight``, or the learning rate.
+
+    A weight of 0 leaves training as it is without the method. The classifier is for training alone and not among the
+    weights of the finished experiment.
 
     Attributes:
         block: whose outputs are to be alike: a name, ``first:1`` or ``last:1``.
         by: what is told apart: the domains of ``utt2dom``, which every utterance must have; speakers; or languages.
         weight: of the reversed gradient.
         ramp: steepness of the rise from 0 to the full weight; 10 in the paper, 0 for the full weight from the start.
-        pooling: ``mean`` decides once for each utterance, from the mean of its frames; ``frame`` on every frame.
+        pooling: ``frame`` decides on every frame; ``mean`` once for each utterance, from the mean of its frames, where
+            the classifier is soon so sure that little gradient is left, and training is less steady.
         hidden: units of the classifier's hidden layer.
     """
 
@@ -42,7 +46,7 @@ class DomainAdversarial(TransferMethod):
     by: Literal["domain", "speaker", "language"] = "domain"
     weight: float = Field(default=1.0, ge=0)
     ramp: float = Field(default=10.0, ge=0)
-    pooling: Literal["mean", "frame"] = "mean"
+    pooling: Literal["frame", "mean"] = "frame"
     hidden: int = Field(default=128, gt=0)
 
     def prepare(self, model: AcousticModel) -> AcousticModel:

@@ -34,7 +34,7 @@ METHODS = {
         {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
     ],
     **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
-    "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "pooling": "frame", "weight": 2.0}],
+    "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "weight": 2.0}],
     "progressive": [{"method": "progressive", "columns": "SOURCE", "lateral": 3}],
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
     # On unlabelled speech beside the labelled.

@@ -1,13 +1,18 @@
+import json
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.pipeline import make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
+from speechtl.cli.main import app
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, ModelError
 from speechtl.experiment import load_config, train
@@ -15,6 +20,7 @@ from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
+from speechtl.training.block_outputs import pooled_outputs
 from speechtl.training.objective import loss_terms
 from speechtl.transfer.domain_adversarial import DomainAdversarial, mean_over_time, reverse_gradient
 
@@ -89,9 +95,9 @@ def test_the_encoder_has_the_reversed_gradient_and_the_classifier_its_own(make_c
     batch = one_batch(source := read_source(name_domains(make_corpus("train"), "a", "b")))
     found = {}
     for weight in (1.0, 4.0):
-        method = DomainAdversarial(weight=weight, ramp=0.0)
+        method = DomainAdversarial(weight=weight, ramp=0.0, pooling="mean")
         found[weight], _, _ = gradients(prepared(method, [source]), method, batch, 0.5)
-    model = prepared(DomainAdversarial(), [source])
+    model = prepared(DomainAdversarial(pooling="mean"), [source])
     (classifier,) = model.beside.values()
     variables = model.trainable_variables()
     domains = np.array([["a", "b"].index(source.domains[i]) for i in batch.utterances.numpy()])
@@ -171,3 +177,49 @@ def test_a_weight_of_zero_changes_nothing(make_config, tmp_path):
     assert plain.keys() == zero.keys()
     for name, array in plain.items():
         np.testing.assert_array_equal(array, zero[name], err_msg=name)
+
+
+def test_unlabelled_speech_of_another_domain_is_understood_better(make_config, make_corpus, tmp_path):
+    """The domains can be told apart less and less, and the loss falls in the one without labels."""
+    name_domains(make_corpus("train", utterances=40, seed=1), "clean")
+    distort(make_corpus("other", utterances=40, seed=3), "noisy", 4.0)
+    distort(make_corpus("dev", utterances=20, seed=2), "noisy", 4.0)
+    plain = ["normalisation.kind=none", "augmentation.time_masks=0", "augmentation.frequency_masks=0"]
+    plain += ["training.choose_pronunciations=[]", "training.epochs=10", "training.learning_rate=0.004"]
+    losses, accuracy = {}, {}
+    for weight in (1e-6, 0.3):
+        method = f'method = "domain_adversarial"\nweight = {weight}\nramp = 0'
+        path = make_config(data=f'unlabelled = "{tmp_path / "other"}"', transfer=method)
+        losses[weight] = train(load_config(path, [*plain, "batches.frames=2000"]), tmp_path / str(weight))["dev_loss"]
+        events = [json.loads(line) for line in (tmp_path / str(weight) / "log.jsonl").read_text().splitlines()]
+        accuracy[weight] = [event["domain_accuracy"] for event in events if event["event"] == "epoch"][-1]
+    assert accuracy[0.3] < accuracy[1e-6] - 0.08 and accuracy[1e-6] > 0.95
+    assert losses[0.3] < 0.75 * losses[1e-6]
+
+
+def test_the_verb_finds_what_a_block_keeps_and_draws_it(make_config, make_corpus, tmp_path):
+    name_domains(make_corpus("train", seed=1), "clean")
+    distort(make_corpus("other", seed=3), "noisy")
+    train(load_config(make_config(), ["training.epochs=1", "normalisation.kind=none"]), tmp_path / "exp")
+    command = ["domains", str(tmp_path / "exp"), "--data", str(tmp_path / "train"), "--data", str(tmp_path / "other")]
+    result = CliRunner().invoke(app, [*command, "--block", "first:1", "-o", str(tmp_path / "seen.svg")])
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"exp subsampling: (9|10)\d.* % told apart, chance 50\.0 %.*24 utterances, 2 classes", result.output
+    )
+    picture = (tmp_path / "seen.svg").read_text()
+    assert picture.count("<title>clean</title>") == picture.count("<title>noisy</title>") == 12
+    speakers = CliRunner().invoke(app, [*command, "--by", "speaker"])
+    assert "3 classes, other utterances in the test" in speakers.output
+    (tmp_path / "other" / "utt2dom").unlink()
+    error = CliRunner().invoke(app, command).exception
+    assert isinstance(error, DataError) and "s0-other-u000" in str(error)
+
+
+def test_pooled_outputs_are_means_of_each_utterance_alone(make_corpus):
+    source = read_source(make_corpus("train"))
+    model = AcousticModel(ModelConfig(encoder=ENCODER), 12, {})
+    points = pooled_outputs(model, source, "tdnn1", BatchConfig(frames=300))
+    for index in (0, 5, 11):
+        outputs = model.encode(source.features(index)[np.newaxis], tf.constant([source.frames[index]])).outputs["tdnn1"]
+        np.testing.assert_allclose(points[index], tf.reduce_mean(outputs, axis=1)[0], rtol=1e-4, atol=1e-5)
