@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from speechtl.adaptation.config import choose_config
+from speechtl.adaptation.config import AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Heard, Learner, Speech
+from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.scorer import Score, Scorer
 from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
@@ -20,6 +22,7 @@ from speechtl.errors import DataError, list_problems
 from speechtl.experiment import Experiment
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
+from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
 
 
@@ -155,7 +158,7 @@ class _Bench:
         words = lexicon or (experiment.lexicon(self.language) if _has_lexicon(experiment, self.language) else None)
         self.scorer = Scorer(inventory, words, grammar, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
-        self.learners: dict[str, Learner] = {}
+        self.learners: dict[AdaptationConfig, Learner] = {}
         self.replay: Source | None = None
         table = DataConfig(language=self.language)
         if study.replay is not None:
@@ -174,16 +177,18 @@ class _Bench:
         if study.source_speech is not None:
             others = Source([study.source_speech], table, experiment.normaliser, None, None, require_text=False)
             self.other = Speech.read(others), dict(DataDir.load(study.source_speech).text)
+            learner.reset()
+            self.other_before = self._errors_on_source(learner)
 
     def _learner(self, seconds: float) -> Learner:
-        """Return the learner for an amount of speech, compiled once for each method."""
+        """Return the learner for an amount of speech, compiled once for all draws with the same settings."""
         config = choose_config(seconds, self.method, self.settings)
-        if config.method not in self.learners:
+        if config not in self.learners:
             learner = Learner(Experiment.load(self.study.source), config, self.language)
-            self.learners[config.method] = learner
+            self.learners[config] = learner
             if self.replay is not None:
                 learner.remember(self.replay)
-        return self.learners[config.method]
+        return self.learners[config]
 
     def run(self, draw: Draw) -> Iterator[dict[str, Any]]:
         """Yield the errors after the last epoch, and, if wanted, after every epoch."""
@@ -195,6 +200,7 @@ class _Bench:
             "seconds": round(seconds, 2),
             "method": config.method,
             "parameters": learner.parameters,
+            "bytes": stored_bytes(learner),
         }
         started, processor = time.perf_counter(), time.process_time()
         epochs = config.epochs
@@ -213,13 +219,24 @@ class _Bench:
         facts |= {key: round(value, 3) for key, value in taken.items()}
         facts |= {"before": self._numbers(self.before.select(test.ids)), "after": self._numbers(learner.hear(test))}
         if self.other is not None and draw.part == 0:
-            speech, text = self.other
-            facts["source_after"] = _numbers(self.scorer.score(text, learner.hear(speech).posteriors))
+            facts |= {"source_before": self.other_before, "source_after": self._errors_on_source(learner)}
         yield facts | {"epoch": epochs, "last": True}
+
+    def _errors_on_source(self, learner: Learner) -> dict[str, Any]:
+        speech, text = self.other  # type: ignore[misc]
+        return _numbers(self.scorer.score(text, learner.hear(speech).posteriors))
 
     def _numbers(self, heard: Heard) -> dict[str, Any]:
         text = {name: self.text[name] for name in heard.posteriors}
         return {"loss": round(heard.loss, 3)} | _numbers(self.scorer.score(text, heard.posteriors))
+
+
+def stored_bytes(learner: Learner) -> int:
+    """Return the size of what is kept of a speaker: a file of speaker layers, or all weights."""
+    if not learner.config.stored_alone:
+        return sum(array.nbytes for array in arrays_of(learner.model.variables()).values())
+    with tempfile.TemporaryDirectory() as folder:
+        return save_speaker_alone(Path(folder), learner.model, "source").stat().st_size
 
 
 def _numbers(score: Score) -> dict[str, Any]:
@@ -229,43 +246,3 @@ def _numbers(score: Score) -> dict[str, Any]:
 
 def _has_lexicon(experiment: Experiment, language: str) -> bool:
     return (experiment.path / "lexicon" / f"{language}.txt").is_file()
-
-
-def summary_lines(lines: Sequence[dict[str, Any]]) -> list[str]:
-    """Return a table: for every system and count the errors, what they were, and how many speakers lost.
-
-    Relative reductions are means over speakers, each with all its draws; a speaker without errors before counts 0 if it
-    has none after, and -1 otherwise. ``wall`` is seconds for an adaptation.
-    """
-    finished = [line for line in lines if line["last"]]
-    heading = ["system", "utterances", "seconds", "%before", "%after", "reduction", "worse", "wall", "parameters"]
-    table = [heading]
-    groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
-    for line in finished:
-        groups.setdefault((line["system"], line["count"]), []).append(line)
-    for (system, count), group in groups.items():
-        unit = "words" if "words" in group[0]["after"] else "phones"
-        speakers: dict[str, list[int]] = {}
-        for line in group:
-            errors = speakers.setdefault(line["speaker"], [0, 0, 0])
-            errors[0] += line["before"][unit][0]
-            errors[1] += line["after"][unit][0]
-            errors[2] += line["after"][unit][1]
-        total = np.array(list(speakers.values())).sum(axis=0)
-        changes = [(b - a) / b if b else float(a == 0) - 1.0 for b, a, _ in speakers.values()]
-        table.append(
-            [
-                system,
-                str(count or "all"),
-                f"{np.mean([line['seconds'] for line in group]):.1f}",
-                f"{100 * total[0] / total[2]:.2f}",
-                f"{100 * total[1] / total[2]:.2f}",
-                f"{100 * np.mean(changes):.1f} %",
-                f"{sum(a > b for b, a, _ in speakers.values())} of {len(speakers)}",
-                f"{np.mean([line['wall'] for line in group]):.1f}",
-                f"{group[0]['parameters']:,}",
-            ]
-        )
-    widths = [max(map(len, column)) for column in zip(*table)]
-    aligned = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in table]
-    return ["  ".join(row).rstrip() for row in aligned]

@@ -10,6 +10,7 @@ from speechtl import __version__
 from speechtl.cli import (
     adapt,
     align,
+    chart,
     data,
     decode,
     domains,
@@ -46,6 +47,7 @@ app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)
 app.command("domains")(domains.domains)
+app.command("chart")(chart.chart)
 
 
 def _print_version(wanted: bool) -> None:

@@ -44,14 +44,20 @@ def study(
     language: Annotated[
         str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
     ] = None,
+    title: Annotated[str, typer.Option("--title", help="Above the picture.")] = "",
 ) -> None:
-    """Adapt to every speaker with several amounts of speech and every method, and count errors on other speech."""
+    """Adapt to every speaker with several amounts of speech and every method, and count errors on other speech.
+
+    Writes results.jsonl (a line for each adaptation), table.md and chart.svg into OUT, and prints the table.
+    """
     from speechtl.adaptation.config import METHODS, choose_config
-    from speechtl.adaptation.study import Study, run_study, summary_lines
+    from speechtl.adaptation.study import Study, run_study
+    from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
     from speechtl.errors import ConfigError
     from speechtl.experiment import load_config
+    from speechtl.files import atomic_write
     from speechtl.lang.lexicon import Lexicon
     from speechtl.lang.ngram import NgramModel
 
@@ -77,4 +83,9 @@ def study(
         decoding,
         language,
     )
-    print("\n".join(summary_lines(lines)))
+    rows = study_rows(lines)
+    with atomic_write(out / "table.md") as file:
+        file.writelines(line + "\n" for line in markdown_table(rows))
+    with atomic_write(out / "chart.svg") as file:
+        file.write(study_chart(lines, title or f"{data} adapted from {source}"))
+    print("\n".join(text_table(rows)))

@@ -8,7 +8,8 @@ from speechtl.adaptation.adapt import Request, adapt
 from speechtl.adaptation.config import METHODS, choose_config
 from speechtl.adaptation.learner import Learner
 from speechtl.adaptation.result import save_speaker_alone
-from speechtl.adaptation.study import Study, draws, run_study, summary_lines
+from speechtl.adaptation.study import Study, draws, run_study
+from speechtl.adaptation.study_report import study_rows
 from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
 from speechtl.cli.adapt import adapt as verb
@@ -272,5 +273,5 @@ def test_a_study_continues_where_it_stopped(workshop, tmp_path):
     strip = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in lines]
     order = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in again]
     assert sorted(map(json.dumps, strip)) == sorted(map(json.dumps, order))
-    table = summary_lines(lines)
-    assert len(table) == 5 and table[0].split()[:3] == ["system", "utterances", "seconds"]
+    rows = study_rows(lines)
+    assert [row[:2] for row in rows] == [["default", "1"], ["default", "3"], ["quick", "1"], ["quick", "3"]]
