@@ -9,7 +9,8 @@ import numpy as np
 
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
-from speechtl.features.archives import read_matrix
+from speechtl.features.archives import read_matrix, write_ark_scp
+from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import read_parts
@@ -78,11 +79,14 @@ def read_recordings(
         left_out |= summary.broken
     else:
         _check_features(data, config)
-    left_out = _useless(data, config) | left_out
+    useless = _useless(data, config)
+    left_out = useless | left_out
     data = _without(data, left_out)
     if not data.utt2spk:
         lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
         raise DataError(list_problems(f"{path}: no recording is of use", lines))
+    if useless:
+        _normalise_without(data, folder)
     data.save(folder)
     text = {name: text[name] for name in data.utterance_ids if name in text}
     return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
@@ -187,6 +191,16 @@ def _check_features(data: DataDir, config: FeatureConfig) -> None:
     bins = read_matrix(place).shape[1]
     if bins != config.dimension:
         raise DataError(f"{data.path}: features of {bins} values a frame, expected {config.dimension}; {advice}")
+
+
+def _normalise_without(data: DataDir, folder: Path) -> None:
+    """Take the statistics of each speaker from what is left: a second of silence would change them beyond use."""
+    folder = folder.absolute()
+    with write_ark_scp(folder / "cmvn_used.ark", folder / "cmvn_used.scp") as write:
+        data.cmvn_scp = {
+            speaker: write(speaker, add(accumulate(read_matrix(data.feats_scp[name])) for name in names))
+            for speaker, names in sorted(data.spk2utt.items())
+        }
 
 
 def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:

@@ -5,6 +5,7 @@ import soundfile
 from speechtl.adaptation.recordings import LONGEST, read_recordings, read_tables
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
+from speechtl.features.archives import read_double_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 
@@ -90,6 +91,22 @@ def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path, monkeypatch):
     assert left_out["anna-long"].startswith("2 s long, expected at most 1")
     assert "broken.wav" in left_out["anna-broken"] and "anna-good" not in left_out
     assert LONGEST > 20
+
+
+def test_what_is_left_out_has_no_part_in_the_normalisation(tmp_path):
+    for name in ("clean", "mixed"):
+        for number in range(3):
+            write_audio(tmp_path / name / "anna" / f"{number}.wav", seconds=0.4 + 0.1 * number)
+            (tmp_path / name / "anna" / f"{number}.txt").write_text("tak")
+    soundfile.write(tmp_path / "mixed" / "anna" / "silent.wav", np.zeros(8000), 16000)
+    (tmp_path / "mixed" / "anna" / "silent.txt").write_text("tak")
+    clean, mixed = (
+        read_recordings(tmp_path / name / "anna", tmp_path / "out" / name, CONFIG).data for name in ("clean", "mixed")
+    )
+    first, second = (read_double_matrix(data.cmvn_scp["anna"]) for data in (clean, mixed))
+    np.testing.assert_allclose(first, second, rtol=1e-12)
+    # Read again as a data directory, by whoever decodes what was used.
+    assert DataDir.load(tmp_path / "out" / "mixed").cmvn_scp == mixed.cmvn_scp
 
 
 def test_nothing_of_use_is_one_error(tmp_path):

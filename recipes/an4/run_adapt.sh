@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# AN4, the model of conf/tdnn.toml adapted to each speaker whom it has not heard, by every method, with 1, 2, 5 and 10
+# utterances, tested on the others of the speaker.
+#
+#   recipes/an4/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
+#
+# The model, features, grammars and decoding settings are those of run.sh, stages 0 to 4, which come first.
+# Stages: 0 some speech of training speakers, 1 choose settings on dev speakers, 2 adapt to the test speakers, by every
+# method and by default, 3 train a small model, whose layers the recipes of other corpora take. Studies and training
+# resume. Results: exp/adapt/dev and exp/adapt/test, each with table.md and chart.svg.
+set -euo pipefail
+
+stage=0
+stop_stage=3
+corpus=
+nj=$(nproc)
+
+while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    *) sed -n '2,10p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
+source ../env.sh
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+for file in exp/tdnn/weights.h5 exp/tdnn/dev/tuned.toml; do
+  if [ ! -e $file ] && [ "$stage" -le 2 ]; then
+    echo "error: $file is missing; run first:" \
+      "recipes/an4/run.sh --corpus ${corpus:-DIR} --conf conf/tdnn.toml --stop-stage 4" >&2
+    exit 1
+  fi
+done
+
+if run_stage 0 "some speech of training speakers"; then
+  # To see what adaptation forgets.
+  awk 'NR % 8 == 0 { print $1 }' data/train/utt2spk >data/train_some.list
+  speechtl data subset data/train_sp data/train_some --utterance-list data/train_some.list --overwrite
+fi
+
+study() { # study PART GRAMMAR OPTIONS...
+  speechtl study exp/tdnn "data/$1" "exp/adapt/$1" --folds 5 --source-speech data/train_some --replay data/train_sp \
+    --lm "$2" --config exp/tdnn/dev/tuned.toml --title "AN4, $1 speakers" --counts 1,2,5,10 "${@:3}"
+}
+
+if run_stage 1 "settings, on dev speakers"; then
+  study dev data/lang/train.arpa
+fi
+
+if run_stage 2 "test speakers"; then
+  study test data/lang/train_all.arpa
+fi
+
+if run_stage 3 "a small model, whose layers the recipes of other corpora take"; then
+  # Their features are other ones than those of conf/tdnn.toml.
+  for part in train dev; do
+    mkdir -p data/layers/$part
+    for table in wav.scp text utt2spk spk2utt; do
+      cp data/$part/$table data/layers/$part
+    done
+  done
+  speechtl features data/layers/train data/layers/dev --config conf/layers.toml --nj "$nj"
+  speechtl train conf/layers.toml exp/layers_source
+fi

@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Arabic Speech Commands, a model for everyone adapted to each speaker whom it has not heard, by every method, with 1, 2, 5, 10 and
+# all utterances but those that are tested on.
+#
+#   recipes/arabic_commands/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
+#
+# Stages: 0 prepare, 1 perturb speed, features, 2 train on all words, 3 choose settings on dev speakers, 4 adapt to the
+# test speakers, by every method and by default. Studies and training resume. Results: exp/adapt/dev and exp/adapt/test,
+# each with table.md and chart.svg.
+set -euo pipefail
+
+stage=0
+stop_stage=4
+corpus=
+nj=$(nproc)
+
+while [ $# -gt 0 ]; do
+  [ $# -gt 1 ] || set -- --usage ""
+  case $1 in
+    --stage) stage=$2 ;;
+    --stop-stage) stop_stage=$2 ;;
+    --corpus) corpus=$(realpath -m "$2") ;;
+    --nj) nj=$2 ;;
+    *) sed -n '2,9p' "$0" >&2; exit 1 ;;
+  esac
+  shift 2
+done
+
+cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source-path=SCRIPTDIR
+source ../env.sh
+
+run_stage() { # run_stage N TITLE: true if stage N is asked for
+  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
+}
+
+if run_stage 0 "data directories from the corpus, speakers divided"; then
+  if [ -z "$corpus" ]; then
+    echo "error: give the corpus with --corpus DIR: a clone of the git repository" \
+      "abdulkaderghandoura/arabic-speech-commands-dataset from GitHub" >&2
+    exit 1
+  fi
+  python local/prepare.py --corpus "$corpus" --words conf/words.tsv --out data --folds 4 --seed 1
+fi
+
+if run_stage 1 "speed perturbation, features, some speech of training speakers"; then
+  speechtl data perturb-speed data/train data/train_sp --factors 0.9,1.0,1.1 --overwrite
+  speechtl features data/train_sp data/dev data/test --config conf/adapt.toml --nj "$nj"
+  # To see what adaptation forgets, and to repeat some of it.
+  awk 'NR % 12 == 0 { print $1 }' data/train/utt2spk >data/train_some.list
+  speechtl data subset data/train_sp data/train_some --utterance-list data/train_some.list --overwrite
+fi
+
+if run_stage 2 "the model for everyone"; then
+  speechtl train conf/adapt.toml exp/adapt
+fi
+
+study() { # study PART OPTIONS...
+  speechtl study exp/adapt "data/$1" "exp/adapt/$1" --folds 3 --source-speech data/train_some --replay data/train_sp \
+    --title "Arabic commands, $1 speakers" "${@:2}"
+}
+
+if run_stage 3 "settings, on dev speakers"; then
+  study dev --counts 1,2,5,10,0 --every-epoch
+fi
+
+if run_stage 4 "test speakers"; then
+  study test --counts 1,2,5,10,0
+fi
