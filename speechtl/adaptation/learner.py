@@ -125,6 +125,9 @@ class Learner:
         self.start = {name: tf.identity(variable.value) for name, variable in self.variables.items()}
         training = TrainingConfig(learning_rate=config.learning_rate, weight_decay=0.0, warmup=0.0)
         self.optimizer = make_optimizer(training, None, self.variables)
+        if config.optimizer == "sgd":
+            self.optimizer = tf.keras.optimizers.SGD(config.learning_rate)
+            self.optimizer.build(list(self.variables.values()))
         seed = config.seed if config.dropout else None
         self.update = Update(
             self.model, self.methods, self.variables, self.optimizer, training, seed, tf.distribute.get_strategy()

@@ -141,9 +141,28 @@ def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop
     assert changed == bool(result.epochs)
 
 
+def test_gradient_descent_moves_what_matters_and_adam_moves_everything(workshop):
+    table = DataConfig(language="xx")
+    changes = {}
+    for optimizer in ("sgd", "adam"):
+        experiment = Experiment.load(workshop / "source")
+        learner = Learner(experiment, choose_config(10.0, "fine_tuning", (f"optimizer={optimizer}",)), "xx")
+        source = Source([workshop / "own"], table, experiment.normaliser, experiment.lexicon(), experiment.inventory())
+        for _ in learner.learn(learner.speech(source), 1):
+            break
+        steps = [np.abs(np.ravel(learner.variables[name] - start)) for name, start in learner.start.items()]
+        changes[optimizer] = np.concatenate(steps) / learner.config.learning_rate
+        learner.reset()
+        assert all(np.array_equal(learner.variables[name], start) for name, start in learner.start.items())
+    # Adam's steps are of one size, gradient descent's are the gradient.
+    assert np.median(changes["adam"]) > 0.9
+    assert np.median(changes["sgd"]) < 0.1 * np.percentile(changes["sgd"], 99)
+
+
 @pytest.mark.parametrize(("method", "rate"), [("lhuc", 30.0), ("fine_tuning", 0.3)])
 def test_a_source_that_is_better_is_kept(request_of, workshop, tmp_path, method, rate):
-    result = adapt(request_of(method=method, settings=(*FEW, f"learning_rate={rate}"), test=workshop / "test"))
+    settings = (*FEW, f"learning_rate={rate}", "optimizer=adam")
+    result = adapt(request_of(method=method, settings=settings, test=workshop / "test"))
     assert result.epochs == 0
     assert all(one.before.words.total == one.after.words.total for one in result.comparisons)
     assert "adaptation did not help on held-out speech: the source model is kept as it is" in result.lines
@@ -215,7 +234,7 @@ def test_without_transcripts(request_of, workshop, tmp_path):
 def test_a_rate_that_breaks_the_model_is_one_error(request_of, workshop, tmp_path):
     before = files(workshop / "source")
     with pytest.raises(ModelError, match=r"the loss is not finite at s0-own-.*; lower learning_rate or leave them out"):
-        adapt(request_of(method="fine_tuning", settings=(*FEW, "learning_rate=1e30")))
+        adapt(request_of(method="fine_tuning", settings=(*FEW, "learning_rate=1e30", "optimizer=adam")))
     assert files(workshop / "source") == before and not (tmp_path / "out" / "weights.h5").exists()
 
 
