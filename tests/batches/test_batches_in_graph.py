@@ -65,3 +65,17 @@ def test_normalisation_by_speaker_is_refused(folder):
     normaliser = Normaliser(NormalisationConfig(kind="speaker"))
     with pytest.raises(ConfigError, match=r"set normalisation\.kind"):
         Source([folder], DataConfig(in_graph=True), normaliser, None, None, require_text=False, features=FEATURES)
+
+
+def test_unlabelled_speech_is_computed_too(folder):
+    normaliser = Normaliser(NormalisationConfig(kind="none"))
+    batches = []
+    for in_graph in (False, True):
+        config = DataConfig(in_graph=in_graph)
+        source = Source([], config, normaliser, None, None, features=FEATURES, unlabelled=[folder])
+        (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig()), FEATURES.dimension)
+        batches.append(batch)
+    stored, computed = batches
+    assert int(computed.total) == 5 and int(computed.labelled) == 0
+    np.testing.assert_array_equal(stored.lengths, computed.lengths)
+    np.testing.assert_allclose(stored.features, computed.features, atol=2e-3)
