@@ -3,13 +3,14 @@
 #
 #   recipes/arabic_commands/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--folds "1 2 3 4"]
 #
-# Stages: 0 prepare, 1 validate, perturb speed, features, 2 train on phones, each fold, 3 train on whole words, one fold,
-# 4 tune on dev, decode the test part, 5 the table. Everything is written below data/ and exp/ of this folder; training
+# Stages: 0 prepare, 1 validate, perturb speed, features, 2 train on phones with CTC, each fold, 3 align, splice phones,
+# train frame by frame, each fold, 4 splice the unseen words and train on, each fold, 5 train on whole words, one fold,
+# 6 tune on dev, decode the test part, 7 the tables. Everything is written below data/ and exp/ of this folder; training
 # resumes.
 set -euo pipefail
 
 stage=0
-stop_stage=5
+stop_stage=7
 corpus=
 nj=$(nproc)
 folds="1 2 3 4"
@@ -68,14 +69,40 @@ if run_stage 2 "acoustic models of phones"; then
   done
 fi
 
-if run_stage 3 "acoustic model of whole words, the contrast"; then
+if run_stage 3 "acoustic models of phones where they are, half of them in other contexts"; then
+  for fold in $folds; do
+    data=data/fold$fold exp=exp/aligner_fold$fold
+    speechtl train conf/aligner.toml "$exp" --set "data.0.train=$data/train" --set "data.0.dev=$data/dev"
+    speechtl align "$exp" "$data/train" "$exp/align" --no-textgrids --nj "$nj"
+    cp "$exp/align/phones.ctm" "$data/train/"
+    speechtl data splice "$data/train" "$data/train/phones.ctm" "$data/spliced" --config conf/frames.toml \
+      --lexicon $lexicon --overwrite
+    speechtl train conf/frames.toml "exp/frames_fold$fold" --set "data.0.train=['$data/train', '$data/spliced']" \
+      --set "data.0.dev=$data/dev" --set "data.0.lexicon=$data/spliced/lang/lexicon.txt"
+  done
+fi
+
+if run_stage 4 "the same, and the unseen words said with pieces of other words"; then
+  for fold in $folds; do
+    data=data/fold$fold exp=exp/frames_fold$fold
+    # In the phones of the model; what it lacks is replaced by the nearest that it has.
+    speechtl lexicon convert $lexicon "$exp/lexicon.txt" --from ipa --experiment "$exp"
+    speechtl data splice "$data/train" "$data/train/phones.ctm" "$data/added" --words "$data/unseen_words" \
+      --config conf/frames.toml --lexicon "$exp/lexicon.txt" --copies 3 --overwrite
+    speechtl train conf/added.toml "exp/added_fold$fold" \
+      --set "data.0.train=['$data/train', '$data/spliced', '$data/added']" --set "data.0.dev=$data/dev" \
+      --set "data.0.lexicon=$data/added/lang/lexicon.txt" --set "transfer.0.source=$exp"
+  done
+fi
+
+if run_stage 5 "acoustic model of whole words, the contrast"; then
   speechtl train conf/whole_words.toml exp/whole_words_fold1 \
     --set data.0.train=data/fold1/train --set data.0.dev=data/fold1/dev
 fi
 
-if run_stage 4 "settings from dev speakers, then the test part"; then
-  for fold in $folds; do
-    exp=exp/phones_fold$fold
+if run_stage 6 "settings from dev speakers, then the test part"; then
+  for exp in $(for fold in $folds; do echo exp/{phones,frames,added}_fold$fold; done); do
+    fold=${exp##*_fold}
     speechtl lexicon convert $lexicon "$exp/lexicon.txt" --from ipa --experiment "$exp"
     speechtl decode "$exp" "data/fold$fold/dev" "$exp/dev" --lexicon "$exp/lexicon.txt" \
       --tune "data/fold$fold/dev" --nj "$nj"
@@ -88,12 +115,14 @@ if run_stage 4 "settings from dev speakers, then the test part"; then
   fi
 fi
 
-if run_stage 5 "results"; then
+if run_stage 7 "results"; then
   folders=()
   for fold in $folds; do
     folders+=("data/fold$fold")
   done
-  python local/results.py data/test --folds "${folders[@]}" \
-    --hypotheses "exp/phones_{fold}/test/text" --whole-words "exp/whole_words_{fold}/test/phones" \
-    --details exp/words | tee exp/results
+  for system in phones frames added; do
+    python local/results.py data/test --folds "${folders[@]}" \
+      --hypotheses "exp/${system}_{fold}/test/text" --whole-words "exp/whole_words_{fold}/test/phones" \
+      --details "exp/words_$system" | sed "s/^phones$/$system/" | tee "exp/results_$system"
+  done
 fi
