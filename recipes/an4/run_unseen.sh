@@ -113,12 +113,22 @@ if run_stage 6 "acoustic model, whole words"; then
   speechtl train conf/unseen_whole_words.toml exp/unseen_whole_words
 fi
 
+grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave fewer penalties to choose
+  grid=()
+  case $1-$2 in
+    exp/unseen-*) ;;
+    *-none) grid=(--grid word_insertion_penalty=0,3,6,9,12,15) ;;
+    *) grid=(--grid lm_weight=0.5,1,1.5,2,3 --grid word_insertion_penalty=0,2) ;;
+  esac
+}
+
 if run_stage 7 "decoding settings, on dev utterances without unseen words"; then
   for exp in $models; do
     for way in $ways; do
       grammar_for "$way" dev
+      grid_for "$exp" "$way"
       speechtl decode "$exp" data/unseen/dev "$exp/dev_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
-        --tune data/unseen/dev --nj "$nj"
+        --tune data/unseen/dev ${grid[@]+"${grid[@]}"} --nj "$nj"
       speechtl score data/unseen/dev "$exp/dev_$way/text" --out "$exp/dev_$way/wer"
     done
   done

@@ -66,6 +66,10 @@ def decode(
             "--tune", help="Data directory with text: first choose weights and penalties on it, into OUT/tuned.toml."
         ),
     ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option("--grid", help="With --tune, the values to try of one setting: lm_weight=0.5,1,2. Repeatable."),
+    ] = None,
     posteriors: Annotated[
         list[Path] | None,
         typer.Option("--posteriors", help="scp table of stored posteriors, instead of running the model. Repeatable."),
@@ -93,7 +97,7 @@ def decode(
     from speechtl.decoding.decode import decode as search
     from speechtl.decoding.greedy import greedy_phones
     from speechtl.decoding.lexicon_search import LexiconDecoder
-    from speechtl.decoding.tune import tune
+    from speechtl.decoding.tune import parse_grid, tune
     from speechtl.decoding.word_graph import WordGraph
     from speechtl.errors import ConfigError, DataError, list_problems
     from speechtl.features.archives import write_ark_scp
@@ -106,6 +110,9 @@ def decode(
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
     if lexicon is None and (lm or grammar or tune_on):
         raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
+    if grid and tune_on is None:
+        raise ConfigError("--grid is what --tune tries; give a data directory with --tune")
+    points = parse_grid(grid or [])
     if phones_of == "lexicon" and lexicon is None:
         raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
     of_lexicon = phones_of == "lexicon"
@@ -133,7 +140,7 @@ def decode(
 
     if words is not None and tune_on is not None:
         references = DataDir.load(tune_on).text
-        tuning = tune(dict(source.of(tune_on)), references, words, inventory, rules, section, jobs=jobs)
+        tuning = tune(dict(source.of(tune_on)), references, words, inventory, rules, section, points, jobs=jobs)
         section = tuning.config
         chosen = ", ".join(f"{name} {value:g}" for name, value in tuning.best.values.items())
         print(f"{tune_on}: WER {100 * tuning.best.rate:.2f} % with {chosen}")

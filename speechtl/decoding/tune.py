@@ -13,7 +13,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_search import SEARCH_ONLY, LexiconDecoder
 from speechtl.decoding.word_graph import WordGraph
-from speechtl.errors import DataError, list_problems
+from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
@@ -123,6 +123,33 @@ def tune(
     best = _middle_of_the_best([len(grid[name]) for name in names], errors)
     weights, confidence = _fit_confidence(decoder.with_config(configs[best]), posteriors, references)
     return Tuning(configs[best].model_copy(update={"confidence_weights": weights}), trials[best], trials, confidence)
+
+
+def parse_grid(settings: Sequence[str]) -> dict[str, tuple[float, ...]]:
+    """Read ``["lm_weight=0.5,1", "beam=10"]``.
+
+    Raises:
+        ConfigError: no numbers behind a setting, no such setting, or one that stands twice; all are listed.
+    """
+    grid: dict[str, tuple[float, ...]] = {}
+    problems = []
+    for setting in settings:
+        name, _, values = setting.partition("=")
+        try:
+            numbers = tuple(float(value) for value in values.split(","))
+        except ValueError:
+            problems.append(f"{setting}: expected setting=number,number")
+            continue
+        if name not in DecodingConfig.model_fields:
+            problems.append(
+                f"{setting}: no such setting of decoding; there are {', '.join(DecodingConfig.model_fields)}"
+            )
+        elif name in grid:
+            problems.append(f"{setting}: {name} has values already; give them all at once")
+        grid[name] = numbers
+    if problems:
+        raise ConfigError(list_problems("the grid of the tuning:", problems))
+    return grid
 
 
 def _fit_confidence(

@@ -109,6 +109,12 @@ def test_tuning_writes_what_config_reads_back(world, capsys):
     assert len((world / "out" / "tuning.jsonl").read_text().splitlines()) == 21
     run(world, config=world / "out" / "tuned.toml")
     assert read_toml(world / "out" / "decoding.toml") == tuned
+    run(world, tune_on=dev, grid=["word_insertion_penalty=2,3", "beam=9"])
+    tuned = read_toml(world / "out" / "tuned.toml")["decoding"]
+    assert (tuned["beam"], tuned["word_insertion_penalty"]) in {(9.0, 2.0), (9.0, 3.0)}
+    assert len((world / "out" / "tuning.jsonl").read_text().splitlines()) == 2
+    with pytest.raises(ConfigError, match="give a data directory with --tune"):
+        run(world, grid=["beam=9"])
 
 
 def test_utterances_without_posteriors_are_told(world, capsys):

@@ -6,7 +6,7 @@ import pytest
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_search import LexiconDecoder
-from speechtl.decoding.tune import tune
+from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
@@ -88,3 +88,11 @@ def test_tuning_lists_what_does_not_match(lexicon):
 def test_a_grid_of_impossible_values(lexicon):
     with pytest.raises(ConfigError, match="lm_weight"):
         tune(POSTERIORS, TEXTS, lexicon, PHONES, None, None, {"lm_weight": [-1.0]})
+
+
+def test_a_grid_is_read_and_every_mistake_in_it_is_told():
+    assert parse_grid(["lm_weight=0.5,1", "beam=10"]) == {"lm_weight": (0.5, 1.0), "beam": (10.0,)}
+    with pytest.raises(ConfigError) as error:
+        parse_grid(["lm_wait=1", "beam=wide", "beam=1", "beam=2", "lm_weight"])
+    for problem in ("lm_wait=1: no such", "beam=wide: expected", "beam=2: beam has values", "lm_weight: expected"):
+        assert problem in str(error.value)
