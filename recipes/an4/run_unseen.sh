@@ -117,8 +117,8 @@ grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave
   grid=()
   case $1-$2 in
     exp/unseen-*) ;;
-    *-none) grid=(--grid word_insertion_penalty=0,3,6,9,12,15) ;;
-    *) grid=(--grid lm_weight=0.5,1,1.5,2,3 --grid word_insertion_penalty=0,2) ;;
+    *-none) grid=(--grid word_insertion_penalty=0,1,2,3,4,6) ;;
+    *) grid=(--grid lm_weight=0.3,0.5,0.75,1,1.5 --grid word_insertion_penalty=-1,0,1) ;;
   esac
 }
 
