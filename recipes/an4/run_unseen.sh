@@ -30,7 +30,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
 
-lexicon=data/lang/lexicon.txt
+# The dictionary and further pronunciations of held-out words, as general dictionaries have them.
+lexicon=data/unseen/lang/lexicon.txt
 
 # What is known of the unseen words at decoding time, beside their pronunciation. Each way has its own dev settings.
 #   none      no grammar: any word may follow any word
@@ -79,7 +80,9 @@ if run_stage 1 "words held out, speed perturbation, features"; then
 fi
 
 if run_stage 2 "lexicon and grammars"; then
-  speechtl lexicon convert data/dict/lexicon.txt $lexicon --from arpabet
+  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
+  mkdir -p data/unseen/lang
+  cat data/lang/lexicon.txt conf/unseen_variants.txt >$lexicon
   speechtl lm data/train/text -o data/lang/train.arpa --order 4 --vocabulary $lexicon --dev data/unseen/dev/text
   speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 4 --vocabulary $lexicon
   # The words of these texts are their vocabulary, so that all others, the unseen ones too, are <unk>.
@@ -117,8 +120,8 @@ grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave
   grid=()
   case $1-$2 in
     exp/unseen-*) ;;
-    *-none) grid=(--grid word_insertion_penalty=0,1,2,3,4,6) ;;
-    *) grid=(--grid lm_weight=0.3,0.5,0.75,1,1.5 --grid word_insertion_penalty=-1,0,1) ;;
+    *-none) grid=(--grid word_insertion_penalty=3,4,5) ;;
+    *) grid=(--grid lm_weight=0.75,1,1.5 --grid word_insertion_penalty=0,1,2) ;;
   esac
 }
 
