@@ -34,10 +34,13 @@ source ../env.sh
 lexicon=data/unseen/lang/lexicon.txt
 
 # What is known of the unseen words at decoding time, beside their pronunciation. Each way has its own dev settings.
+# The ranges that they are chosen from, and the bonus, were chosen on all dev utterances, held-out words too.
 #   none      no grammar: any word may follow any word
 #   seen      a grammar of the training transcripts that are left: unseen words share its <unk>
+#   bonus     the same with a bonus for every word that it lacks (with its own settings otherwise)
 #   all_text  a grammar of all training transcripts: their speech is held out, text is cheap
-ways="none seen all_text"
+ways="none seen bonus all_text"
+bonus=(--set decoding.oov_penalty=-5)
 models="exp/unseen exp/unseen_frames exp/unseen_added"
 
 run_stage() { # run_stage N TITLE: true if stage N is asked for
@@ -48,7 +51,7 @@ grammar_for() { # grammar_for WAY dev|test: set grammar, the options that name i
   case $1-$2 in
     none-*) grammar=() ;;
     seen-dev) grammar=(--lm data/unseen/lang/train.arpa) ;;
-    seen-test) grammar=(--lm data/unseen/lang/train_all.arpa) ;;
+    seen-test | bonus-test) grammar=(--lm data/unseen/lang/train_all.arpa) ;;
     all_text-dev) grammar=(--lm data/lang/train.arpa) ;;
     all_text-test) grammar=(--lm data/lang/train_all.arpa) ;;
   esac
@@ -127,7 +130,7 @@ grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave
 
 if run_stage 7 "decoding settings, on dev utterances without unseen words"; then
   for exp in $models; do
-    for way in $ways; do
+    for way in ${ways/bonus/}; do
       grammar_for "$way" dev
       grid_for "$exp" "$way"
       speechtl decode "$exp" data/unseen/dev "$exp/dev_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
@@ -141,8 +144,10 @@ if run_stage 8 "decode the test part"; then
   for exp in $models; do
     for way in $ways; do
       grammar_for "$way" test
+      settings=(--config "$exp/dev_${way/bonus/seen}/tuned.toml")
+      [ "$way" != bonus ] || settings+=("${bonus[@]}")
       speechtl decode "$exp" data/test "$exp/test_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
-        --config "$exp/dev_$way/tuned.toml" --nj "$nj"
+        "${settings[@]}" --nj "$nj"
       speechtl score data/test "$exp/test_$way/text" --out "$exp/test_$way/wer"
     done
   done
@@ -157,6 +162,7 @@ if run_stage 9 "accuracy of unseen and seen words"; then
     systems+=(
       "${exp#exp/}, no grammar=$exp/test_none/text"
       "${exp#exp/}, grammar without them=$exp/test_seen/text"
+      "${exp#exp/}, grammar without them, bonus=$exp/test_bonus/text"
       "${exp#exp/}, grammar of all text=$exp/test_all_text/text"
     )
   done
