@@ -1,17 +1,16 @@
 #!/usr/bin/env bash
-# AN4, the model of conf/tdnn.toml adapted to each speaker whom it has not heard, by every method, with 1, 2, 5 and 10
-# utterances, tested on the others of the speaker.
+# AN4, the model of conf/tdnn.toml adapted to each test speaker, with two thirds of the utterances (eight or nine), and
+# tested on the others of the speaker; each third is the test once.
 #
 #   recipes/an4/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
 # The model, features, grammars and decoding settings are those of run.sh, stages 0 to 4, which come first.
-# Stages: 0 some speech of training speakers, 1 choose settings on dev speakers, 2 adapt to the test speakers, by every
-# method and by default, 3 train a small model, whose layers the recipes of other corpora take. Studies and training
-# resume. Results: exp/adapt/dev and exp/adapt/test, each with table.md and chart.svg.
+# Stages: 0 some speech of training speakers, 1 adapt to the test speakers, 2 train a small model, whose layers the recipes
+# of other corpora take (run_layers.sh). Studies and training resume. Results: exp/adapt/test with table.md and chart.svg.
 set -euo pipefail
 
 stage=0
-stop_stage=3
+stop_stage=2
 corpus=
 nj=$(nproc)
 
@@ -22,7 +21,7 @@ while [ $# -gt 0 ]; do
     --stop-stage) stop_stage=$2 ;;
     --corpus) corpus=$(realpath -m "$2") ;;
     --nj) nj=$2 ;;
-    *) sed -n '2,10p' "$0" >&2; exit 1 ;;
+    *) sed -n '2,9p' "$0" >&2; exit 1 ;;
   esac
   shift 2
 done
@@ -36,7 +35,7 @@ run_stage() { # run_stage N TITLE: true if stage N is asked for
 }
 
 for file in exp/tdnn/weights.h5 exp/tdnn/dev/tuned.toml; do
-  if [ ! -e $file ] && [ "$stage" -le 2 ]; then
+  if [ ! -e $file ] && [ "$stage" -le 1 ]; then
     echo "error: $file is missing; run first:" \
       "recipes/an4/run.sh --corpus ${corpus:-DIR} --conf conf/tdnn.toml --stop-stage 4" >&2
     exit 1
@@ -49,20 +48,13 @@ if run_stage 0 "some speech of training speakers"; then
   speechtl data subset data/train_sp data/train_some --utterance-list data/train_some.list --overwrite
 fi
 
-study() { # study PART GRAMMAR OPTIONS...
-  speechtl study exp/tdnn "data/$1" "exp/adapt/$1" --folds 5 --source-speech data/train_some --replay data/train_sp \
-    --lm "$2" --config exp/tdnn/dev/tuned.toml --title "AN4, $1 speakers" --counts 1,2,5,10 "${@:3}"
-}
-
-if run_stage 1 "settings, on dev speakers"; then
-  study dev data/lang/train.arpa
+if run_stage 1 "test speakers"; then
+  # Settings are those chosen on dev speakers of other corpora; 0 stands for all utterances of two of three parts.
+  speechtl study exp/tdnn data/test exp/adapt/test --folds 3 --counts 0 --source-speech data/train_some \
+    --lm data/lang/train_all.arpa --config exp/tdnn/dev/tuned.toml --title "AN4, test speakers" --system conservative
 fi
 
-if run_stage 2 "test speakers"; then
-  study test data/lang/train_all.arpa
-fi
-
-if run_stage 3 "a small model, whose layers the recipes of other corpora take"; then
+if run_stage 2 "a small model, whose layers the recipes of other corpora take"; then
   # Their features are other ones than those of conf/tdnn.toml.
   for part in train dev; do
     mkdir -p data/layers/$part
