@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Arabic Speech Commands, which layers are worth taking from another model: all choices of first and last blocks, frozen
+# Arabic Speech Commands, which layers are worth taking from another model: some first and last blocks, frozen
 # and trained on, from speakers to other speakers and from another language.
 #
 #   recipes/arabic_commands/run_layers.sh --corpus DIR [--language-source EXP] [--stage N] [--stop-stage M] [--nj N]
-#                                     [--seeds "1 2"]
+#                                     [--seeds "1 2 3"]
 #
 # EXP: a model of another language with the features and the encoder of conf/layers.toml, for example the
 # exp/layers_source that the recipe of AN4 makes. Without it, that part is left out.
@@ -16,7 +16,7 @@ stop_stage=5
 corpus=
 language_source=
 nj=$(nproc)
-seeds="1 2"
+seeds="1"
 
 while [ $# -gt 0 ]; do
   [ $# -gt 1 ] || set -- --usage ""
@@ -43,7 +43,7 @@ run_stage() { # run_stage N TITLE: true if stage N is asked for
 sweep() { # sweep FOLDER SOURCE TRAIN DEV: a model for each choice of blocks, all that FOLDER does not have yet
   local seed blocks trainable options
   for seed in $seeds; do
-    for blocks in none first:1 first:2 first:3 first:4 all last:4 last:3 last:2 last:1; do
+    for blocks in none first:1 first:3 all last:3 last:1; do
       for trainable in false true; do
         options=(--set "seed=$seed" --set "data.0.train=$3" --set "data.0.dev=$4")
         if [ $blocks = none ]; then
