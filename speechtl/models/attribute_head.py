@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.errors import LexiconError, ModelError
+from speechtl.lang.ipa_chart import chart_distance
 from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, Head
@@ -25,7 +26,8 @@ class AttributeSpace(keras.layers.Layer):
 
     and the blank ``b · x + d``. ``m`` is the mean of the attributes of the phones in training, ``n`` their number. What
     all these phones have in common is so zero and never trained: a phone with something new about it is scored by the
-    rest. ``o`` is the phone's own vector; a phone that training never had has none.
+    rest. ``o`` is the phone's own vector; a phone that training never had borrows that of its nearest on the IPA chart,
+    or those that have one would always be preferred (the bias that Chao et al. 2016 describe).
 
     Attributes:
         table: whose attributes.
@@ -96,7 +98,7 @@ class AttributeSpace(keras.layers.Layer):
         Args:
             inputs: ``(batch, frames, inputs)``.
             attributes: ``(phones, attributes)``.
-            known: ``(phones,)`` rows of the phones' own vectors, -1 for none.
+            known: ``(phones,)`` rows of the vectors that phones have of their own or borrow; -1 for none.
             seed: ``(2,)`` int32 while training.
 
         Returns:
@@ -130,9 +132,8 @@ class AttributeHead(Head):
         """
         super().__init__(name=name)
         self.units = len(inventory) + 1
-        rows = {phone: row for row, phone in enumerate(space.known)}
         attributes = attribute_matrix(inventory.phones, space.table)
-        known = np.array([rows.get(phone, -1) for phone in inventory], np.int32)
+        known = np.array([_row_of(phone, space.known) for phone in inventory], np.int32)
         # In a closure, where Keras does not count the shared weights as this layer's.
         self._scores: Callable[..., tf.Tensor] = lambda inputs, seed: space.scores(inputs, attributes, known, seed)
         self.built = True
@@ -140,6 +141,18 @@ class AttributeHead(Head):
     def call(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Map ``(batch, frames, size)`` to logits ``(batch, frames, units)``."""
         return self._scores(inputs, seed)
+
+
+def _row_of(phone: str, known: Sequence[str]) -> int:
+    """Return the place of a phone among those with vectors of their own, or that of the nearest; -1 for none."""
+    if phone in known:
+        return known.index(phone)
+    try:
+        distances = [chart_distance(phone, other) for other in known]
+    except LexiconError:
+        # A tone that is a phone of its own is like no phone.
+        return -1
+    return int(np.argmin(distances)) if distances else -1
 
 
 def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:

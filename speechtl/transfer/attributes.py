@@ -28,7 +28,8 @@ class Attributes(TransferMethod):
     Attributes:
         table: ``panphon``, distinctive features; ``chart``, coordinates of the IPA chart.
         size: width of a tanh layer over the phone's attributes; 0 for none, the logit is then linear in them.
-        own_vectors: phones of training have, beside their attributes, a vector of their own.
+        own_vectors: phones of training have, beside their attributes, a vector of their own; others borrow that of the
+            phone that is nearest on the IPA chart.
         own_dropout: share of them that do without it in a step of training, so that attributes alone must serve too.
     """
 

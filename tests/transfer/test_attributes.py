@@ -224,8 +224,12 @@ def test_own_vectors_follow_their_phones_into_a_model_of_others():
     other.beside["attributes"].own.assign(tf.zeros_like(other.beside["attributes"].own))
     without = other.heads["xx"](frames).numpy()
     changed = np.abs(scores - without).max(axis=(0, 1)) > 0.1
-    # Blank, z, b, ã: of these, training had b.
-    assert list(changed) == [False, False, True, False]
+    # Blank, z, b, ã: training had b, and s and a, which are nearest to the others.
+    assert list(changed) == [False, True, True, True]
+    lent = (scores - without)[0]
+    own = dict(zip(sorted("ptkbsaiu"), source.beside["attributes"].own.numpy()))
+    normal = source.beside["attributes"].norm(frames)[0].numpy()
+    np.testing.assert_allclose(lent[:, 1:], normal @ np.stack([own["s"], own["b"], own["a"]], axis=1), atol=1e-2)
     with pytest.raises(ModelError, match=r"the source's heads have .*'own_vectors': True.*expected"):
         Attributes().prepare(other)
 
