@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import UnionType
 from typing import Any, TypeVar, get_args
 
 import pydantic
@@ -115,6 +116,8 @@ def _fields_at(section: type[Section], location: tuple[int | str, ...]) -> list[
         tagged = [one for one in _members(current) if part in _tags(one)]
         field = getattr(current, "model_fields", {}).get(part)
         current = tagged[0] if tagged else field.annotation if field is not None else None
+        if isinstance(current, UnionType) and len(members := _members(current)) == 1:
+            current = members[0]  # Section | None
     return list(getattr(current, "model_fields", {}))
 
 

@@ -1,12 +1,12 @@
 """From a config file to a trained model, and back from an experiment directory to posteriors.
 
-An experiment directory stands alone: ``config.toml`` (every value written out), ``phones/<language>.txt``,
+An experiment directory stands alone: ``config.toml`` (every value written out), ``phones/<head>.txt``,
 ``lexicon/<language>.txt``, ``cmvn.h5`` where normalisation is global, ``weights.h5`` once training has ended,
 ``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from speechtl.batches.global_stats import global_stats
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.config import Section, override, parse, read_toml
-from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.features.config import FeatureConfig
@@ -36,7 +35,7 @@ from speechtl.models.weights import assign, load_arrays, save_arrays
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.train import Trainer
-from speechtl.transfer.method import source_inventories
+from speechtl.transfer.inventories import head_inventories, read_lexicon
 from speechtl.transfer.methods import Method
 from speechtl.transfer.speaker_layers import SPEAKER_FILE, load_speaker
 
@@ -64,7 +63,17 @@ class ExperimentConfig(Section):
             raise ValueError(
                 f"two [[data]] tables of one language (got {languages}); list its directories in one table"
             )
+        for data in self.data:
+            if any(other.language == data.head_name != other.head_name for other in self.data):
+                raise ValueError(
+                    f"head = '{data.head_name}' is the name of a language that has another head; choose another name"
+                )
         return self
+
+    @property
+    def head_of(self) -> dict[str, str]:
+        """By language, the name of its head."""
+        return {data.language: data.head_name for data in self.data}
 
 
 def load_config(path: str | Path, settings: Sequence[str] = ()) -> ExperimentConfig:
@@ -110,7 +119,7 @@ class Experiment:
             raise ModelError(f"{path}: training has not ended (no weights.h5); continue with speechtl train")
         config = load_config(path / "config.toml")
         inventories = _read_inventories(path, config)
-        model = AcousticModel(config.model, config.features.dimension, inventories)
+        model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
         arrays = load_arrays(path / "weights.h5")[0]
         restore(model, arrays, str(path / "weights.h5"))
         assign(model.variables(), arrays, str(path / "weights.h5"))
@@ -123,7 +132,7 @@ class Experiment:
     @property
     def languages(self) -> list[str]:
         """Languages that the model has a head for, as the config lists them."""
-        return list(self.model.heads)
+        return list(self.model.head_of)
 
     @property
     def frame_shift(self) -> float:
@@ -132,26 +141,31 @@ class Experiment:
 
     @cached_property
     def inventories(self) -> dict[str, PhoneInventory]:
-        """Phones by language."""
+        """Phones by head."""
         return _read_inventories(self.path, self.config)
 
     def language(self, name: str | None) -> str:
         """Return ``name``, or the only language there is.
+
+        The name of a head that several languages share stands for any language whose phones it has.
 
         Raises:
             ModelError: the model lacks that language, or has several and none was named.
         """
         if name is None and len(self.languages) == 1:
             return self.languages[0]
-        if name is None or name not in self.languages:
+        if name in self.model.heads and name not in self.languages and self.model.own:
+            wanted = f"'{name}' is a head of languages with encoder blocks of their own; say which language"
+        elif name is not None and (name in self.languages or name in self.model.heads):
+            return name
+        else:
             wanted = "say which language" if name is None else f"no head for language '{name}'"
-            known = ", ".join(self.languages) or "none"
-            raise ModelError(f"{self.path}: {wanted}; this model has: {known} (--language)")
-        return name
+        known = ", ".join(self.languages) or "none"
+        raise ModelError(f"{self.path}: {wanted}; this model has: {known} (--language)")
 
     def inventory(self, language: str | None = None) -> PhoneInventory:
         """Return the phones of a language (of the only one by default)."""
-        return self.inventories[self.language(language)]
+        return self.inventories[self.model.head_name(self.language(language))]
 
     def add_language(self, name: str, inventory: PhoneInventory) -> None:
         """Give the model a head for phones that it may never have heard; it must have attribute heads.
@@ -192,22 +206,34 @@ class Experiment:
             0
         ]
 
-    def posteriors_of(self, directory: str | Path, language: str | None = None) -> Iterator[tuple[str, np.ndarray]]:
-        """Yield ``(utterance id, log-posteriors (frames', units))`` of a data directory's features, shortest first."""
+    def posteriors_of(
+        self, directory: str | Path, language: str | None = None, utterances: Container[str] | None = None
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield ``(utterance id, log-posteriors (frames', units))`` of a data directory's features, shortest first.
+
+        Args:
+            directory: with features.
+            language: which head; may be left out if there is only one.
+            utterances: which ones; None for all.
+        """
         language = self.language(language)
-        for names, features, lengths in self.batches_of(directory):
+        for names, features, lengths in self.batches_of(directory, utterances):
             yield from zip(names, self._log_posteriors(features, lengths, language), strict=True)
 
-    def batches_of(self, directory: str | Path) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
+    def batches_of(
+        self, directory: str | Path, utterances: Container[str] | None = None
+    ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Yield utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths, shortest first."""
         source = Source([directory], DataConfig(), self.normaliser, None, None, require_text=False)
-        for batch in plan_once([source.frames], self.config.batches):
-            matrices = [source.features(index) for index in batch.utterances]
+        chosen = [i for i, name in enumerate(source.utterance_ids) if utterances is None or name in utterances]
+        for batch in plan_once([source.frames[chosen]], self.config.batches):
+            indices = [chosen[place] for place in batch.utterances]
+            matrices = [source.features(index) for index in indices]
             lengths = np.array([len(matrix) for matrix in matrices], np.int32)
             padded = np.zeros((len(matrices), max(lengths.max(), 1), self.model.inputs), np.float32)
             for row, matrix in zip(padded, matrices, strict=True):
                 row[: len(matrix)] = matrix
-            yield [source.utterance_ids[index] for index in batch.utterances], padded, lengths
+            yield [source.utterance_ids[index] for index in indices], padded, lengths
 
     def _log_posteriors(self, features: np.ndarray, lengths: np.ndarray, language: str) -> list[np.ndarray]:
         if language not in self._forward:
@@ -241,21 +267,20 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         tf.config.experimental.enable_op_determinism()
     _check_directory(config, directory)
     _check_sources(config)
-    lexicons = {data.language: _lexicon(data) for data in config.data}
-    found = {data.language: _inventory(data, lexicons[data.language], config) for data in config.data}
-    inventories = {language: inventory for language, inventory in found.items() if inventory is not None}
+    lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
+    inventories = head_inventories(config.data, config.transfer, lexicons)
     kind = config.normalisation.kind
     stats = global_stats(config.data, config.features) if kind == "global" else None
     normaliser = Normaliser(config.normalisation, stats)
     train_sources, dev_sources = [], []
     for data in config.data:
-        shared = (normaliser, lexicons[data.language], inventories.get(data.language))
+        shared = (normaliser, lexicons[data.language], inventories.get(data.head_name))
         train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
-        if config.training.criterion == "frames" and data.language in inventories:
-            label_frames(train_sources[-1], data.train, inventories[data.language], config.features)
+        if config.training.criterion == "frames" and data.head_name in inventories:
+            label_frames(train_sources[-1], data.train, inventories[data.head_name], config.features)
         dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():
-        model = AcousticModel(config.model, config.features.dimension, inventories)
+        model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
         for method in config.transfer:
             model = method.prepare(model)
         for method in config.transfer:
@@ -320,56 +345,12 @@ def _check_sources(config: ExperimentConfig) -> None:
                     )
 
 
-def _lexicon(data: DataConfig) -> Lexicon | None:
-    if data.lexicon is None:
-        return None
-    return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
-
-
-def _inventory(data: DataConfig, lexicon: Lexicon | None, config: ExperimentConfig) -> PhoneInventory | None:
-    """Return the phones of a language: those of a source that keeps its head, or those of the training transcripts.
-
-    None, and so no head, if there is neither.
-    """
-    kept = {
-        source: inventory
-        for method in config.transfer
-        if method.keeps_head(data.language)
-        for source in method.sources()
-        if (inventory := source_inventories(source).get(data.language)) is not None
-    }
-    if len({inventory.phones for inventory in kept.values()}) > 1:
-        raise ConfigError(
-            f"transfer: {' and '.join(kept)} have different phones for '{data.language}', so one head cannot follow "
-            'both; declare the head of all but one fresh, or use distance = "parameter"'
-        )
-    if kept:
-        return next(iter(kept.values()))
-    if not data.train:
-        if data.dev and not config.transfer:
-            raise ConfigError(
-                f"data: '{data.language}' has dev speech but no head to score; name labelled speech as train"
-            )
-        return None
-    words = {word for path in data.train for text in DataDir.load(path).text.values() for word in text.split()}
-    if lexicon is None:
-        return PhoneInventory(sorted(words))
-    known = words & set(lexicon.words)
-    if not known:
-        raise LexiconError(
-            f"{data.lexicon}: has no word of the training transcripts; is it the lexicon of '{data.language}'?"
-        )
-    spoken = known if data.phones == "transcripts" else lexicon.words
-    return PhoneInventory(
-        sorted({phone for word in spoken for said in lexicon.pronounce(word) for phone in said.phones})
-    )
-
-
 def _write_directory(config, directory: Path, inventories, lexicons, normaliser: Normaliser) -> None:
-    for language, inventory in inventories.items():
-        inventory.save(directory / "phones" / f"{language}.txt")
-        if lexicons[language] is not None:
-            lexicons[language].save(directory / "lexicon" / f"{language}.txt")
+    for head, inventory in inventories.items():
+        inventory.save(directory / "phones" / f"{head}.txt")
+    for language, lexicon in lexicons.items():
+        if lexicon is not None and config.head_of[language] in inventories:
+            lexicon.save(directory / "lexicon" / f"{language}.txt")
     if normaliser.global_stats is not None:
         save_arrays(directory / "cmvn.h5", {"global": normaliser.global_stats})
     # Last, since its presence says that the rest is there.
@@ -378,7 +359,7 @@ def _write_directory(config, directory: Path, inventories, lexicons, normaliser:
 
 
 def _read_inventories(path: Path, config: ExperimentConfig) -> dict[str, PhoneInventory]:
-    files = {data.language: path / "phones" / f"{data.language}.txt" for data in config.data}
+    files = {head: path / "phones" / f"{head}.txt" for head in config.head_of.values()}
+    trained = {data.head_name for data in config.data if data.train}
     # A language of unlabelled speech alone has none.
-    headless = {data.language for data in config.data if not data.train and not files[data.language].exists()}
-    return {language: PhoneInventory.load(file) for language, file in files.items() if language not in headless}
+    return {head: PhoneInventory.load(file) for head, file in files.items() if head in trained or file.exists()}

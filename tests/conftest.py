@@ -18,13 +18,16 @@ WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": [
 
 
 def corpus_maker(root):
-    """Return a function that writes a data directory with features of invented speech: a pattern of bins per phone."""
+    """Return a function that writes a data directory with features of invented speech: a pattern of bins per phone.
+
+    Another ``voice`` has other patterns: another language, say.
+    """
     from speechtl.features.archives import write_ark_scp
     from speechtl.features.cmvn import accumulate, add
 
-    def make(name, utterances=12, speakers=3, seed=0, bins=12, frames_per_phone=9):
+    def make(name, utterances=12, speakers=3, seed=0, bins=12, frames_per_phone=9, voice=99):
         rng = np.random.default_rng(seed)
-        patterns = np.random.default_rng(99).normal(0, 2, (len(PHONES), bins))
+        patterns = np.random.default_rng(voice).normal(0, 2, (len(PHONES), bins))
         folder = root / name
         text, utt2spk, counts, matrices = {}, {}, {}, {}
         for number in range(utterances):
@@ -104,3 +107,9 @@ def shared_config_maker(tmp_path_factory):
     """Return a folder that all tests of a module share, and what `make_config` returns, working there."""
     root = tmp_path_factory.mktemp("shared")
     return root, config_maker(root, corpus_maker(root), write_lexicon(root / "lexicon.txt"))
+
+
+@pytest.fixture(scope="module")
+def shared_corpus_maker(shared_config_maker):
+    """Return what `make_corpus` returns, working in the folder that all tests of a module share."""
+    return corpus_maker(shared_config_maker[0])

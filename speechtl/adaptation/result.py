@@ -43,8 +43,9 @@ def save_experiment(
     out: Path, experiment: Experiment, source: str, learner: Learner, data: Path, lexicon: Lexicon | None
 ) -> Path:
     """Write a whole experiment that stands alone."""
-    for language, inventory in experiment.inventories.items():
-        inventory.save(out / "phones" / f"{language}.txt")
+    for head, inventory in experiment.inventories.items():
+        inventory.save(out / "phones" / f"{head}.txt")
+    for language in experiment.languages:
         kept = experiment.path / "lexicon" / f"{language}.txt"
         if language == learner.language and lexicon is not None:
             lexicon.save(out / "lexicon" / f"{language}.txt")

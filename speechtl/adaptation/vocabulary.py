@@ -8,6 +8,7 @@ from speechtl.lang.g2p import GraphemeToPhoneme
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation
 from speechtl.lang.new_words import parse_new_words
+from speechtl.lang.phone_tables import phone_tables
 from speechtl.lang.phones import PhoneInventory
 
 
@@ -44,7 +45,7 @@ def new_words(
         wanted += sorted(spoken - set(own.words) - named)
     if not wanted:
         return None
-    inventory = PhoneInventory.load(source / "phones" / f"{language}.txt")
+    inventory = PhoneInventory.load(phone_tables(source)[language])
     added = Lexicon()
     for new in parse_new_words(wanted, model, inventory, notation=notation):
         for said in new.pronunciations:

@@ -19,11 +19,15 @@ class DataConfig(Section):
     terms of transfer methods learn from it. A language without ``train`` has no head of its own, unless a method takes
     one from its source.
 
+    ``head`` names the head that the language is trained with, by default one of its own. A head that several languages
+    share has the phones of all of them: with ``head = "ipa"`` everywhere, the model has one inventory.
+
     ``in_graph`` computes features from the audio in every epoch, with tensorflow-io, instead of reading stored ones:
     for corpora too large to store features of. Their normalisation must be ``global``, ``utterance`` or ``none``.
     """
 
     language: str = "und"
+    head: str | None = None
     train: tuple[str, ...] = ()
     unlabelled: tuple[str, ...] = ()
     dev: tuple[str, ...] = ()
@@ -34,6 +38,11 @@ class DataConfig(Section):
     tone: Literal["keep", "drop", "separate"] = "keep"
     weight: float = Field(default=1.0, gt=0)
     in_graph: bool = False
+
+    @property
+    def head_name(self) -> str:
+        """Name of the head."""
+        return self.head or self.language
 
     @field_validator("train", "unlabelled", "dev", mode="before")
     @classmethod

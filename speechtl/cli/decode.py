@@ -1,6 +1,6 @@
 """``speechtl decode``: phones, and words through a lexicon, for a data directory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,20 +14,25 @@ if TYPE_CHECKING:
     from speechtl.decoding.config import DecodingConfig
     from speechtl.decoding.hypothesis import Hypothesis
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.phones import PhoneInventory
-
-# The head that a model gets for the phones of a lexicon; no language code.
-NEW_LANGUAGE = "lexicon"
+    from speechtl.transcription.posteriors import Posteriors
+    from speechtl.transcription.spoken_language import SpokenLanguage
 
 
 def decode(
     experiment: Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")],
     data: Annotated[Path, typer.Argument(help="Data directory with features.")],
     out: Annotated[
-        Path, typer.Argument(help="Folder of the results: phones, text, ctm, phones.ctm, log.jsonl, decoding.toml.")
+        Path,
+        typer.Argument(
+            help="Folder of the results: phones, text, ctm, phones.ctm, utt2lang, log.jsonl, decoding.toml."
+        ),
     ],
     lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", help="Pronunciations of the words to find; without it, phones alone.")
+        Path | None,
+        typer.Option(
+            "--lexicon",
+            help="Pronunciations of the words to find, or a folder with LANGUAGE.txt; without it, phones alone.",
+        ),
     ] = None,
     notation: Annotated[
         Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How the lexicon writes phones.")
@@ -46,7 +51,11 @@ def decode(
         list[str] | None, typer.Option("--set", help="Change one setting: decoding.lm_weight=1.5. May be repeated.")
     ] = None,
     language: Annotated[
-        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
+        str | None,
+        typer.Option(
+            "--language",
+            help="Which of the model's languages; by default what utt2lang says, or what is recognised, if it can be.",
+        ),
     ] = None,
     phones_of: Annotated[
         Literal["model", "lexicon"],
@@ -88,6 +97,7 @@ def decode(
     ``--config OUT/tuned.toml`` decodes other data with the values that ``--tune`` chose.
     """
     import contextlib
+    import itertools
     import json
     import time
 
@@ -103,8 +113,11 @@ def decode(
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
     from speechtl.lang.ngram import NgramModel
+    from speechtl.lang.phone_tables import phone_tables
     from speechtl.lang.phones import PhoneInventory
     from speechtl.progress import progress_bar
+    from speechtl.transcription.posteriors import NEW_LANGUAGE, Posteriors
+    from speechtl.transcription.spoken_language import describe_languages
 
     if lm and grammar:
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
@@ -115,32 +128,47 @@ def decode(
     points = parse_grid(grid or [])
     if phones_of == "lexicon" and lexicon is None:
         raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
-    of_lexicon = phones_of == "lexicon"
-    language, section, spelling = _read_experiment(experiment, language, config, settings or [], of_lexicon)
-    words = _load_lexicon(lexicon, notation, spelling) if lexicon else None
-    if words is not None and of_lexicon:
-        inventory, language = PhoneInventory(sorted(words.phones())), NEW_LANGUAGE
-    else:
-        inventory = PhoneInventory.load(experiment / "phones" / f"{language}.txt")
-    rules = NgramModel.read_arpa(lm) if lm else read_grammar(grammar) if grammar else None
-    if words is not None and isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
-        heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
-        typer.echo(list_problems(heading, lacking, limit=20), err=True)
-    data_dir = DataDir.load(data)
     if speaker and posteriors:
         raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
+    tables, section = _read_experiment(experiment, config, settings or [])
+    data_dir = DataDir.load(data)
+    source = Posteriors(experiment, posteriors or [], speaker)
+    several = (
+        language is None and len(tables) > 1 and not posteriors and phones_of == "model" and section.mode != "embedding"
+    )
+    spoken = _spoken(source, data) if several else {}
+    # The first language says how lexicons are read where any may be decoded.
+    one = language or (next(iter(tables)) if phones_of == "lexicon" and tables else None)
+    languages = sorted({u.name for u in spoken.values()}) if several else [_choose(experiment, one, tables)]
+    if len(languages) > 1 and (lm or grammar or tune_on or (lexicon and not lexicon.is_dir())):
+        raise ConfigError(
+            "--lm, --grammar, --tune and the file of a --lexicon are of one language; name it with --language "
+            f"({', '.join(tables)})"
+        )
+    lexicons = {name: _load_lexicon(lexicon, name, notation, tables) for name in languages} if lexicon else {}
+    if phones_of == "lexicon":
+        lexicons, languages = {NEW_LANGUAGE: lexicons[languages[0]]}, [NEW_LANGUAGE]
+        source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
+        inventories = {NEW_LANGUAGE: source.new_phones}
+    else:
+        inventories = {name: PhoneInventory.load(phone_tables(experiment)[name]) for name in languages}
+    rules = NgramModel.read_arpa(lm) if lm else read_grammar(grammar) if grammar else None
+    if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, lexicons[languages[0]])):
+        heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
+        typer.echo(list_problems(heading, lacking, limit=20), err=True)
     if section.mode == "embedding":
-        if words is None or rules is not None or tune_on or posteriors:
+        if not lexicons or rules is not None or tune_on or posteriors:
             wanted = "give --lexicon, and none of --lm, --grammar, --tune and --posteriors"
             raise ConfigError(f'decoding.mode = "embedding" compares whole utterances with pronunciations; {wanted}')
-        _decode_by_embedding(experiment, data, out, words, speaker, nbest)
+        _decode_by_embedding(source, data, out, lexicons[languages[0]], nbest)
         _write_toml(out / "decoding.toml", section)
         return
-    source = _Posteriors(experiment, language, inventory, posteriors or [], speaker)
 
-    if words is not None and tune_on is not None:
+    if tune_on is not None:
+        (name,) = languages
+        known = dict(source.of(tune_on, name, len(inventories[name]) + 1))
         references = DataDir.load(tune_on).text
-        tuning = tune(dict(source.of(tune_on)), references, words, inventory, rules, section, points, jobs=jobs)
+        tuning = tune(known, references, lexicons[name], inventories[name], rules, section, points, jobs=jobs)
         section = tuning.config
         chosen = ", ".join(f"{name} {value:g}" for name, value in tuning.best.values.items())
         print(f"{tune_on}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
@@ -150,11 +178,12 @@ def decode(
         with atomic_write(out / "tuning.jsonl") as file:
             file.writelines(json.dumps(trial) + "\n" for trial in trials)
 
-    decoder = LexiconDecoder(words, inventory, rules, section) if words is not None else None
-    # A large lexicon is no mistake where commands need few of its words.
-    if decoder is not None and decoder.unreachable_words and not isinstance(rules, WordGraph):
-        heading = f"warning: {lm or grammar} lacks words of {lexicon} and has no <unk>; they cannot be found:"
-        typer.echo(list_problems(heading, decoder.unreachable_words, limit=20), err=True)
+    decoders = {name: LexiconDecoder(words, inventories[name], rules, section) for name, words in lexicons.items()}
+    for decoder in decoders.values():
+        # A large lexicon is no mistake where commands need few of its words.
+        if decoder.unreachable_words and not isinstance(rules, WordGraph):
+            heading = f"warning: {lm or grammar} lacks words of {lexicon} and has no <unk>; they cannot be found:"
+            typer.echo(list_problems(heading, decoder.unreachable_words, limit=20), err=True)
 
     phones: dict[str, str] = {}
     frames: dict[str, int] = {}
@@ -166,20 +195,24 @@ def decode(
             ark = (save_posteriors / "posteriors.ark").absolute()
             keep = stack.enter_context(write_ark_scp(ark, ark.with_suffix(".scp")))
 
-        def note(pairs: "Iterator[tuple[str, np.ndarray]]") -> "Iterator[tuple[str, np.ndarray]]":
-            for utterance, matrix in pairs:
-                phones[utterance] = " ".join(greedy_phones(matrix, inventory))
+        def language_of(utterance: str) -> str:
+            return spoken[utterance].name if several else languages[0]
+
+        def note(name: str) -> "Iterator[tuple[str, np.ndarray]]":
+            own = {utterance for utterance, one in spoken.items() if one.name == name} if several else None
+            for utterance, matrix in source.of(data, name, len(inventories[name]) + 1, own):
+                phones[utterance] = " ".join(greedy_phones(matrix, inventories[name]))
                 frames[utterance] = len(matrix)
                 if keep is not None:
                     keep(utterance, matrix)
                 yield utterance, matrix
 
         started = time.monotonic()
-        noted = note(source.of(data))
-        pairs = (
-            ((key, []) for key, _ in noted)
-            if decoder is None
-            else search(noted, decoder, nbest=nbest, times=times, jobs=jobs)
+        noted = itertools.chain.from_iterable(map(note, languages))
+        pairs: Iterable[tuple[str, list[Hypothesis]]] = (
+            search(noted, lambda utterance: decoders[language_of(utterance)], nbest=nbest, times=times, jobs=jobs)
+            if decoders
+            else ((key, []) for key, _ in noted)
         )
         for utterance, hypotheses in pairs:
             found[utterance] = hypotheses
@@ -190,11 +223,14 @@ def decode(
             raise DataError(f"{data}: no utterance has {wanted}; nothing to decode")
 
     write_table(out / "phones", phones)
-    if decoder is not None:
+    if several:
+        write_table(out / "utt2lang", {utterance: spoken[utterance].name for utterance in found})
+        print(f"{out}: {describe_languages(spoken)}")
+    if decoders:
         write_table(out / "text", {utterance: " ".join(best[0].words) for utterance, best in found.items()})
         with atomic_write(out / "log.jsonl") as file:
             for utterance in sorted(found):
-                line = _as_json(utterance, frames[utterance], found[utterance])
+                line = _as_json(utterance, frames[utterance], found[utterance], spoken.get(utterance))
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         if times:
             _write_ctms(experiment, out, found, data_dir)
@@ -213,19 +249,16 @@ def decode(
     print(f"{out}: {len(found)} utterances, {sum(frames.values())} frames of posteriors, {seconds:.1f} s")
 
 
-def _decode_by_embedding(
-    experiment: Path, data: Path, out: Path, words: "Lexicon", speaker: Path | None, nbest: int
-) -> None:
+def _decode_by_embedding(source: "Posteriors", data: Path, out: Path, words: "Lexicon", nbest: int) -> None:
     """Write ``text`` and ``log.jsonl`` of the words whose pronunciations are nearest to the utterances."""
     import json
 
     from speechtl.data.tables import write_table
     from speechtl.errors import DataError
-    from speechtl.experiment import Experiment
     from speechtl.files import atomic_write
     from speechtl.transcription.nearest_word import nearest_words
 
-    found = sorted(nearest_words(Experiment.load(experiment, speaker), data, words, nbest))
+    found = sorted(nearest_words(source.model, data, words, nbest))
     if not found:
         raise DataError(f"{data}: no utterance has features; nothing to decode")
     write_table(out / "text", {utterance: best[0].words[0] for utterance, _, best in found})
@@ -270,9 +303,9 @@ def _describe(calibration: "Calibration") -> str:
 
 
 def _read_experiment(
-    experiment: Path, language: str | None, config: Path | None, settings: list[str], any_language: bool
-) -> tuple[str, "DecodingConfig", dict[str, Any]]:
-    """Return language, settings and how the experiment reads lexicons (stress, tone), without loading the model.
+    experiment: Path, config: Path | None, settings: list[str]
+) -> tuple[dict[str, dict[str, Any]], "DecodingConfig"]:
+    """Return the ``[[data]]`` tables by language, and the settings, without loading the model.
 
     Stored posteriors can so be decoded without TensorFlow. If ``any_language`` and none is named, lexicons are read as
     the first one's.
@@ -286,12 +319,6 @@ def _read_experiment(
             f"{experiment}: not an experiment directory (no config.toml); give one that speechtl train made"
         )
     table = read_toml(experiment / "config.toml")
-    sources = {source.get("language", "und"): source for source in table.get("data", [])}
-    if language is None and (len(sources) == 1 or any_language):
-        language = next(iter(sources))
-    if language is None or language not in sources:
-        wanted = "say which language" if language is None else f"no head for language '{language}'"
-        raise ModelError(f"{experiment}: {wanted}; this model has: {', '.join(sources)} (--language)")
     other = [setting for setting in settings if not setting.startswith("decoding.")]
     if other:
         raise ConfigError(
@@ -300,68 +327,36 @@ def _read_experiment(
     given = read_toml(config).get("decoding", {}) if config else {}
     merged = override({"decoding": {**table.get("decoding", {}), **given}}, settings)["decoding"]
     section = parse(DecodingConfig, merged, f"{config or experiment / 'config.toml'}: [decoding]")
-    spelling = {key: sources[language][key] for key in ("stress", "tone") if key in sources[language]}
-    return language, section, spelling
+    return {source.get("language", "und"): source for source in table.get("data", [])}, section
 
 
-def _load_lexicon(path: Path, notation: Literal["ipa", "arpabet", "xsampa"], spelling: dict[str, Any]) -> "Lexicon":
+def _choose(experiment: Path, language: str | None, tables: dict[str, dict[str, Any]]) -> str:
+    """Return the language that is meant; that of a head is as good, if the model tells it apart at the head alone."""
+    from speechtl.errors import ModelError
+
+    if language is None and len(tables) == 1:
+        return next(iter(tables))
+    if language is None or (language not in tables and language not in {t.get("head") for t in tables.values()}):
+        wanted = "say which language" if language is None else f"no head for language '{language}'"
+        raise ModelError(f"{experiment}: {wanted}; this model has: {', '.join(tables)} (--language)")
+    return language
+
+
+def _spoken(source: "Posteriors", data: Path) -> "dict[str, SpokenLanguage]":
+    from speechtl.transcription.language_identifier import spoken_languages
+
+    return spoken_languages(source.model, data)
+
+
+def _load_lexicon(
+    path: Path, language: str, notation: Literal["ipa", "arpabet", "xsampa"], tables: dict[str, dict[str, Any]]
+) -> "Lexicon":
+    """Read a lexicon as the experiment reads its own, with stress and tone or without."""
     from speechtl.lang.lexicon import Lexicon
 
-    return Lexicon.load(path, notation=notation, **spelling)
-
-
-class _Posteriors:
-    """Where posteriors come from: the model, or tables of stored ones."""
-
-    def __init__(
-        self, experiment: Path, language: str, inventory: "PhoneInventory", tables: list[Path], speaker: Path | None
-    ):
-        self.experiment, self.language, self.inventory, self.tables = experiment, language, inventory, tables
-        self.speaker = speaker
-        self._model: Any = None
-
-    def of(self, data: Path) -> Iterator[tuple[str, "np.ndarray"]]:
-        if not self.tables:
-            if self._model is None:
-                from speechtl.experiment import Experiment
-
-                self._model = Experiment.load(self.experiment, self.speaker)
-                if self.language == NEW_LANGUAGE:
-                    self._model.add_language(NEW_LANGUAGE, self.inventory)
-            yield from self._model.posteriors_of(data, self.language)
-            return
-        from speechtl.data.datadir import DataDir
-        from speechtl.data.tables import read_table
-        from speechtl.features.archives import read_matrix
-
-        places: dict[str, str] = {}
-        for table in self.tables:
-            places.update(read_table(table, value_required=True))
-        for utterance in DataDir.load(data).utterance_ids:
-            if utterance in places:
-                matrix = read_matrix(places[utterance])
-                self._check(utterance, places[utterance], matrix)
-                yield utterance, matrix
-
-    def _check(self, utterance: str, place: str, matrix: "np.ndarray") -> None:
-        """Tell posteriors of this model from other matrices (features, say, or those of another model)."""
-        import numpy as np
-
-        from speechtl.errors import DataError
-
-        if matrix.size == 0:
-            return
-        if matrix.shape[1] != len(self.inventory) + 1:
-            raise DataError(
-                f"{place}: utterance {utterance} has {matrix.shape[1]} units, expected {len(self.inventory) + 1}; "
-                "take posteriors of the same model and language"
-            )
-        sums = np.exp(matrix).sum(axis=1)
-        if not np.all(np.abs(sums - 1) < 0.01):
-            raise DataError(
-                f"{place}: utterance {utterance} has no log-posteriors (got a frame of probability {sums.max():g}, "
-                "expected 1); give what --save-posteriors wrote"
-            )
+    table = next((table for name, table in tables.items() if language in (name, table.get("head"))), {})
+    spelling = {key: table[key] for key in ("stress", "tone") if key in table}
+    return Lexicon.load(path / f"{language}.txt" if path.is_dir() else path, notation=notation, **spelling)
 
 
 def _write_toml(path: Path, section: "DecodingConfig") -> None:
@@ -373,7 +368,9 @@ def _write_toml(path: Path, section: "DecodingConfig") -> None:
         file.write(tomli_w.dumps({"decoding": section.model_dump(exclude_none=True)}))
 
 
-def _as_json(utterance: str, frames: int, hypotheses: "list[Hypothesis]") -> dict[str, Any]:
+def _as_json(
+    utterance: str, frames: int, hypotheses: "list[Hypothesis]", language: "SpokenLanguage | None" = None
+) -> dict[str, Any]:
     import math
 
     # A search that found nothing at all scores -inf, which JSON does not have.
@@ -388,4 +385,9 @@ def _as_json(utterance: str, frames: int, hypotheses: "list[Hypothesis]") -> dic
         }
         for hypothesis in hypotheses
     ]
-    return {"utterance": utterance, "frames": frames, "hypotheses": lines}
+    about: dict[str, Any] = {"utterance": utterance, "frames": frames}
+    if language is not None:
+        about["language"] = language.name
+        if language.probability is not None:
+            about["language_probability"] = round(language.probability, 4)
+    return about | {"hypotheses": lines}

@@ -297,21 +297,26 @@ def oov(
 def _inventory(experiment: Path | None, language: str | None) -> "PhoneInventory | None":
     """Return the phones of an experiment's model; the language may be left out where there is one only."""
     from speechtl.errors import LexiconError
+    from speechtl.lang.phone_tables import phone_tables
     from speechtl.lang.phones import PhoneInventory
 
     if experiment is None:
         if language is not None:
             raise LexiconError(f"--language {language}: says which phones of an experiment; give --experiment too")
         return None
-    found = sorted(path.stem for path in (experiment / "phones").glob("*.txt"))
-    if language is None and len(found) == 1:
-        language = found[0]
-    if language not in found:
-        shown = f"its languages are {' '.join(found)}; name one with --language" if found else "no phones/*.txt in it"
+    found = phone_tables(experiment)
+    if language is None and len(set(found.values())) == 1:
+        language = next(iter(found))
+    if language is None or language not in found:
+        shown = (
+            f"its languages are {' '.join(sorted(found))}; name one with --language"
+            if found
+            else "no phones/*.txt in it"
+        )
         raise LexiconError(
             f"{experiment}: {'no' if language is None else f'no {language},'} phone table to take; {shown}"
         )
-    return PhoneInventory.load(experiment / "phones" / f"{language}.txt")
+    return PhoneInventory.load(found[language])
 
 
 def _summary(path: Path, lexicon: "Lexicon") -> str:

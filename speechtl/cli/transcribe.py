@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from speechtl.cli.decode import NEW_LANGUAGE
-
 if TYPE_CHECKING:
     from speechtl.experiment import Experiment
 
@@ -18,7 +16,11 @@ def transcribe(
         typer.Argument(help="Audio files, folders (searched with all folders below) or - for standard input."),
     ],
     lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", help="Pronunciations of the words to find; by default the model's own.")
+        Path | None,
+        typer.Option(
+            "--lexicon",
+            help="Pronunciations of the words to find, or a folder with LANGUAGE.txt; by default the model's own.",
+        ),
     ] = None,
     notation: Annotated[
         Literal["ipa", "arpabet", "xsampa"],
@@ -52,7 +54,8 @@ def transcribe(
         typer.Option("--out", help="A file for everything; or a folder (existing, or with / at its end), a file each."),
     ] = None,
     language: Annotated[
-        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
+        str | None,
+        typer.Option("--language", help="Which of the model's languages; by default it is recognised, if it can be."),
     ] = None,
     phones_of: Annotated[
         Literal["model", "lexicon"],
@@ -113,23 +116,33 @@ def transcribe(
 
     from speechtl.experiment import Experiment
     from speechtl.lang.phones import PhoneInventory
+    from speechtl.transcription.language_identifier import LanguageIdentifier
+    from speechtl.transcription.posteriors import NEW_LANGUAGE
+    from speechtl.transcription.spoken_language import SpokenLanguage, describe_languages
     from speechtl.transcription.transcriber import Transcriber
 
     model = Experiment.load(experiment)
-    # The first language says how lexicons are read where any may be decoded.
-    language = model.language(language or (model.languages[0] if phones_of == "lexicon" else None))
     sections = _sections(model, config, settings or [])
-    decoder = None
-    if not phones:
-        (data,) = (data for data in model.config.data if data.language == language)
-        own = experiment / "lexicon" / f"{language}.txt"
-        words = read_lexicon(lexicon, own, notation, data, new_words or [])
+    several = language is None and len(model.languages) > 1 and phones_of == "model"
+    # The first language says how lexicons are read where any may be decoded.
+    one = language or (model.languages[0] if phones_of == "lexicon" else None)
+    languages = LanguageIdentifier(model).languages if several else [model.language(one)]
+    if len(languages) > 1 and (new_words or lm or grammar or (lexicon and not lexicon.is_dir())):
+        raise ConfigError(
+            "--add-word, --lm, --grammar and the file of a --lexicon are of one language; name it with --language "
+            f"({', '.join(languages)})"
+        )
+    decoders = {}
+    for name in languages if not phones else ():
+        data = next(data for data in model.config.data if name in (data.language, data.head_name))
+        given = lexicon / f"{name}.txt" if lexicon and lexicon.is_dir() else lexicon
+        words = read_lexicon(given, experiment / "lexicon" / f"{name}.txt", notation, data, new_words or [])
         if phones_of == "lexicon":
             language = NEW_LANGUAGE
             model.add_language(language, PhoneInventory(sorted(words.phones())))
-        decoder = make_decoder(
+        decoders[name if phones_of == "model" else NEW_LANGUAGE] = make_decoder(
             words,
-            model.inventory(language),
+            model.inventory(name if phones_of == "model" else NEW_LANGUAGE),
             new_words=new_words or [],
             notation=notation,
             g2p=g2p,
@@ -140,7 +153,7 @@ def transcribe(
     segmentation = None if whole else sections(SegmentationConfig, "segmentation")
     transcriber = Transcriber(
         model,
-        decoder,
+        decoders or None,
         language=language,
         segmentation=segmentation,
         nbest=nbest,
@@ -165,6 +178,9 @@ def transcribe(
                 typer.echo(f"error: {transcript.error}", err=True)
             elif not transcript.segments:
                 typer.echo(f"note: {transcript.name}: no speech in {transcript.seconds:.2f} s of audio", err=True)
+            elif several:
+                spoken = [SpokenLanguage(s.language or "", s.language_probability) for s in transcript.segments]
+                typer.echo(f"note: {transcript.name}: {describe_languages(spoken)}", err=True)
             if transcript.error is None or transcript.segments:
                 write(transcript)
     if failed:

@@ -1,7 +1,7 @@
 """Decode many utterances, one after the other or in several threads."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -16,7 +16,7 @@ _QUEUED = 8
 
 def decode(
     posteriors: Iterable[tuple[str, np.ndarray]],
-    decoder: LexiconDecoder,
+    decoder: LexiconDecoder | Callable[[str], LexiconDecoder],
     *,
     nbest: int = 1,
     times: bool = False,
@@ -26,7 +26,7 @@ def decode(
 
     Args:
         posteriors: utterance ids with natural logarithms ``(frames, units)``; read as far as needed.
-        decoder: the search.
+        decoder: the search, or a function that chooses one for an utterance (that of its language, say).
         nbest: hypotheses for each utterance, at most.
         times: also fill the hypotheses' spans.
         jobs: threads. The search does not hold Python's lock.
@@ -40,7 +40,8 @@ def decode(
 
     def decode_one(utterance: str, matrix: np.ndarray) -> list[Hypothesis]:
         try:
-            return decoder.decode_nbest(matrix, nbest, times=times)
+            search = decoder if isinstance(decoder, LexiconDecoder) else decoder(utterance)
+            return search.decode_nbest(matrix, nbest, times=times)
         except DataError as error:
             raise DataError(f"utterance {utterance}: {error}") from error
 

@@ -14,6 +14,7 @@ from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import restore_attributes
 from speechtl.models.blocks import LayerNorm
+from speechtl.models.language_head import FOLDER, attach_language_head, languages_in
 from speechtl.models.word_embedding import restore_word_embedding
 
 
@@ -144,6 +145,10 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
     for language, blocks in own.items():
         model.add_own_blocks(language, blocks)
     _restore_columns(model, arrays, origin)
+    heard = {name: array for name, array in arrays.items() if name.startswith(f"beside/{FOLDER}/")}
+    for name, array in heard.items():
+        if name.endswith("/conv/bias"):
+            attach_language_head(model, name.split("/")[2], len(array), languages_in(list(heard)))
     present = {path for path, _ in model.layers()}
     for path, restore_beside in _BESIDE.items():
         parts = {name[len(path) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{path}/")}

@@ -113,6 +113,10 @@ def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
         for word in segment.words
     ]
     result: dict[str, Any] = {"start": _rounded(segment.start), "end": _rounded(segment.end), "text": segment.text}
+    if segment.language is not None:
+        result["language"] = segment.language
+    if segment.language_probability is not None:
+        result["language_probability"] = round(segment.language_probability, 4)
     result["words"] = words
     result["phones"] = [{"phone": phone.label, **_times(phone)} for phone in segment.phones]
     result["score"] = _score(segment.score)

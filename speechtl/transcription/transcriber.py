@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import IO
@@ -26,6 +26,8 @@ from speechtl.features.speech_segments import SegmentationConfig, SpeechSegment,
 from speechtl.features.waveform import FULL_SCALE, choose_channel
 from speechtl.models.weights import load_arrays
 from speechtl.training.evaluate import forward_function
+from speechtl.transcription.language_identifier import LanguageIdentifier
+from speechtl.transcription.spoken_language import SpokenLanguage
 from speechtl.transcription.transcript import Recording, SpokenSegment, SpokenWord, Transcript
 
 # The statistics of the training speech weigh as much as this many seconds of the recording's own. Word error rate of
@@ -46,6 +48,7 @@ class _Piece:
     end: float
     features: np.ndarray
     posteriors: np.ndarray
+    language: SpokenLanguage
 
 
 @dataclasses.dataclass
@@ -67,21 +70,22 @@ class Transcriber:
 
     Args:
         experiment: the model.
-        decoder: finds words; None for phones alone.
-        language: which head; may be left out if there is only one.
+        decoder: finds words, or by language what finds its words; None for phones alone.
+        language: which head; may be left out if there is only one, or if the model recognises languages: then that of
+            each segment is recognised.
         segmentation: how recordings are cut; None takes each as one segment, of ten minutes at most.
         nbest: hypotheses for each segment, at most.
         one_speaker: all recordings are of one speaker, whose statistics grow from recording to recording.
         jobs: threads of the search.
 
     Raises:
-        ModelError: the model lacks the language, or has several and none was named.
+        ModelError: the model lacks the language, or has several, none was named and it does not recognise them.
     """
 
     def __init__(
         self,
         experiment: Experiment,
-        decoder: LexiconDecoder | None = None,
+        decoder: LexiconDecoder | Mapping[str, LexiconDecoder] | None = None,
         *,
         language: str | None = None,
         segmentation: SegmentationConfig | None = DEFAULT_SEGMENTATION,
@@ -89,11 +93,16 @@ class Transcriber:
         one_speaker: bool = False,
         jobs: int = 1,
     ):
-        self.experiment, self.decoder = experiment, decoder
-        self.language = experiment.language(language)
+        self.experiment = experiment
+        recognised = language is None and len(experiment.languages) > 1
+        self.identifier = LanguageIdentifier(experiment) if recognised else None
+        self._default = self.identifier.languages[0] if self.identifier else experiment.language(language)
+        languages = self.identifier.languages if self.identifier else [self._default]
         self.segmentation, self.nbest, self.one_speaker, self.jobs = segmentation, nbest, one_speaker, jobs
-        self._forward = forward_function(experiment.model, self.language)
-        self._inventory = experiment.inventory(self.language)
+        # One decoder is right for all languages only where they are one.
+        self.decoders = dict.fromkeys(languages, decoder) if isinstance(decoder, LexiconDecoder) else decoder
+        self._forward = {language: forward_function(experiment.model, language) for language in languages}
+        self._inventories = {language: experiment.inventory(language) for language in languages}
         self._prior = _prior(experiment)
         self._stats: list[np.ndarray] = []
 
@@ -126,13 +135,17 @@ class Transcriber:
         segments: list[SpokenSegment] = []
         reported = 0.0
 
+        languages: dict[str, str] = {}
+
         def pieces() -> Iterator[tuple[str, np.ndarray]]:
             for item in self._items(recordings):
                 waiting.append(item)
                 if isinstance(item, _Piece):
-                    yield f"{item.name}, {item.start:.2f} to {item.end:.2f} s", item.posteriors
+                    name = f"{item.name}, {item.start:.2f} to {item.end:.2f} s"
+                    languages[name] = item.language.name
+                    yield name, item.posteriors
 
-        for _, hypotheses in self._search(pieces()):
+        for _, hypotheses in self._search(pieces(), languages):
             while isinstance(item := waiting.popleft(), _End):
                 advance(item.seconds - reported)
                 yield Transcript(item.name, item.seconds, tuple(segments), item.error)
@@ -146,17 +159,20 @@ class Transcriber:
                 yield Transcript(item.name, item.seconds, tuple(segments), item.error)
                 segments, reported = [], 0.0
 
-    def _search(self, pieces: Iterator[tuple[str, np.ndarray]]) -> Iterator[tuple[str, list[Hypothesis]]]:
-        if self.decoder is not None:
-            return decode(pieces, self.decoder, nbest=self.nbest, times=True, jobs=self.jobs)
-        return ((name, [self._phones_alone(posteriors)]) for name, posteriors in pieces)
+    def _search(
+        self, pieces: Iterator[tuple[str, np.ndarray]], languages: Mapping[str, str]
+    ) -> Iterator[tuple[str, list[Hypothesis]]]:
+        if (decoders := self.decoders) is None:
+            return ((name, [self._phones_alone(matrix, languages[name])]) for name, matrix in pieces)
+        return decode(pieces, lambda name: decoders[languages[name]], nbest=self.nbest, times=True, jobs=self.jobs)
 
-    def _phones_alone(self, posteriors: np.ndarray) -> Hypothesis:
+    def _phones_alone(self, posteriors: np.ndarray, language: str) -> Hypothesis:
         """Make a hypothesis of the best unit of every frame."""
+        inventory = self._inventories[language]
         best = posteriors.argmax(axis=1)
         edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
-        spans = tuple(Span(self._inventory.phone(int(best[s])), int(s), int(e)) for s, e in pairwise(edges) if best[s])
-        return Hypothesis((), tuple(greedy_phones(posteriors, self._inventory)), 0.0, phone_spans=spans)
+        spans = tuple(Span(inventory.phone(int(best[s])), int(s), int(e)) for s, e in pairwise(edges) if best[s])
+        return Hypothesis((), tuple(greedy_phones(posteriors, inventory)), 0.0, phone_spans=spans)
 
     def _items(self, recordings: Iterable[Recording]) -> Iterator[_Piece | _End]:
         """Yield the pieces of all recordings with their posteriors, and the ends between them."""
@@ -180,19 +196,25 @@ class Transcriber:
         yield from gathered
 
     def _compute(self, items: list[_Piece | _End]) -> None:
-        """Compute the posteriors of pieces, those of similar length together."""
+        """Compute the posteriors of pieces, those of one language and similar length together."""
         pieces = [item for item in items if isinstance(item, _Piece) and len(item.features)]
-        lengths = np.array([len(piece.features) for piece in pieces], np.int32)
-        for batch in plan_once([lengths], self.experiment.config.batches):
-            chosen = [pieces[index] for index in batch.utterances]
-            counts = lengths[list(batch.utterances)]
-            padded = np.zeros((len(chosen), counts.max(), self.experiment.model.inputs), np.float32)
-            for row, piece in zip(padded, chosen, strict=True):
-                row[: len(piece.features)] = piece.features
-            logits, valid = self._forward(tf.constant(padded), tf.constant(counts))
-            scores = tf.nn.log_softmax(logits).numpy()
-            for piece, row, length in zip(chosen, scores, valid.numpy(), strict=True):
-                piece.posteriors = row[:length]
+        if self.identifier is not None:
+            spoken = self.identifier.recognise_all([piece.features for piece in pieces])
+            for piece, language in zip(pieces, spoken, strict=True):
+                piece.language = language
+        for name, forward in self._forward.items():
+            own = [piece for piece in pieces if piece.language.name == name]
+            lengths = np.array([len(piece.features) for piece in own], np.int32)
+            for batch in plan_once([lengths], self.experiment.config.batches):
+                chosen = [own[index] for index in batch.utterances]
+                counts = lengths[list(batch.utterances)]
+                padded = np.zeros((len(chosen), counts.max(), self.experiment.model.inputs), np.float32)
+                for row, piece in zip(padded, chosen, strict=True):
+                    row[: len(piece.features)] = piece.features
+                logits, valid = forward(tf.constant(padded), tf.constant(counts))
+                scores = tf.nn.log_softmax(logits).numpy()
+                for piece, row, length in zip(chosen, scores, valid.numpy(), strict=True):
+                    piece.posteriors = row[:length]
 
     def _pieces(self, recording: Recording, seconds: list[float]) -> Iterator[list[_Piece]]:
         """Yield the segments of a recording with normalised features, some minutes at a time; count its seconds."""
@@ -220,7 +242,7 @@ class Transcriber:
             chunks = speech_segments(blocks, rate, self.segmentation)
         if not self.one_speaker:
             self._stats = []
-        units = len(self._inventory) + 1
+        units = len(self._inventories[self._default]) + 1
         for segments in chunks:
             features = self._normalise(compute_many([segment.samples for segment in segments], config))
             yield [
@@ -230,6 +252,7 @@ class Transcriber:
                     (segment.start + len(segment.samples)) / rate,
                     matrix,
                     np.zeros((0, units), np.float32),
+                    SpokenLanguage(self._default),
                 )
                 for segment, matrix in zip(segments, features, strict=True)
             ]
@@ -269,6 +292,8 @@ class Transcriber:
             score=best.score,
             alternatives=tuple((" ".join(other.words), other.score) for other in hypotheses[1:]),
             complete=best.complete,
+            language=piece.language.name,
+            language_probability=piece.language.probability,
         )
 
 

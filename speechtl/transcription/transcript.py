@@ -49,6 +49,8 @@ class SpokenSegment:
         score: of the best hypothesis, see `Hypothesis`.
         alternatives: other word sequences with their scores, best first.
         complete: False where the search ended inside a word.
+        language: that it was decoded as.
+        language_probability: in [0, 1] where the language was recognised; None where it was given.
     """
 
     start: float
@@ -58,6 +60,8 @@ class SpokenSegment:
     score: float = 0.0
     alternatives: tuple[tuple[str, float], ...] = ()
     complete: bool = True
+    language: str | None = None
+    language_probability: float | None = None
 
     @property
     def text(self) -> str:

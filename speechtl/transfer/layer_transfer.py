@@ -1,6 +1,9 @@
 """Copy some blocks of another model."""
 
+from collections.abc import Mapping
 from typing import Literal
+
+import numpy as np
 
 from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
@@ -12,9 +15,9 @@ class LayerTransfer(TransferMethod):
     """Copy ``blocks`` of ``source`` and keep them as they are, or train them on if ``trainable``.
 
     After Yosinski et al. 2014. ``blocks`` is ``"first:3"`` (from the features), ``"last:3"`` (from the heads),
-    ``"all"`` or names of encoder blocks. Heads are not counted. ``heads = true`` copies (and freezes) also the heads
-    that both models have, which then have the source's phones. Whatever is not copied keeps the weights it had: fresh
-    ones, or those of a method listed before.
+    ``"all"`` or names of encoder blocks. Heads are not counted. Languages' own blocks of these names (see `Multitask`)
+    are copied as well. ``heads = true`` copies (and freezes) also the heads that both models have, which then have the
+    source's phones. Whatever is not copied keeps the weights it had: fresh ones, or those of a method listed before.
     """
 
     method: Literal["layer_transfer"] = "layer_transfer"
@@ -29,15 +32,22 @@ class LayerTransfer(TransferMethod):
         Raises:
             ModelError: unknown blocks, blocks of other shapes in the source (all weights listed), or no head in common.
         """
-        chosen = [f"encoder/{name}" for name in choose_blocks(model, self.blocks)]
+        arrays = source_weights(self.source)
+        # By path here, the path there.
+        chosen = _places(model, choose_blocks(model, self.blocks), arrays)
         if self.heads:
             common = [f"heads/{name}" for name in model.heads if name in source_inventories(self.source)]
             if not common:
                 raise ModelError(f"{self.source}: has no head for {', '.join(model.heads)}; leave out heads = true")
-            chosen += common
+            chosen |= {path: path for path in common}
         prefixes = tuple(f"{path}/" for path in chosen)
         ours = {name: variable for name, variable in model.variables().items() if name.startswith(prefixes)}
-        theirs = {name: array for name, array in source_weights(self.source).items() if name.startswith(prefixes)}
+        theirs = {
+            here + name.removeprefix(there): array
+            for here, there in chosen.items()
+            for name, array in arrays.items()
+            if name.startswith(f"{there}/")
+        }
         assign(ours, theirs, self.source)
         if not self.trainable:
             for path, layer in model.layers():
@@ -52,3 +62,14 @@ class LayerTransfer(TransferMethod):
     def keeps_head(self, head: str) -> bool:
         """Whether heads are copied."""
         return self.heads
+
+
+def _places(model: AcousticModel, blocks: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Return where blocks, those of a language's own as well, are here and in the source, which may share them."""
+    places = {f"encoder/{name}": f"encoder/{name}" for name in blocks}
+    for language, own in model.own.items():
+        for name in [name for name in blocks if name in own]:
+            path = f"own/{language}/{name}"
+            has_own = any(key.startswith(f"{path}/") for key in arrays)
+            places[path] = path if has_own else f"encoder/{name}"
+    return places

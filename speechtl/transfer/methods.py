@@ -9,6 +9,7 @@ from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.domain_adversarial import DomainAdversarial
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.multitask import Multitask
 from speechtl.transfer.progressive import Progressive
 from speechtl.transfer.self_taught import SelfTaught
 from speechtl.transfer.speaker_layers import SpeakerLayers
@@ -20,6 +21,7 @@ Method = Annotated[
     | ConservativeTraining
     | DomainAdversarial
     | LayerTransfer
+    | Multitask
     | Progressive
     | SelfTaught
     | SpeakerLayers

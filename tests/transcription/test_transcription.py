@@ -10,10 +10,11 @@ import soundfile
 import typer
 
 from speechtl.cli.transcribe import transcribe
+from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
-from speechtl.experiment import Experiment, load_config, train
+from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.speech_segments import SegmentationConfig
@@ -27,7 +28,7 @@ TONES = {"a": 400, "i": 700, "k": 1100, "s": 1700, "t": 2400, "u": 3200}
 WORDS = {"tak": ["t a k"], "sit": ["s i t"], "kus": ["k u s", "k i s"], "ata": ["a t a"], "si": ["s i"]}
 
 
-def whistle(text, seed=0, rate=RATE, gap=0.25):
+def whistle(text, seed=0, rate=RATE, gap=0.25, pitch=1.0):
     """Return ``(samples,)`` of words in [-1, 1] and where each begins and ends (s); unknown words are letters."""
     rng = np.random.default_rng(seed)
     pieces, times, place = [np.zeros(round(gap * rate))], [], gap
@@ -35,7 +36,9 @@ def whistle(text, seed=0, rate=RATE, gap=0.25):
         start = place
         for phone in WORDS.get(word, [" ".join(word)])[0].split():
             t = np.arange(round(rng.uniform(0.09, 0.14) * rate)) / rate
-            pieces.append(0.2 * np.sin(2 * np.pi * TONES[phone] * rng.uniform(0.98, 1.02) * t) * np.hanning(len(t)))
+            pieces.append(
+                0.2 * np.sin(2 * np.pi * pitch * TONES[phone] * rng.uniform(0.98, 1.02) * t) * np.hanning(len(t))
+            )
             place += len(t) / rate
         times.append((start, place))
         pieces.append(np.zeros(round(gap * rate)))
@@ -208,6 +211,54 @@ def test_words_added_now_are_found(model):
 
 def run(experiment, audio, **options):
     transcribe(experiment, audio if isinstance(audio, list) else [audio], **options)
+
+
+@pytest.fixture(scope="module")
+def two_languages(experiment, tmp_path_factory):
+    """Return the experiment with a second language, which whistles lower, on the same head."""
+    folder = tmp_path_factory.mktemp("low")
+    wav, speaker = {}, {}
+    for number in range(20):
+        name = f"low-{number:02d}"
+        wav[name], speaker[name] = str(folder / f"{name}.wav"), "low"
+        text = " ".join(np.random.default_rng(number).choice(sorted(WORDS), 3))
+        soundfile.write(wav[name], whistle(text, number, pitch=0.6)[0], RATE)
+    DataDir(path=folder / "data", wav_scp=wav, utt2spk=speaker).save(folder / "data")
+    config = load_config(experiment / "config.toml").model_dump(mode="json", exclude_none=True)
+    compute_features(DataDir.load(folder / "data"), FeatureConfig(**config["features"]), folder / "data" / "feats")
+    identify = {"size": 16, "block": "input"}
+    config["data"].append({"language": "low", "head": "xx", "unlabelled": str(folder / "data")})
+    config["transfer"] = [
+        {"method": "fine_tuning", "source": str(experiment)},
+        {"method": "multitask", "keep": ["xx"], "keep_trunk": True, "identify": identify},
+    ]
+    config["training"] |= {"epochs": 6, "average": 1, "learning_rate": 0.01}
+    train(parse(ExperimentConfig, config, "low"), folder / "exp")
+    (folder / "exp" / "lexicon" / "low.txt").write_text("KAT k a t\nSI s i\n")
+    return folder / "exp"
+
+
+def test_the_language_of_every_segment_is_recognised(two_languages, audio, tmp_path, capsys):
+    high, low = audio("high.wav", "tak sit kus"), audio("low.wav", "ata kus si", pitch=0.6)
+    twice = tmp_path / "twice.wav"
+    soundfile.write(twice, np.concatenate([soundfile.read(low)[0]] * 2), RATE)
+    settings = ["segmentation.pause=0.4"]
+    run(two_languages, [high, low, str(twice)], form="json", settings=settings)
+    shown = capsys.readouterr()
+    results = [json.loads(line) for line in shown.out.splitlines()]
+    found = [[segment["language"] for segment in result["segments"]] for result in results]
+    assert found == [["xx"], ["low"], ["low", "low"]]
+    assert all(0.5 < one["language_probability"] <= 1 for result in results for one in result["segments"])
+    # Each segment in the words of its language.
+    assert results[0]["text"] == "tak sit kus"
+    assert {word for segment in results[1]["segments"] for word in segment["text"].split()} <= {"KAT", "SI"}
+    assert f"note: {twice}: low: 2 recognised (probability" in shown.err and "xx: 1 recognised" in shown.err
+
+    run(two_languages, high, form="json", language="low")
+    (segment,) = json.loads(capsys.readouterr().out)["segments"]
+    assert segment["language"] == "low" and "language_probability" not in segment
+    with pytest.raises(ConfigError, match=r"are of one language; name it with --language \((low, xx|xx, low)\)"):
+        run(two_languages, high, new_words=["tik"])
 
 
 def test_text_of_one_and_of_several(experiment, audio, tmp_path, capsys):

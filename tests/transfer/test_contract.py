@@ -37,6 +37,7 @@ METHODS = {
     "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "weight": 2.0}],
     "progressive": [{"method": "progressive", "columns": "SOURCE", "lateral": 3}],
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
+    "multitask": [COPY, {"method": "multitask", "shared": "last:2", "identify": {"size": 8}}],
     # On unlabelled speech beside the labelled.
     "self_taught": [COPY, {"method": "self_taught", "codebook_size": 16}],
     "self_taught_features": [{"method": "self_taught", "target": "features", "block": "tdnn1"}],
@@ -182,6 +183,7 @@ class Killed(Exception):
         "fine_tuning",
         "layer_transfer",
         "lin",
+        "multitask",
         "output_distance",
         "parameter_distance",
         "domain_adversarial",

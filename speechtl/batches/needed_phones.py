@@ -1,0 +1,34 @@
+"""The phones that training speech needs."""
+
+from collections.abc import Sequence
+
+from speechtl.batches.config import DataConfig
+from speechtl.data.datadir import DataDir
+from speechtl.errors import LexiconError
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+
+
+def needed_phones(tables: Sequence[tuple[DataConfig, Lexicon | None]]) -> PhoneInventory:
+    """Return the phones of the training transcripts (or, with ``phones``, lexicons) of one or several languages.
+
+    Args:
+        tables: ``[[data]]`` tables with their lexicons, None where ``text`` holds phones.
+
+    Raises:
+        LexiconError: a lexicon has no word of its transcripts.
+    """
+    phones: set[str] = set()
+    for data, lexicon in tables:
+        words = {word for path in data.train for text in DataDir.load(path).text.values() for word in text.split()}
+        if lexicon is None:
+            phones |= words
+            continue
+        known = words & set(lexicon.words)
+        if not known and data.train:
+            raise LexiconError(
+                f"{data.lexicon}: has no word of the training transcripts; is it the lexicon of '{data.language}'?"
+            )
+        wanted = known if data.phones == "transcripts" else lexicon.words
+        phones.update(phone for word in wanted for said in lexicon.pronounce(word) for phone in said.phones)
+    return PhoneInventory(sorted(phones))

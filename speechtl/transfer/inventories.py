@@ -1,0 +1,63 @@
+"""The phones of a model's heads, and the lexicons that spell words with them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from speechtl.batches.config import DataConfig
+from speechtl.batches.needed_phones import needed_phones
+from speechtl.errors import ConfigError
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+from speechtl.transfer.method import TransferMethod, source_inventories
+
+
+def read_lexicon(data: DataConfig, methods: Sequence[TransferMethod]) -> Lexicon | None:
+    """Return the lexicon of a language; of one that is kept as a source has it, the source's if no other is named."""
+    if data.lexicon is not None:
+        return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
+    kept = [source for method in methods if method.keeps_head(data.head_name) for source in method.sources()]
+    for source in kept if not data.train else ():
+        path = Path(source) / "lexicon" / f"{data.language}.txt"
+        if path.is_file():
+            return Lexicon.load(path, stress="keep", tone="keep")
+    return None
+
+
+def head_inventories(
+    tables: Sequence[DataConfig], methods: Sequence[TransferMethod], lexicons: Mapping[str, Lexicon | None]
+) -> dict[str, PhoneInventory]:
+    """Return the phones of each head: those of a source that keeps it, or those that its languages need.
+
+    A head without either is left out.
+
+    Args:
+        tables: the ``[[data]]`` tables.
+        methods: the transfer methods.
+        lexicons: by language.
+
+    Raises:
+        ConfigError: sources with other phones are to be one head, or held-out speech has no head.
+        LexiconError: a lexicon has no word of its transcripts.
+    """
+    found = {}
+    for head in dict.fromkeys(data.head_name for data in tables):
+        kept = {
+            source: inventory
+            for method in methods
+            if method.keeps_head(head)
+            for source in method.sources()
+            if (inventory := source_inventories(source).get(head)) is not None
+        }
+        if len({inventory.phones for inventory in kept.values()}) > 1:
+            raise ConfigError(
+                f"transfer: {' and '.join(kept)} have different phones for '{head}', so one head cannot follow "
+                'both; declare the head of all but one fresh, or use distance = "parameter"'
+            )
+        own = [data for data in tables if data.head_name == head]
+        if kept:
+            found[head] = next(iter(kept.values()))
+        elif any(data.train for data in own):
+            found[head] = needed_phones([(data, lexicons[data.language]) for data in own])
+        elif any(data.dev for data in own) and not methods:
+            raise ConfigError(f"data: '{head}' has dev speech but no head to score; name labelled speech as train")
+    return found
