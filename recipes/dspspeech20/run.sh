@@ -102,6 +102,7 @@ fi
 if run_stage 6 "settings from dev speakers, then the test part"; then
   for exp in $(for fold in $folds; do echo exp/{phones,frames,added}_fold$fold; done); do
     fold=${exp##*_fold}
+    [ -e "$exp/weights.h5" ] || continue # a stage that was left out
     speechtl lexicon convert $lexicon "$exp/lexicon.txt" --from ipa --experiment "$exp" --tone drop
     speechtl decode "$exp" "data/fold$fold/dev" "$exp/dev" --lexicon "$exp/lexicon.txt" \
       --tune "data/fold$fold/dev" --nj "$nj"
@@ -120,8 +121,9 @@ if run_stage 7 "results"; then
     folders+=("data/fold$fold")
   done
   for system in phones frames added; do
+    [ -e "exp/${system}_fold${folds%% *}/test/text" ] || continue
     python local/results.py data/test --folds "${folders[@]}" \
       --hypotheses "exp/${system}_{fold}/test/text" --whole-words "exp/whole_words_{fold}/test/phones" \
-      --details "exp/words_$system" | sed "s/^phones$/$system/" | tee "exp/results_$system"
+      --details "exp/words_$system" | sed "s/^phones,/$system,/" | tee "exp/results_$system"
   done
 fi
