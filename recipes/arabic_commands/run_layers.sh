@@ -45,7 +45,7 @@ sweep() { # sweep FOLDER SOURCE TRAIN DEV: a model for each choice of blocks, al
   for seed in $seeds; do
     for blocks in none first:1 first:3 all last:3 last:1; do
       for trainable in false true; do
-        options=(--set "seed=$seed" --set "data.0.train=$3" --set "data.0.dev=$4")
+        options=(--set "seed=$seed" --set "data.0.train=$3" --set "data.0.dev=$4" --set training.epochs=8)
         if [ $blocks = none ]; then
           [ $trainable = true ] || continue
         else
