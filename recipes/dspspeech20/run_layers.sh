@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
     --language-source) language_source=$(realpath -m "$2") ;;
     --nj) nj=$2 ;;
     --seeds) seeds=$2 ;;
-    *) sed -n '2,12p' "$0" >&2; exit 1 ;;
+    *) sed -n '2,11p' "$0" >&2; exit 1 ;;
   esac
   shift 2
 done
