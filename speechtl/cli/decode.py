@@ -86,6 +86,10 @@ def decode(
     save_posteriors: Annotated[
         Path | None, typer.Option("--save-posteriors", help="Folder: keep the posteriors as posteriors.ark and .scp.")
     ] = None,
+    oov: Annotated[
+        Literal["words", "phones"] | None,
+        typer.Option("--oov", help="phones: where no word fits, the phones themselves, as <oov:k_u_b>."),
+    ] = None,
     nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per utterance in log.jsonl.")] = 1,
     times: Annotated[
         bool, typer.Option("--times/--no-times", help="Times and confidence of words; without, the search is faster.")
@@ -128,9 +132,10 @@ def decode(
     points = parse_grid(grid or [])
     if phones_of == "lexicon" and lexicon is None:
         raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
+    settings = [*(settings or []), *([f"decoding.oov={oov}"] if oov else [])]
     if speaker and posteriors:
         raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
-    tables, section = _read_experiment(experiment, config, settings or [])
+    tables, section = _read_experiment(experiment, config, settings)
     data_dir = DataDir.load(data)
     source = Posteriors(experiment, posteriors or [], speaker)
     several = (

@@ -65,6 +65,10 @@ def transcribe(
             'transfer method "attributes"; a language need not be named).',
         ),
     ] = "model",
+    oov: Annotated[
+        Literal["words", "phones"] | None,
+        typer.Option("--oov", help="phones: where no word fits, the phones themselves, as <oov:k_u_b>."),
+    ] = None,
     nbest: Annotated[int, typer.Option("--nbest", min=1, help="Hypotheses per segment, in json.")] = 1,
     whole: Annotated[
         bool, typer.Option("--whole", help="Do not look for pauses: a recording is one segment (10 minutes at most).")
@@ -104,8 +108,8 @@ def transcribe(
 
     if lm and grammar:
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
-    if phones and (lexicon or new_words or lm or grammar):
-        raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm and --grammar out")
+    if phones and (lexicon or new_words or lm or grammar or oov):
+        raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
     if phones and form in ("ctm", "srt"):
         raise ConfigError(f"--format {form} is about words; take text, json or textgrid with --phones")
     if phones_of == "lexicon" and lexicon is None:
@@ -122,7 +126,7 @@ def transcribe(
     from speechtl.transcription.transcriber import Transcriber
 
     model = Experiment.load(experiment)
-    sections = _sections(model, config, settings or [])
+    sections = _sections(model, config, [*(settings or []), *([f"decoding.oov={oov}"] if oov else [])])
     several = language is None and len(model.languages) > 1 and phones_of == "model"
     # The first language says how lexicons are read where any may be decoded.
     one = language or (model.languages[0] if phones_of == "lexicon" else None)

@@ -23,7 +23,7 @@ _SHORT, _STEADY, _RANGE = 5.0, 6.0, 20.0
 # No noise floor is higher (dB, samples in the 16-bit range): what is steady and as loud as this may be speech.
 _LOUDEST_FLOOR = 50.0
 # At and below this level a frame holds digital silence, which says nothing about the noise of a room.
-_DIGITAL_SILENCE = 1.0
+DIGITAL_SILENCE = 1.0
 # Seconds over which "quiet" is measured where speech must be cut: longer than the closure of a plosive.
 _QUIET = 0.2
 # Seconds of a recording that are searched at once, and seconds before them that the noise floor still looks at.
@@ -171,7 +171,7 @@ def _noise_floor(levels: np.ndarray) -> np.ndarray:
     floors = []
     for centre in centres:
         around = levels[max(centre - reach, 0) : centre + reach]
-        around = around[around > _DIGITAL_SILENCE]
+        around = around[around > DIGITAL_SILENCE]
         floor, speech = np.percentile(around, [_FLOOR, _SPEECH]) if len(around) else (0.0, 0.0)
         short = len(levels) < _SHORT * FRAMES_PER_SECOND
         floors.append(min(floor, speech - _RANGE) if short and speech - floor > _STEADY else floor)

@@ -109,7 +109,7 @@ def as_json(transcript: Transcript) -> dict[str, Any]:
 
 def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
     words = [
-        {"word": word.label, **_times(word), "confidence": word.confidence, "phones": list(word.phones)}
+        {"word": word.label, **_times(word), "confidence": _confidence(word), "phones": list(word.phones)}
         for word in segment.words
     ]
     result: dict[str, Any] = {"start": _rounded(segment.start), "end": _rounded(segment.end), "text": segment.text}
@@ -128,6 +128,10 @@ def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
 
 def _times(interval: Interval) -> dict[str, float]:
     return {"start": _rounded(interval.start), "end": _rounded(interval.end)}
+
+
+def _confidence(word: Interval) -> float | None:
+    return None if word.confidence is None else round(word.confidence, 3)
 
 
 def _rounded(seconds: float) -> float:

@@ -21,6 +21,7 @@ from speechtl.errors import DataError, SpeechtlError
 from speechtl.experiment import Experiment
 from speechtl.features.audio_stream import stream_blocks
 from speechtl.features.cmvn import accumulate, add
+from speechtl.features.digital_silence import fill_digital_silence
 from speechtl.features.fbank import compute_many
 from speechtl.features.speech_segments import SegmentationConfig, SpeechSegment, speech_segments
 from speechtl.features.waveform import FULL_SCALE, choose_channel
@@ -244,7 +245,8 @@ class Transcriber:
             self._stats = []
         units = len(self._inventories[self._default]) + 1
         for segments in chunks:
-            features = self._normalise(compute_many([segment.samples for segment in segments], config))
+            signals = [fill_digital_silence(segment.samples, rate) for segment in segments]
+            features = self._normalise(compute_many(signals, config))
             yield [
                 _Piece(
                     recording.name,

@@ -95,6 +95,14 @@ def test_times_are_in_a_ctm(world, capsys):
     assert "confidence of 6 words: mean 0." in capsys.readouterr().out
 
 
+def test_phones_where_no_word_fits(world):
+    (world / "few.txt").write_text(f"back {WORDS['back']}\n")
+    run(world, lexicon=world / "few.txt", oov="phones", settings=["decoding.filler_phone_penalty=2"])
+    assert read_table(world / "out" / "text")["anna-2"] == f"back <oov:{WORDS['abba'].replace(' ', '_')}>"
+    run(world, lexicon=world / "few.txt", oov="words")
+    assert "<oov" not in (world / "out" / "text").read_text()
+
+
 def test_without_times(world):
     run(world, times=False)
     assert read_table(world / "out" / "text") == TEXTS
