@@ -120,7 +120,8 @@ def make_batch(labels, frames=20):
     features = rng.normal(size=(len(labels), frames, 6)).astype(np.float32)
     zeros = tf.zeros(len(labels), tf.int32)
     spoken = tf.constant(frames - np.arange(len(labels)), tf.int32)
-    return Batch(tf.constant(features), spoken, tf.constant(padded), tf.constant(lengths), zeros, zeros, zeros, 4)
+    rows = tf.constant(features), spoken, tf.constant(padded), tf.constant(lengths)
+    return Batch(*rows, zeros, zeros, zeros, total=4, labelled=int((lengths > 0).sum()))
 
 
 def test_the_loss_is_the_formula():
