@@ -11,15 +11,17 @@ from speechtl.models.blocks import DilatedConv, dense, layer_norm, mask
 FOLDER = "language"
 _SCORE = "score-"
 # Batches are of one language, so most of a score's gradient is what the next batch takes back, and little what tells
-# languages apart. For Adam to learn that in a hundred steps, scores must move this many times as fast as other weights.
+# languages apart. For Adam to learn that in a hundred steps, scores must move this many times as fast as other weights,
 _PACE = 30.0
+# and what languages have in common must be subtracted; the mean of all speech is learnt this many times as fast.
+_CENTRE_PACE = 10.0
 
 
 class LanguageHead(keras.layers.Layer):
     """Give every language a score from mean and standard deviation over the frames of an utterance.
 
     Statistics pooling as for x-vectors (Snyder et al. 2018): normalisation, a convolution over three frames, ReLU,
-    mean and standard deviation, and a linear layer for each language.
+    mean and standard deviation less those of all speech, and a linear layer for each language.
 
     Attributes:
         place: the block whose output it hears, ``"input"`` for the features.
@@ -33,20 +35,35 @@ class LanguageHead(keras.layers.Layer):
         self.norm = layer_norm(inputs, "norm")
         self.conv = DilatedConv(inputs, size, 3, name="conv")
         self.scores = [dense(2 * size, 1, f"{_SCORE}{language}") for language in languages]
+        self.centre = self.add_weight(name="centre", shape=(2 * size,), initializer="zeros")
         for score in self.scores:
             score.kernel.assign(tf.zeros_like(score.kernel.value))  # at first, all languages are as likely
         self.built = True
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Map ``(batch, frames, inputs)`` with ``(batch,)`` valid frames to logits ``(batch, languages)``."""
+        return self._scores(self._pool(inputs, lengths))
+
+    def surprise(self, inputs: tf.Tensor, lengths: tf.Tensor, language: str) -> tf.Tensor:
+        """Return the cross entropy of each utterance, ``(batch,)``; its gradient also draws the centre to the mean."""
+        pooled = self._pool(inputs, lengths)
+        entropy = -tf.nn.log_softmax(self._scores(pooled))[:, self.languages.index(language)]
+        away = tf.stop_gradient(pooled) - _quick(self.centre.value, _CENTRE_PACE)
+        pull = tf.reduce_sum(tf.square(away), axis=1) / 2
+        return entropy + (pull - tf.stop_gradient(pull))
+
+    def _pool(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         heard = tf.nn.relu(self.conv(mask(self.norm(inputs), lengths)))
         valid = tf.sequence_mask(lengths, tf.shape(heard)[1], dtype=heard.dtype)[:, :, tf.newaxis]
         count = tf.cast(tf.maximum(lengths, 1), heard.dtype)[:, tf.newaxis]
         mean = tf.reduce_sum(heard * valid, axis=1) / count
         variance = tf.reduce_sum(tf.square(heard - mean[:, tf.newaxis]) * valid, axis=1) / count
-        pooled = tf.concat([mean, tf.sqrt(variance + 1e-5)], axis=1)
-        scores = [tf.matmul(pooled, _quick(score.kernel.value)) + _quick(score.bias.value) for score in self.scores]
-        return tf.concat(scores, axis=1)
+        return tf.concat([mean, tf.sqrt(variance + 1e-5)], axis=1)
+
+    def _scores(self, pooled: tf.Tensor) -> tf.Tensor:
+        centred = pooled - tf.stop_gradient(_quick(self.centre.value, _CENTRE_PACE))
+        weights = [(_quick(score.kernel.value, _PACE), _quick(score.bias.value, _PACE)) for score in self.scores]
+        return tf.concat([tf.matmul(centred, kernel) + bias for kernel, bias in weights], axis=1)
 
     def heard(self, features: tf.Tensor, lengths: tf.Tensor, encoded: Encoded) -> tuple[tf.Tensor, tf.Tensor]:
         """Return what the head takes of a forward pass: a block's output and lengths, or the features and theirs."""
@@ -55,10 +72,10 @@ class LanguageHead(keras.layers.Layer):
         return encoded.outputs[self.place], encoded.lengths[self.place]
 
 
-def _quick(weight: tf.Tensor) -> tf.Tensor:
+def _quick(weight: tf.Tensor, pace: float) -> tf.Tensor:
     """Scale a weight up and its gradient down: Adam follows the scale alone, and clipping sees no large gradient."""
-    small = weight / _PACE
-    return small + tf.stop_gradient(weight * _PACE - small)
+    small = weight / pace
+    return small + tf.stop_gradient(weight * pace - small)
 
 
 def language_head(model: AcousticModel) -> LanguageHead | None:

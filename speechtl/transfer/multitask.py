@@ -106,7 +106,7 @@ class Multitask(TransferMethod):
         heard, lengths = head.heard(batch.features, batch.lengths, encoded)
         if self.identify.stop_gradient:
             heard = tf.stop_gradient(heard)
-        surprise = -tf.nn.log_softmax(head(heard, lengths))[:, head.languages.index(language)]
+        surprise = head.surprise(heard, lengths, language)
         return {"language": self.identify.weight * tf.reduce_mean(tf.where(lengths > 0, surprise, 0.0))}
 
 
