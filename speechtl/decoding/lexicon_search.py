@@ -89,29 +89,30 @@ class LexiconDecoder:
 
     def _compile(self) -> None:
         unreachable = set(self._unreachable)
-        entries = [
-            (number, option)
-            for number, word in enumerate(self._words)
-            if word not in unreachable
-            for option in self._entries[word]
-        ]
+        # No lists of lists or tuples: with as many new objects as words Python would look for garbage half the time.
+        numbers = [number for number, word in enumerate(self._words) if word not in unreachable]
+        variants = [self._entries[self._words[number]] for number in numbers]
+        options = [option for some in variants for option in some]
+        word_numbers = np.repeat(np.array(numbers, np.int32), [len(some) for some in variants])
         unit_of = {phone: unit for unit, phone in enumerate(self.inventory.phones, start=1)}
-        self._tree = PrefixTree([[unit_of[phone] for phone in option.phones] for _, option in entries])
-        order = self._tree.order
-        identity = np.fromiter((number for number, _ in entries), np.int32, len(entries))[order]
-        prior = np.fromiter((option.probability for _, option in entries), np.float64, len(entries))[order]
+        lengths = np.fromiter((len(option.phones) for option in options), np.int64, len(options))
+        units = (unit_of[phone] for option in options for phone in option.phones)
+        self._tree = PrefixTree(lengths, np.fromiter(units, np.uint16, int(lengths.sum())))
+        order, count = self._tree.order, len(options)
+        identity = word_numbers[order]
+        prior = np.fromiter((option.probability for option in options), np.float64, count)[order]
         label = self._graph.vocabulary
         wildcard = -3 if self._graph.wildcard is None else self._graph.wildcard
         word_of = np.fromiter((label.get(word, wildcard) for word in self._words), np.int32, len(self._words))
         self._in_grammar = np.fromiter((word in label for word in self._words), bool, len(self._words))
-        room = len(entries) + self._tree.spare_leaves
+        room = count + self._tree.spare_leaves
         self._leaf_word, self._leaf_identity = np.zeros(room, np.int32), np.zeros(room, np.int32)
         self._leaf_prior = np.zeros(room, np.float64)
-        self._leaf_word[: len(entries)] = word_of[identity]
-        self._leaf_identity[: len(entries)] = identity
-        self._leaf_prior[: len(entries)] = np.log(prior)
+        self._leaf_word[:count] = word_of[identity]
+        self._leaf_identity[:count] = identity
+        self._leaf_prior[:count] = np.log(prior)
         self._leaf_node = np.zeros(room, np.int32)
-        self._leaf_node[: len(entries)] = self._tree.leaf_nodes()
+        self._leaf_node[:count] = self._tree.leaf_nodes()
         self._weigh()
         if self.config.silence_phone in self.inventory:
             self._add_chain([self.inventory.index(self.config.silence_phone)], SILENCE, -1)

@@ -57,10 +57,11 @@ class PrefixTree:
     a chain of its own from the root, in time that does not depend on the size of the tree.
 
     Args:
-        pronunciations: the units of each, all at least 1.
+        lengths: ``(pronunciations,)``: how many units each has.
+        flat: their units, all at least 1, one pronunciation after the other.
 
     Attributes:
-        order: ``(pronunciations,)``: the pronunciation of each leaf, as an index into ``pronunciations``.
+        order: ``(pronunciations,)``: the pronunciation of each leaf, as an index into ``lengths``.
         branching: nodes of the tree proper; later ones are chains.
         unit: the unit of each node, also of nodes that are not in use yet.
         parent: the node above each, likewise.
@@ -68,10 +69,8 @@ class PrefixTree:
         leaves: leaves in use.
     """
 
-    def __init__(self, pronunciations: Sequence[Sequence[int]]):
-        lengths = np.fromiter(map(len, pronunciations), np.int64, len(pronunciations))
+    def __init__(self, lengths: np.ndarray, flat: np.ndarray):
         count, deepest = len(lengths), int(lengths.max(initial=0))
-        flat = np.fromiter((unit for units in pronunciations for unit in units), np.uint16, int(lengths.sum()))
         table = np.zeros((count, max(deepest, 1)), ">u2")
         table[np.arange(table.shape[1]) < lengths[:, None]] = flat
         # Big-endian bytes compare as the units do, and one comparison of bytes is one of whole pronunciations.
