@@ -45,6 +45,20 @@ def mask(inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     return inputs * valid[:, :, tf.newaxis]
 
 
+def mean_over_time(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+    """Return the means over valid frames: ``(batch, frames, ...)`` to ``(batch, ...)``, 0 where there are none.
+
+    Args:
+        values: ``(batch, frames)`` or ``(batch, frames, size)``.
+        lengths: ``(batch,)`` valid frames, int32.
+    """
+    valid = tf.sequence_mask(lengths, tf.shape(values)[1], dtype=values.dtype)
+    count = tf.cast(tf.maximum(lengths, 1), values.dtype)
+    if values.shape.rank == 2:
+        return tf.reduce_sum(values * valid, axis=1) / count
+    return tf.reduce_sum(values * valid[:, :, tf.newaxis], axis=1) / count[:, tf.newaxis]
+
+
 def dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor | None, salt: int) -> tf.Tensor:
     """Drop elements with probability ``rate`` and scale the rest, or do nothing without a seed.
 

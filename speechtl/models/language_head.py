@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.models.acoustic_model import AcousticModel, Encoded
-from speechtl.models.blocks import DilatedConv, dense, layer_norm, mask
+from speechtl.models.blocks import DilatedConv, dense, layer_norm, mask, mean_over_time
 
 FOLDER = "language"
 _SCORE = "score-"
@@ -54,10 +54,8 @@ class LanguageHead(keras.layers.Layer):
 
     def _pool(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         heard = tf.nn.relu(self.conv(mask(self.norm(inputs), lengths)))
-        valid = tf.sequence_mask(lengths, tf.shape(heard)[1], dtype=heard.dtype)[:, :, tf.newaxis]
-        count = tf.cast(tf.maximum(lengths, 1), heard.dtype)[:, tf.newaxis]
-        mean = tf.reduce_sum(heard * valid, axis=1) / count
-        variance = tf.reduce_sum(tf.square(heard - mean[:, tf.newaxis]) * valid, axis=1) / count
+        mean = mean_over_time(heard, lengths)
+        variance = mean_over_time(tf.square(heard - mean[:, tf.newaxis]), lengths)
         return tf.concat([mean, tf.sqrt(variance + 1e-5)], axis=1)
 
     def _scores(self, pooled: tf.Tensor) -> tf.Tensor:

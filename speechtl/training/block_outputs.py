@@ -8,7 +8,7 @@ from speechtl.batches.pipeline import make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.transfer.domain_adversarial import mean_over_time
+from speechtl.models.blocks import mean_over_time
 
 
 def pooled_outputs(model: AcousticModel, source: Source, block: str, config: BatchConfig) -> np.ndarray:

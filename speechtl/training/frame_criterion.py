@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.batches.source import Source
+from speechtl.models.blocks import mean_over_time
 
 
 class FrameCriterion:
@@ -58,6 +59,4 @@ class FrameCriterion:
         labels = batch.labels[:, :: self.stride][:, :frames]
         labels = tf.pad(labels, [[0, 0], [0, frames - tf.shape(labels)[1]]])
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits + self._adjustment[language])
-        valid = tf.sequence_mask(lengths, frames, dtype=losses.dtype)
-        means = tf.reduce_sum(losses * valid, axis=1) / tf.cast(tf.maximum(lengths, 1), losses.dtype)
-        return tf.where(batch.label_lengths > 0, means, 0.0)
+        return tf.where(batch.label_lengths > 0, mean_over_time(losses, lengths), 0.0)

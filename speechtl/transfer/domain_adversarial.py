@@ -12,7 +12,7 @@ from speechtl.batches.pipeline import Batch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel, Encoded
-from speechtl.models.blocks import dense, layer_norm
+from speechtl.models.blocks import dense, layer_norm, mean_over_time
 from speechtl.transfer.method import TransferMethod, choose_blocks
 
 
@@ -185,12 +185,6 @@ def reverse_gradient(inputs: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
         return tf.identity(x), lambda upstream: -strength * upstream
 
     return reverse(inputs)
-
-
-def mean_over_time(outputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-    """Return the mean of the valid frames: ``(batch, frames, size)`` to ``(batch, size)``, 0 where there are none."""
-    valid = tf.sequence_mask(lengths, tf.shape(outputs)[1], dtype=outputs.dtype)[:, :, tf.newaxis]
-    return tf.reduce_sum(outputs * valid, axis=1) / tf.maximum(tf.reduce_sum(valid, axis=1), 1.0)
 
 
 def _rows(shares: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from speechtl.config import parse
 from speechtl.errors import ConfigError, ModelError
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.blocks import DilatedConv, dropout
+from speechtl.models.blocks import DilatedConv, dropout, mean_over_time
 
 ENCODERS = {
     "tdnn": {"kind": "tdnn", "size": 16, "dilations": (1, 3)},
@@ -97,6 +97,19 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for():
     assert abs((dropped == 0).mean() - 0.3) < 0.01
     np.testing.assert_allclose(dropped[dropped != 0], 1 / 0.7, rtol=1e-6)
     assert np.abs(dropout(x, 0.3, SEED, 1).numpy() - dropped).max() > 0
+
+
+@pytest.mark.parametrize("size", [None, 3])
+@settings(max_examples=20, deadline=None)
+@given(lengths=st.lists(st.integers(0, 6), min_size=1, max_size=4))
+def test_means_over_time_are_those_of_the_valid_frames(size, lengths):
+    shape = (len(lengths), max(*lengths, 1) + 2) + (() if size is None else (size,))
+    values = np.random.default_rng(len(lengths)).normal(size=shape).astype(np.float32)
+    means = mean_over_time(tf.constant(values), tf.constant(lengths)).numpy()
+    assert means.shape == shape[:1] + shape[2:]
+    for row, length in enumerate(lengths):
+        mean = values[row, :length].mean(axis=0) if length else 0.0
+        np.testing.assert_allclose(means[row], mean, rtol=1e-5, atol=1e-6)
 
 
 @settings(max_examples=25, deadline=None)

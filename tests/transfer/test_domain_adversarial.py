@@ -18,11 +18,12 @@ from speechtl.errors import DataError, ModelError
 from speechtl.experiment import load_config, train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.blocks import mean_over_time
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
 from speechtl.training.block_outputs import pooled_outputs
 from speechtl.training.objective import loss_terms
-from speechtl.transfer.domain_adversarial import DomainAdversarial, mean_over_time, reverse_gradient
+from speechtl.transfer.domain_adversarial import DomainAdversarial, reverse_gradient
 
 # Nothing is dropped, but it says that this is training.
 SEED = tf.constant([1, 2])
