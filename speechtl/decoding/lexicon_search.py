@@ -283,18 +283,22 @@ class LexiconDecoder:
 
     def _paths(self, scores: np.ndarray, count: int) -> list[Path]:
         """Search, and read the best hypotheses; there is at least one."""
+        beam, blank_margin = self.config.beam, self.config.blank_margin
+        if self.config.mode == "isolated" and 2 * self._tree.nodes <= self.config.max_active:
+            # Two states for each phone: all hypotheses fit, so nothing is won by dropping any.
+            beam = blank_margin = math.inf
+        paths = self._search(scores, count, beam, blank_margin)
+        if self.config.mode == "isolated" and not paths[0].hypothesis.complete and beam < math.inf:
+            # One word was said, so the nearest is the answer, however far.
+            paths = self._search(scores, count, math.inf, math.inf)
+        return paths
+
+    def _search(self, scores: np.ndarray, count: int, beam: float, blank_margin: float) -> list[Path]:
+        """Search with given beams."""
         space = Space(
             self._tree.arrays(), self._leaves(), self._weighted, self._ahead, self._fillers, self._tree.branching
         )
-        found = search(
-            scores,
-            self.config.blank_margin,
-            space,
-            self._graph.start,
-            self.config.beam,
-            self.config.max_active,
-            count > 1,
-        )
+        found = search(scores, blank_margin, space, self._graph.start, beam, self.config.max_active, count > 1)
         leaves = Leaves(self._tree, self._leaf_node, self._leaf_word, self._leaf_identity, self._words)
         return [follow(found, place, leaves, self.inventory) for place in range(min(count, len(found.end_link)))]
 

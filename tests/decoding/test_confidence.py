@@ -138,6 +138,20 @@ def test_isolated_words_are_exactly_one():
     assert sorted(one.words for one in found) == [("hah",), ("hat",), ("hub",), ("hut",)]
 
 
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), most=st.sampled_from([2, 7000]))
+def test_isolated_words_are_found_however_narrow_the_beam(seed, most):
+    """With few words the search is exact; else it is made again without a beam where no word was within it."""
+    scores = random_posteriors(np.random.default_rng(seed), 6) * 3
+    config = DecodingConfig(mode="isolated", beam=0.1, blank_margin=0.1, max_active=most)
+    found = LexiconDecoder(lexicon_of(GREETING), PHONES, None, config).decode(scores)
+    assert found.complete
+    assert len(found.words) == 1
+    if most > 2:
+        exact = LexiconDecoder(lexicon_of(GREETING), PHONES, None, DecodingConfig(mode="isolated", **WIDE))
+        assert found.words == exact.decode(scores).words
+
+
 def test_isolated_words_take_no_grammar(tmp_path):
     with pytest.raises(ConfigError, match="leave the grammar out"):
         LexiconDecoder(lexicon_of(GREETING), PHONES, tmp_path / "any.arpa", DecodingConfig(mode="isolated"))
