@@ -24,8 +24,8 @@ class DecodingConfig(Section):
 
     mode: Literal["sentence", "isolated", "embedding"] = "sentence"
     """``"isolated"``: every utterance is exactly one word; the search is exact where all hypotheses, two for each
-    phone of the lexicon, fit into ``max_active``. ``"embedding"``: likewise one word, that whose pronunciation is nearest
-    in the space of the method ``word_embedding``; there is no search, and no other setting matters."""
+    phone of the lexicon, fit into ``max_active``. ``"embedding"``: likewise one word, that whose pronunciation is
+    nearest in the space of the method ``word_embedding``; there is no search, and no other setting matters."""
     beam: float = pydantic.Field(default=14.0, gt=0)
     """Hypotheses that score this much below the best one of a frame are dropped."""
     max_active: int = pydantic.Field(default=7000, ge=2)
