@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.adaptation.config import AdaptationConfig
-from speechtl.batches.augmentation import draw, spec_augment
+from speechtl.batches.augmentation import augment, draw
 from speechtl.batches.config import BatchConfig
 from speechtl.batches.pipeline import Batch
 from speechtl.batches.plan import plan_epoch, plan_once
@@ -239,4 +239,4 @@ class Learner:
             return batch
         masks = self.experiment.config.augmentation
         draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(key))) for key in keys])
-        return batch._replace(features=spec_augment(batch.features, batch.lengths, tf.constant(draws), masks))
+        return batch._replace(features=augment(batch.features, batch.lengths, tf.constant(draws), masks))

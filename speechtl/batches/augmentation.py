@@ -1,21 +1,78 @@
-"""SpecAugment as a pure function of the features and some random numbers."""
+"""Noise and SpecAugment as pure functions of the features and some random numbers."""
 
 import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.config import AugmentationConfig
 
+# Pairs of random numbers that one utterance's noise needs.
+_NOISE = 3
+# Log mel energies of speech, in nats for a standard deviation: what noise is added in.
+_NATS = 2.5
+# Of the frames and bins of steady noise, in standard deviations of the features.
+_FLUTTER = 0.35
+
+
+def numbers(config: AugmentationConfig | None) -> int:
+    """Return how many pairs of random numbers an utterance needs."""
+    if config is None:
+        return 0
+    return config.frequency_masks + config.time_masks + (_NOISE if config.noise else 0)
+
 
 def draw(config: AugmentationConfig, seed: tuple[int, ...]) -> np.ndarray:
-    """Draw what one utterance's masks need.
+    """Draw what one utterance's masks and noise need.
 
     The same seed gives the same masks in any batch, on any replica and after any resume.
 
     Returns:
-        ``(masks, 2)`` float32 in [0, 1): relative width and position, frequency masks first.
+        ``(numbers, 2)`` float32 in [0, 1): relative width and position of masks, frequency masks first; then noise.
     """
-    masks = config.frequency_masks + config.time_masks
-    return np.random.default_rng(seed).random((masks, 2), dtype=np.float32)
+    return np.random.default_rng(seed).random((numbers(config), 2), dtype=np.float32)
+
+
+def augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+    """Add noise, then mask.
+
+    Args:
+        features: ``(batch, frames, bins)``, normalised.
+        lengths: ``(batch,)`` valid frames.
+        draws: ``(batch, numbers, 2)`` from `draw`.
+        config: what to do.
+    """
+    if config.noise:
+        features = add_noise(features, lengths, draws[:, -_NOISE:], config)
+    return spec_augment(features, lengths, draws, config)
+
+
+def add_noise(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+    """Add the energies of noise to those of some utterances: ``log(e^speech + e^noise)``.
+
+    Energies add up but for their phases. The features are normalised, so how many nats a standard deviation has is not
+    known here; a usual value stands for it.
+
+    Args:
+        features: ``(batch, frames, bins)``, normalised log energies.
+        lengths: ``(batch,)`` valid frames.
+        draws: ``(batch, 3, 2)``: whether and which noise, its level and delay, its tilt and the seed of its flutter.
+        config: the share of utterances, and levels.
+    """
+    low, high = config.noise_level
+    share, kind, level, delay, tilt, flutter = (
+        draws[:, row, column, tf.newaxis, tf.newaxis] for row in range(_NOISE) for column in range(2)
+    )
+    frames = tf.shape(features)[1]
+    seed = tf.cast(tf.stack([flutter[0, 0, 0], delay[0, 0, 0]]) * 2.0**30, tf.int32)
+    slope = (2.0 * tilt - 1.0) * tf.linspace(-1.0, 1.0, features.shape[2])
+    steady = slope + _FLUTTER * tf.random.stateless_normal(tf.shape(features), seed)
+    # Another utterance, over and over, from somewhere in its middle.
+    other, spoken = tf.roll(features, 1, axis=0), tf.maximum(tf.roll(lengths, 1, axis=0), 1)
+    start = tf.cast(delay[:, 0] * tf.cast(spoken, tf.float32)[:, tf.newaxis], tf.int32)
+    place = (start + tf.range(frames)) % spoken[:, tf.newaxis]
+    voices = tf.gather(other, place, batch_dims=1)
+    noise = tf.where(kind < 0.5, steady, voices) + low + (high - low) * level
+    both = tf.reduce_logsumexp(_NATS * tf.stack([features, noise]), axis=0) / _NATS
+    return tf.where(share < config.noise, both, features)
 
 
 def spec_augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
@@ -24,14 +81,16 @@ def spec_augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, conf
     Args:
         features: ``(batch, frames, bins)``, normalised, so that zero is the mean.
         lengths: ``(batch,)`` valid frames.
-        draws: ``(batch, masks, 2)`` from `draw`.
+        draws: ``(batch, masks or more, 2)`` from `draw`.
         config: how many masks, and how wide at most.
     """
     frames, bins = tf.shape(features)[1], features.shape[2]
-    split = config.frequency_masks
+    split, end = config.frequency_masks, config.frequency_masks + config.time_masks
     widest = tf.minimum(float(config.time_width), tf.cast(lengths, tf.float32) * config.time_fraction)
     kept_bins = _outside(draws[:, :split], float(config.frequency_width), float(bins), bins)
-    kept_frames = _outside(draws[:, split:], widest[:, tf.newaxis], tf.cast(lengths, tf.float32)[:, tf.newaxis], frames)
+    kept_frames = _outside(
+        draws[:, split:end], widest[:, tf.newaxis], tf.cast(lengths, tf.float32)[:, tf.newaxis], frames
+    )
     return features * kept_bins[:, tf.newaxis, :] * kept_frames[:, :, tf.newaxis]
 
 

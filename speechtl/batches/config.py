@@ -68,10 +68,12 @@ class NormalisationConfig(Section):
 
 
 class AugmentationConfig(Section):
-    """``[augmentation]``: SpecAugment (Park et al. 2019), masks of zeros on normalised features.
+    """``[augmentation]``: noise, then SpecAugment (Park et al. 2019), masks of zeros, on normalised features.
 
     A time mask is at most ``time_width`` frames and at most ``time_fraction`` of the utterance, rounded up;
-    ``frequency_width`` is in bins.
+    ``frequency_width`` is in bins. ``noise`` is the share of utterances that get noise (log mel energies only, not
+    MFCC): half of them that of a steady, coloured source, half another utterance of the batch, as of people in the
+    background. ``noise_level`` is the range of its level, in standard deviations from the mean of the features.
     """
 
     frequency_masks: int = Field(default=2, ge=0)
@@ -79,6 +81,8 @@ class AugmentationConfig(Section):
     time_masks: int = Field(default=2, ge=0)
     time_width: int = Field(default=40, ge=0)
     time_fraction: float = Field(default=0.15, ge=0, le=1)
+    noise: float = Field(default=0.0, ge=0, le=1)
+    noise_level: tuple[float, float] = (-2.5, 0.0)
 
 
 class BatchConfig(Section):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from speechtl.batches.augmentation import draw, spec_augment
+from speechtl.batches.augmentation import augment, draw, numbers
 from speechtl.batches.config import AugmentationConfig
 from speechtl.batches.plan import PlannedBatch
 from speechtl.batches.source import Source
@@ -55,7 +55,7 @@ def make_dataset(
         source: where the utterances are.
         batches: in order; all of this source.
         bins: feature dimension.
-        augmentation: SpecAugment, or None.
+        augmentation: noise and masks, or None.
         seed: of the augmentation, for example ``(run seed, epoch)``.
         replicas: which replicas' parts to give: for each batch, one element per replica, in this order.
         replica_count: parts that every batch is dealt into, like cards.
@@ -67,14 +67,14 @@ def make_dataset(
     speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
     domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
     no_matrix = np.zeros((0, bins), np.float32)
-    masks = 0 if augmentation is None else augmentation.frequency_masks + augmentation.time_masks
+    pairs = numbers(augmentation)
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for batch in batches:
             counts = np.array([len(batch.utterances), sum(bool(source.labels[i]) for i in batch.utterances)], np.int32)
             for replica in replicas:
                 own = np.array(batch.utterances[replica::replica_count], np.int32)
-                draws = np.zeros((max(len(own), 1), masks, 2), np.float32)
+                draws = np.zeros((max(len(own), 1), pairs, 2), np.float32)
                 for row, index in enumerate(own):
                     if augmentation is not None:
                         draws[row] = draw(augmentation, (*seed, int(index)))
@@ -109,12 +109,12 @@ def make_dataset(
             features, lengths = source.reader.read(tf.cond(shown, lambda: own, lambda: tf.zeros(1, tf.int32)))
             lengths *= tf.cast(shown, tf.int32)
         if augmentation is not None:
-            features = spec_augment(features, lengths, draws, augmentation)
+            features = augment(features, lengths, draws, augmentation)
         return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(counts))
 
     signature = (
         tf.TensorSpec((None,), tf.int32),
-        tf.TensorSpec((None, masks, 2), tf.float32),
+        tf.TensorSpec((None, pairs, 2), tf.float32),
         tf.TensorSpec((2,), tf.int32),
     )
     dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechtl.batches.augmentation import draw, spec_augment
+from speechtl.batches.augmentation import add_noise, augment, draw, spec_augment
 from speechtl.batches.config import AugmentationConfig
 
 
@@ -50,3 +50,56 @@ def test_the_same_seed_gives_the_same_masks_in_any_company():
     alone = masked(config, [7], [40])[0]
     np.testing.assert_array_equal(masked(config, [3, 7, 9], [50, 40, 20])[1], alone)
     assert np.any(masked(config, [8], [40])[0] != alone)
+
+
+def noisy(config, features, seed=0):
+    lengths = tf.fill([len(features)], features.shape[1])
+    draws = np.stack([draw(config, (seed, row)) for row in range(len(features))])
+    return augment(tf.constant(features), lengths, tf.constant(draws), config).numpy()
+
+
+NO_MASKS = {"frequency_masks": 0, "time_masks": 0}
+
+
+def test_without_noise_features_are_as_they_were():
+    features = np.random.default_rng(0).normal(size=(4, 30, 8)).astype(np.float32)
+    np.testing.assert_array_equal(noisy(AugmentationConfig(**NO_MASKS), features), features)
+    # Noise far below the speech is not heard.
+    faint = AugmentationConfig(**NO_MASKS, noise=1.0, noise_level=(-50.0, -50.0))
+    np.testing.assert_allclose(noisy(faint, features), features, atol=1e-5)
+
+
+def test_noise_only_adds_energy_to_its_share_of_utterances():
+    config = AugmentationConfig(**NO_MASKS, noise=0.3, noise_level=(-1.0, 0.0))
+    features = np.random.default_rng(0).normal(size=(400, 10, 8)).astype(np.float32)
+    more = noisy(config, features) - features
+    assert more.min() > -1e-5
+    assert np.mean(more.max(axis=(1, 2)) > 1e-3) == pytest.approx(0.3, abs=0.07)
+
+
+def test_the_level_of_noise_is_its_level_over_silence():
+    config = AugmentationConfig(**NO_MASKS, noise=1.0, noise_level=(1.5, 1.5))
+    silence = np.full((64, 40, 8), -30.0, np.float32)
+    floors = noisy(config, silence)[:, :, :].mean(axis=(1, 2))
+    # Half is steady noise; the other half is silence again, 1.5 louder.
+    assert sorted({round(float(floor), 1) for floor in floors if floor < -20}) == [-28.5]
+    steady = floors[floors > -20]
+    assert 16 < len(steady) < 48
+    np.testing.assert_allclose(steady, 1.5, atol=0.15)
+
+
+def test_energies_of_two_utterances_add_up():
+    config = AugmentationConfig(**NO_MASKS, noise=1.0, noise_level=(-0.5, -0.5))
+    features = np.random.default_rng(1).normal(size=(2, 12, 4)).astype(np.float32)
+    draws = np.zeros((2, 3, 2), np.float32)
+    draws[:, 0, 1] = 0.9  # another utterance, from its start
+    mixed = add_noise(tf.constant(features), tf.constant([12, 12]), tf.constant(draws), config).numpy()
+    expected = np.log(np.exp(2.5 * features) + np.exp(2.5 * (features[::-1] - 0.5))) / 2.5
+    np.testing.assert_allclose(mixed, expected, atol=1e-5)
+
+
+def test_the_same_seed_gives_the_same_noise():
+    config = AugmentationConfig(noise=0.5)
+    features = np.random.default_rng(0).normal(size=(6, 30, 8)).astype(np.float32)
+    np.testing.assert_array_equal(noisy(config, features, 3), noisy(config, features, 3))
+    assert np.any(noisy(config, features, 3) != noisy(config, features, 4))
