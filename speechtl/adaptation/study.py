@@ -41,6 +41,7 @@ class Study:
         source_speech: speech of the source's own speakers, to see what was forgotten, or None.
         replay: speech that the source was trained on, for systems that go on learning from it; or None.
         every_epoch: whether the test is listened to after every epoch, or after the last alone.
+        seeds: for each, utterances are dealt and drawn, and methods trained, anew.
     """
 
     source: Path
@@ -51,6 +52,7 @@ class Study:
     source_speech: Path | None = None
     replay: Path | None = None
     every_epoch: bool = False
+    seeds: tuple[int, ...] = (1,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,14 +64,15 @@ class Draw:
     count: int
     learn: tuple[int, ...]
     test: tuple[int, ...]
+    seed: int = 1
 
     @property
-    def key(self) -> tuple[str, int, int]:
+    def key(self) -> tuple[str, int, int, int]:
         """What tells draws apart."""
-        return self.speaker, self.part, self.count
+        return self.speaker, self.part, self.count, self.seed
 
 
-def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) -> list[Draw]:
+def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int, seed: int = 1) -> list[Draw]:
     """Choose utterances, the same for every system.
 
     The utterances of a smaller count are among those of a larger one. They come in random order, but those with a word
@@ -82,7 +85,7 @@ def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) 
         own = np.array([place[name] for name in names if name in place])
         if len(own) < 2:
             continue
-        rng = np.random.default_rng((7, number))
+        rng = np.random.default_rng((6 + seed, number))
         own = rng.permutation(own)
         parts = min(folds, len(own))
         for part in range(parts):
@@ -91,7 +94,7 @@ def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int) 
             for count in counts:
                 if count <= len(rest):
                     learn = tuple(rest[: count or len(rest)])
-                    chosen.append(Draw(speaker, part, count, learn, tuple(int(index) for index in test)))
+                    chosen.append(Draw(speaker, part, count, learn, tuple(int(index) for index in test), seed))
     return chosen
 
 
@@ -127,8 +130,9 @@ def run_study(
     """
     path = out / "results.jsonl"
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    done = {(line["system"], line["speaker"], line["part"], line["count"]) for line in lines if line["last"]}
-    lines = [line for line in lines if (line["system"], line["speaker"], line["part"], line["count"]) in done]
+    keys = ("system", "speaker", "part", "count", "seed")
+    done = {tuple(line[key] for key in keys) for line in lines if line["last"]}
+    lines = [line for line in lines if tuple(line[key] for key in keys) in done]
     out.mkdir(parents=True, exist_ok=True)
     data = DataDir.load(study.data)
     with open(path, "w", encoding="utf-8") as file:
@@ -139,7 +143,7 @@ def run_study(
             with progress_bar(system, len(todo)) as advance:
                 for one in todo:
                     for result in bench.run(one):
-                        line = {"system": system, "speaker": one.speaker, "part": one.part, "count": one.count} | result
+                        line = dict(zip(keys, (system, *one.key), strict=True)) | result
                         lines.append(line)
                         file.write(json.dumps(line, ensure_ascii=False) + "\n")
                         file.flush()
@@ -170,7 +174,9 @@ class _Bench:
             raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
         self.text = dict(data.text)
         self.before = learner.hear(self.speech)
-        self.draws = draws(data, self.speech.ids, study.counts, study.folds)
+        self.draws = [
+            one for seed in study.seeds for one in draws(data, self.speech.ids, study.counts, study.folds, seed)
+        ]
         if not self.draws:
             raise DataError(f"{study.data}: no speaker has two utterances; give speakers with more")
         self.other: tuple[Speech, dict[str, str]] | None = None
@@ -210,7 +216,7 @@ class _Bench:
                 before = self.before.select(learn.ids)
                 epochs = cross_validate(learner, learn, before, self.text, self.scorer).epochs
         learner.reset()
-        for epoch in learner.learn(learn, config.epochs) if epochs else ():
+        for epoch in learner.learn(learn, config.epochs, seed=draw.seed - 1) if epochs else ():
             if epoch == epochs:
                 break
             if self.study.every_epoch:

@@ -103,7 +103,8 @@ def study_chart(lines: Sequence[dict[str, Any]], title: str) -> str:
 def study_rows(lines: Sequence[dict[str, Any]]) -> list[list[str]]:
     """Return a row for every system and count of utterances, under `HEADING`.
 
-    ``worse`` counts speakers with more errors afterwards; ``source`` is the error rate on speech of the source's own
+    Of several seeds, ``after`` is all of them together with the standard deviation between them. ``worse`` counts
+    speakers with more errors afterwards; ``source`` is the error rate on speech of the source's own
     speakers; ``time`` is processor seconds for an adaptation.
     """
     groups: dict[tuple[str, int], list[dict[str, Any]]] = {}
@@ -116,7 +117,7 @@ def study_rows(lines: Sequence[dict[str, Any]]) -> list[list[str]]:
         unit = main_unit(group[0])
         before, after = (errors_of_speakers(group, when, unit) for when in ("before", "after"))
         low, high = interval(after)
-        row += [f"{_percent(before):.2f}", f"{_percent(after):.2f}", f"{low:.1f} - {high:.1f}"]
+        row += [f"{_percent(before):.2f}", _with_spread(group, after, unit), f"{low:.1f} - {high:.1f}"]
         row += [f"{relative_reduction(before, after):.1f} %"]
         phones = [errors_of_speakers(group, when, "phones") for when in ("before", "after")]
         row += [f"{_percent(one):.2f}" for one in phones] + [f"{relative_reduction(*phones):.1f} %"]
@@ -143,6 +144,17 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Write the rows of a study for a README."""
     lines = ["| " + " | ".join(HEADING) + " |", "|---" * len(HEADING) + "|"]
     return lines + ["| " + " | ".join(row) + " |" for row in rows]
+
+
+def _with_spread(group: Sequence[dict[str, Any]], errors: np.ndarray, unit: str) -> str:
+    seeds = list(dict.fromkeys(line["seed"] for line in group))
+    text = f"{_percent(errors):.2f}"
+    if len(seeds) == 1:
+        return text
+    rates = [
+        _percent(errors_of_speakers([line for line in group if line["seed"] == seed], "after", unit)) for seed in seeds
+    ]
+    return f"{text} ± {np.std(rates, ddof=1):.2f}"
 
 
 def _percent(errors: np.ndarray) -> float:

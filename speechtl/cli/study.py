@@ -24,6 +24,12 @@ def study(
     folds: Annotated[
         int, typer.Option("--folds", min=2, help="Parts of a speaker's utterances, each of which is the test once.")
     ] = 4,
+    seeds: Annotated[
+        str,
+        typer.Option(
+            "--seeds", help="For each, with commas, utterances are dealt and drawn, and models trained, anew."
+        ),
+    ] = "1",
     every_epoch: Annotated[
         bool, typer.Option("--every-epoch", help="Also count the errors after every epoch, to choose how many.")
     ] = False,
@@ -55,7 +61,6 @@ def study(
     from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
-    from speechtl.errors import ConfigError
     from speechtl.experiment import load_config
     from speechtl.files import atomic_write
     from speechtl.lang.lexicon import Lexicon
@@ -72,11 +77,9 @@ def study(
         chosen[name] = (method if equals else name, tuple(rest))
         if chosen[name][0] != "default":
             choose_config(30.0, *chosen[name])
-    if not all(count.strip().isdecimal() for count in counts.split(",")):
-        raise ConfigError(f"--counts {counts}: expected numbers with commas between them (1,5,10)")
-    sizes = tuple(int(count) for count in counts.split(","))
+    sizes, seed_numbers = _numbers("--counts", counts), _numbers("--seeds", seeds)
     lines = run_study(
-        Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch),
+        Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
         out,
         Lexicon.load(lexicon) if lexicon else None,
         NgramModel.read_arpa(grammar) if grammar else None,
@@ -89,3 +92,11 @@ def study(
     with atomic_write(out / "chart.svg") as file:
         file.write(study_chart(lines, title or f"{data} adapted from {source}"))
     print("\n".join(text_table(rows)))
+
+
+def _numbers(option: str, given: str) -> tuple[int, ...]:
+    from speechtl.errors import ConfigError
+
+    if not all(number.strip().isdecimal() for number in given.split(",")):
+        raise ConfigError(f"{option} {given}: expected numbers with commas between them (1,5,10)")
+    return tuple(int(number) for number in given.split(","))

@@ -269,6 +269,9 @@ def test_draws_test_every_utterance_once_and_smaller_counts_are_within_larger_on
         assert speakers == {one.speaker}
     sets = {(one.speaker, one.part, one.count): set(one.learn) for one in chosen}
     assert all(learn <= sets[speaker, part, 0] for (speaker, part, _), learn in sets.items())
+    anew = draws(data, data.utterance_ids, (1, 2, 0), 2, seed=2)
+    assert [one.test for one in anew] != [one.test for one in chosen]
+    assert not {one.key for one in anew} & {one.key for one in chosen}
 
 
 def test_a_study_continues_where_it_stopped(workshop, tmp_path):

@@ -17,6 +17,7 @@ def line(system, speaker, count, before, after, part=0, **more):
     counts = {"before": {"words": [before, 10], "phones": [2 * before, 30]}}
     counts["after"] = {"words": [after, 10], "phones": [2 * after, 30]}
     facts = {"system": system, "speaker": speaker, "part": part, "count": count, "seconds": 2.0 * max(count, 1)}
+    facts["seed"] = 1
     facts |= {"processor": 1.5, "parameters": 1234, "bytes": 4321, "last": True}
     return facts | counts | more
 
@@ -55,6 +56,13 @@ def test_rows_count_who_lost_and_what_was_forgotten():
     assert row[HEADING.index("stored")] == "5 kB"
     assert row[4] == "20.00" and row[8] == "13.33"
     assert second["count"] == "2" and second["worse"] == "0 of 1"
+
+
+def test_the_spread_over_seeds_stands_behind_the_rate():
+    again = [line("a", "s1", 1, 4, 4, seed=2), line("a", "s2", 1, 2, 3, seed=2)]
+    row = study_rows(LINES[:3] + again)[0]
+    # Six of 30 words are wrong with seed 1, seven of 20 with seed 2.
+    assert row[4] == f"{100 * 13 / 50:.2f} ± {np.std([20, 35], ddof=1):.2f}"
 
 
 def test_tables_have_a_row_for_each_system_and_count():
