@@ -54,25 +54,27 @@ if run_stage 2 "the model for everyone"; then
   speechtl train conf/adapt.toml exp/adapt
 fi
 
-# Conservative training on the speaker's recordings and as many of the training speakers.
-replay="with training speech=conservative,learning_rate=3e-2,replay=10,augment=true,epochs=12,frames=3000"
-
 study() { # study PART OPTIONS...
   speechtl study exp/adapt "data/$1" "exp/adapt/$1" --folds 2 --source-speech data/train_some --replay data/train_sp \
     --title "Arabic commands, $1 speakers" "${@:2}"
 }
 
+# The linear layer behind the first block instead of before it.
+hidden="linear hidden=lin,blocks=first:1,learning_rate=5e-4"
+# On the speaker's recordings and as many of the training speakers.
+replay="with training speech=conservative,learning_rate=3e-2,replay=10,augment=true,epochs=12,frames=3000"
+
 if run_stage 3 "settings, on dev speakers"; then
-  study dev --counts 1,5,10 --every-epoch \
-    --system "adam fine_tuning=fine_tuning,optimizer=adam,learning_rate=3e-4,epochs=8" \
-    --system "adam conservative=conservative,optimizer=adam,learning_rate=3e-4,epochs=8" \
-    --system "adam lhuc=lhuc,optimizer=adam,learning_rate=0.05,epochs=8" \
-    --system "fine_tuning=fine_tuning,learning_rate=1e-2,epochs=8" \
-    --system "conservative=conservative,learning_rate=2e-2,epochs=8" \
-    --system "lhuc=lhuc,learning_rate=1.0,epochs=8"
+  study dev --counts 1,2,5,10 --seeds 1,2 --every-epoch --system lin --system "$hidden" \
+    --system "slow lin=lin,learning_rate=1e-3" --system "slow conservative lin=lin,learning_rate=1e-3,weight=0.5" \
+    --system fine_tuning --system conservative --system lhuc
+  study dev --counts 2,5,10 --seeds 1,2 --system default --system "default, 3 folds=default,folds=3" \
+    --system "default, 10 folds=default,folds=10"
 fi
 
 if run_stage 4 "test speakers"; then
-  study test --counts 1,2,5,10 --system conservative --system fine_tuning --system lhuc --system default
-  study test --counts 5,10 --system "$replay"
+  study test --counts 1,2,5,10 --seeds 1,2,3 --system default
+  study test --counts 1,2,5,10,0 --seeds 1,2,3 --system lin --system conservative --system fine_tuning --system lhuc
+  study test --counts 10 --seeds 1,2,3 --system "$hidden" --system conservative_parameters \
+    --system layers --system adapter --system lora --system "$replay"
 fi
