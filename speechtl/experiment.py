@@ -92,10 +92,20 @@ class Experiment:
         path: the experiment directory.
         config: every value it was trained with.
         model: with its weights.
+        normaliser: of features.
+        speaker_stats: CMVN statistics of the speech that the speaker's layers were trained on, where there are such.
     """
 
-    def __init__(self, path: Path, config: ExperimentConfig, model: AcousticModel, normaliser: Normaliser):
+    def __init__(
+        self,
+        path: Path,
+        config: ExperimentConfig,
+        model: AcousticModel,
+        normaliser: Normaliser,
+        speaker_stats: np.ndarray | None = None,
+    ):
         self.path, self.config, self.model, self.normaliser = path, config, model, normaliser
+        self.speaker_stats = speaker_stats
         self._forward: dict[str, Any] = {}
 
     @classmethod
@@ -124,10 +134,11 @@ class Experiment:
         restore(model, arrays, str(path / "weights.h5"))
         assign(model.variables(), arrays, str(path / "weights.h5"))
         stats = load_arrays(path / "cmvn.h5")[0]["global"] if config.normalisation.kind == "global" else None
+        speaker_stats = None
         if speaker is not None:
             file = Path(speaker) / SPEAKER_FILE if Path(speaker).is_dir() else Path(speaker)
-            load_speaker(file, model)
-        return cls(path, config, model, Normaliser(config.normalisation, stats))
+            speaker_stats = load_speaker(file, model)
+        return cls(path, config, model, Normaliser(config.normalisation, stats), speaker_stats)
 
     @property
     def languages(self) -> list[str]:

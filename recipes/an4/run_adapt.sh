@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# AN4, the model of conf/tdnn.toml adapted to each test speaker, with two thirds of the utterances (eight or nine), and
-# tested on the others of the speaker; each third is the test once.
+# AN4, the model of conf/tdnn.toml adapted to each test speaker with 1, 2, 5 and two thirds of the utterances (eight or
+# nine), and tested on the other third of the speaker; each third is the test once.
 #
 #   recipes/an4/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
@@ -48,10 +48,16 @@ if run_stage 0 "some speech of training speakers"; then
   speechtl data subset data/train_sp data/train_some --utterance-list data/train_some.list --overwrite
 fi
 
-if run_stage 1 "test speakers"; then
-  # Settings are those chosen on dev speakers of other corpora; 0 stands for all utterances of two of three parts.
-  speechtl study exp/tdnn data/test exp/adapt/test --folds 3 --counts 0 --source-speech data/train_some \
-    --lm data/lang/train_all.arpa --config exp/tdnn/dev/tuned.toml --title "AN4, test speakers" --system conservative
+study() { # study PART OPTIONS...: 0 stands for all utterances of two of three parts
+  local grammar=grammar
+  [ "$1" = dev ] || grammar=grammar_all
+  speechtl study exp/tdnn "data/$1" "exp/adapt/$1" --folds 3 --source-speech data/train_some \
+    --lm data/lang/$grammar.arpa --config exp/tdnn/dev/tuned.toml --title "AN4, $1 speakers" "${@:2}"
+}
+
+if run_stage 1 "dev and test speakers"; then
+  study dev --counts 1,5,0 --system default --system lin --system conservative
+  study test --counts 1,2,5,0 --system default --system lin --system conservative --system fine_tuning --system lhuc
 fi
 
 if run_stage 2 "a small model, whose layers the recipes of other corpora take"; then

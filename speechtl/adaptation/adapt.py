@@ -24,6 +24,8 @@ from speechtl.data.tables import write_table
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import DataError, LexiconError, list_problems
 from speechtl.experiment import Experiment
+from speechtl.features.archives import read_double_matrix
+from speechtl.features.cmvn import add
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.ngram import NgramModel
 
@@ -167,7 +169,8 @@ def adapt(request: Request) -> Adapted:
         _write_texts(request.out / title.replace(" ", "_"), scorer, first, second)
 
     if config.stored_alone:
-        file = save_speaker_alone(request.out, learner.model, source_path)
+        stats = add([read_double_matrix(place) for place in data.cmvn_scp.values()]) if data.cmvn_scp else None
+        file = save_speaker_alone(request.out, learner.model, source_path, stats)
     else:
         file = save_experiment(request.out, experiment, source_path, learner, data.path, lexicon)
     if request.new_words is not None and lexicon is not None:

@@ -88,9 +88,9 @@ METHODS: dict[str, dict[str, Any]] = {
     "lora": {"learning_rate": 1e-3, "optimizer": "adam", "rank": 2},
 }
 
-# Up to so many seconds of speech: the method, and settings over those above. A transform of the features has few weights
-# and cannot learn words by heart: with ten recordings it mends errors in words that they have not, where fine-tuning
-# trades those for the words that they have.
+# Up to so many seconds of speech: the method, and settings over those above. A transform of the features has few
+# weights and cannot learn words by heart: with ten recordings it mends errors in words that they have not, where
+# fine-tuning trades those for the words that they have.
 BY_SECONDS: tuple[tuple[float, str, dict[str, Any]], ...] = (
     (4.0, "lin", {"learning_rate": 1e-3, "weight": 0.5, "epochs": 6}),
     (float("inf"), "lin", {}),

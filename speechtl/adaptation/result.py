@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tomli_w
 
 from speechtl.adaptation.learner import Learner
@@ -33,9 +34,9 @@ def require_free(out: Path, source: Path, overwrite: bool) -> None:
         (out / name).unlink()
 
 
-def save_speaker_alone(out: Path, model: AcousticModel, source: str) -> Path:
+def save_speaker_alone(out: Path, model: AcousticModel, source: str, stats: np.ndarray | None = None) -> Path:
     """Write the speaker's layers; those of a kept source are the identity."""
-    save_speaker(out / SPEAKER_FILE, model, source)
+    save_speaker(out / SPEAKER_FILE, model, source, stats)
     return out / SPEAKER_FILE
 
 

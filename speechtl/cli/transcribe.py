@@ -73,6 +73,10 @@ def transcribe(
     whole: Annotated[
         bool, typer.Option("--whole", help="Do not look for pauses: a recording is one segment (10 minutes at most).")
     ] = False,
+    speaker: Annotated[
+        Path | None,
+        typer.Option("--speaker", help="What speechtl adapt wrote about who speaks (folder or speaker.h5)."),
+    ] = None,
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="All recordings are of one speaker: normalise them together.")
     ] = False,
@@ -125,7 +129,7 @@ def transcribe(
     from speechtl.transcription.spoken_language import SpokenLanguage, describe_languages
     from speechtl.transcription.transcriber import Transcriber
 
-    model = Experiment.load(experiment)
+    model = Experiment.load(experiment, speaker)
     sections = _sections(model, config, [*(settings or []), *([f"decoding.oov={oov}"] if oov else [])])
     several = language is None and len(model.languages) > 1 and phones_of == "model"
     # The first language says how lexicons are read where any may be decoded.

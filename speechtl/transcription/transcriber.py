@@ -67,7 +67,8 @@ class Transcriber:
     Features are normalised as in training. Where that was by speaker, a recording is taken as one speaker: the
     statistics are those of all its speech (of a recording longer than five minutes: of all its speech so far), plus
     four seconds' worth of the training speech if the experiment has kept its statistics. Little speech of one's own
-    makes poor statistics: give several recordings of one speaker together, with ``one_speaker``.
+    makes poor statistics: give several recordings of one speaker together, with ``one_speaker``. An experiment that was
+    loaded with a speaker's layers begins with the statistics of the speech they were trained on.
 
     Args:
         experiment: the model.
@@ -105,7 +106,8 @@ class Transcriber:
         self._forward = {language: forward_function(experiment.model, language) for language in languages}
         self._inventories = {language: experiment.inventory(language) for language in languages}
         self._prior = _prior(experiment)
-        self._stats: list[np.ndarray] = []
+        self._known = [] if experiment.speaker_stats is None else [experiment.speaker_stats]
+        self._stats: list[np.ndarray] = list(self._known)
 
     def transcribe(self, audio: str | Path | IO[bytes] | np.ndarray, rate: int | None = None) -> list[SpokenSegment]:
         """Transcribe one recording; see `Recording` for what it may be.
@@ -242,7 +244,7 @@ class Transcriber:
         else:
             chunks = speech_segments(blocks, rate, self.segmentation)
         if not self.one_speaker:
-            self._stats = []
+            self._stats = list(self._known)
         units = len(self._inventories[self._default]) + 1
         for segments in chunks:
             signals = [fill_digital_silence(segment.samples, rate) for segment in segments]

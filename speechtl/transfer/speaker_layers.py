@@ -16,6 +16,7 @@ from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
 from speechtl.transfer.method import TransferMethod, choose_blocks, freeze
 
 SPEAKER_FILE = "speaker.h5"
+_STATS = "cmvn"
 
 
 class SpeakerLayers(TransferMethod):
@@ -56,14 +57,25 @@ def speaker_variables(model: AcousticModel) -> dict[str, keras.Variable]:
     return {name: variable for name, variable in model.variables().items() if name.startswith(prefixes)}
 
 
-def save_speaker(path: str | Path, model: AcousticModel, source: str | Path) -> None:
-    """Write the speaker's weights alone to ``path``, with the fingerprint of the model that they belong to."""
+def save_speaker(path: str | Path, model: AcousticModel, source: str | Path, stats: np.ndarray | None = None) -> None:
+    """Write the speaker's weights alone to ``path``, with the fingerprint of the model that they belong to.
+
+    Args:
+        path: the file.
+        model: with the speaker's layers.
+        source: where the model is.
+        stats: ``(2, bins + 1)`` CMVN statistics of the speech that they were trained on, or None.
+    """
     marks = {"source": str(source), "fingerprint": fingerprint(model)}
-    save_arrays(path, arrays_of(speaker_variables(model)), marks)
+    arrays = arrays_of(speaker_variables(model))
+    save_arrays(path, arrays if stats is None else arrays | {_STATS: stats}, marks)
 
 
-def load_speaker(path: str | Path, model: AcousticModel) -> None:
+def load_speaker(path: str | Path, model: AcousticModel) -> np.ndarray | None:
     """Attach a speaker's layers to the model they were trained on.
+
+    Returns:
+        The ``stats`` that `save_speaker` was given.
 
     Raises:
         ModelError: the file is missing or damaged, or belongs to another model.
@@ -73,10 +85,12 @@ def load_speaker(path: str | Path, model: AcousticModel) -> None:
         raise ModelError(
             f"{path}: belongs to another model (trained on {marks.get('source', 'unknown')}); load that one"
         )
+    stats = arrays.pop(_STATS, None)
     before = {place for place, _ in model.layers()}
     restore(model, arrays, str(path))
     model.speaker_paths += [place for place, _ in model.layers() if place not in before]
     assign(speaker_variables(model), arrays, str(path))
+    return stats
 
 
 def fingerprint(model: AcousticModel) -> str:

@@ -15,13 +15,17 @@ from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.features.cmvn import accumulate
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
+from speechtl.features.fbank import compute_many
 from speechtl.features.speech_segments import SegmentationConfig
+from speechtl.features.waveform import FULL_SCALE
 from speechtl.models.weights import save_arrays
 from speechtl.transcription.transcriber import Transcriber
 from speechtl.transcription.transcript import Recording
 from speechtl.transcription.vocabulary import make_decoder
+from speechtl.transfer.speaker_layers import SpeakerLayers, save_speaker
 
 RATE = 8000
 TONES = {"a": 400, "i": 700, "k": 1100, "s": 1700, "t": 2400, "u": 3200}
@@ -180,6 +184,27 @@ def test_normalisation_is_the_recordings_the_speakers_or_leans_on_the_training(m
         np.testing.assert_allclose(normalised, 1.0, atol=0.05)  # mean 5, standard deviation 2
     finally:
         (experiment / "cmvn.h5").unlink()
+
+
+def test_a_speakers_file_brings_layers_and_statistics(experiment, tmp_path, audio, capsys):
+    speaker = Experiment.load(experiment)
+    SpeakerLayers(kind="lin").prepare(speaker.model)
+    stats = np.zeros((2, 17))
+    stats[0, :-1], stats[1, :-1], stats[0, -1] = 5e6, 29e6, 1e6
+    save_speaker(tmp_path / "anna" / "speaker.h5", speaker.model, experiment, stats)
+    transcriber = Transcriber(Experiment.load(experiment, tmp_path / "anna"))
+    for _ in range(2):
+        # The statistics of so much speech outweigh those of any recording; each recording begins with them.
+        list(transcriber.transcribe_all([Recording("one", whistle("tak")[0], RATE)]))
+        assert 1e6 < transcriber._stats[0][0, -1] < 1e6 + 200
+    (normalised,) = transcriber._normalise([np.full((1, 16), 7.0, np.float32)])
+    np.testing.assert_allclose(normalised, 1.0, atol=0.01)  # mean 5, standard deviation 2
+
+    # Layers that are the identity, and statistics of the same speech: the same words.
+    features = compute_many([FULL_SCALE * whistle("kus tak")[0].astype(np.float32)], speaker.config.features)
+    save_speaker(tmp_path / "same" / "speaker.h5", speaker.model, experiment, accumulate(features[0]))
+    run(experiment, str(audio("new.wav", "kus tak")), speaker=tmp_path / "same")
+    assert capsys.readouterr().out == "kus tak\n"
 
 
 def test_without_segmentation_a_recording_is_one_segment(model):

@@ -77,6 +77,12 @@ def test_a_stored_speaker_gives_the_same_posteriors_on_top_of_the_source(kind, s
     for place in (tmp_path / "anna", tmp_path / "anna" / "speaker.h5"):
         np.testing.assert_array_equal(Experiment.load(source, speaker=place).posteriors(FEATURES), expected)
     assert np.any(Experiment.load(source).posteriors(FEATURES) != expected)
+    assert Experiment.load(source, speaker=tmp_path / "anna").speaker_stats is None
+    stats = rng.normal(size=(2, 9))
+    save_speaker(tmp_path / "anna" / "speaker.h5", experiment.model, source, stats)
+    again = Experiment.load(source, speaker=tmp_path / "anna")
+    np.testing.assert_array_equal(again.speaker_stats, stats)
+    np.testing.assert_array_equal(again.posteriors(FEATURES), expected)
 
 
 def test_layers_act_in_the_order_in_which_they_were_attached(source, tmp_path):
