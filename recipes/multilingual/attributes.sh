@@ -3,13 +3,16 @@
 #
 #   recipes/multilingual/attributes.sh [--stage N] [--stop-stage M] [--nj N] [--seeds "1 2 3"]
 #
-# Stages: 0 noisy copies, 1 train, 2 decode Arabic words and the held-out Mandarin ones, 3 word embeddings, 4 the tables.
+# Stages: 0 noisy copies, 1 times of phones, 2 train, 3 decode Arabic words and the held-out Mandarin ones,
+# 4 word embeddings, 5 the tables.
 set -euo pipefail
 
 stage=0
-stop_stage=4
+stop_stage=5
 nj=$(nproc)
 seeds="1 2 3"
+corpora="an4 dspspeech kerstin festvox" # of training
+penalties=-8,-6,-5,-4,-3,-2,-1,0,1,2
 
 while [ $# -gt 0 ]; do
   [ $# -gt 1 ] || set -- --usage ""
@@ -18,7 +21,7 @@ while [ $# -gt 0 ]; do
     --stop-stage) stop_stage=$2 ;;
     --nj) nj=$2 ;;
     --seeds) seeds=$2 ;;
-    *) sed -n '2,6p' "$0" >&2; exit 1 ;;
+    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
   esac
   shift 2
 done
@@ -42,8 +45,11 @@ if run_stage 0 "the speech without the held-out Mandarin words; noisy copies of 
   mkdir -p data/attributes
   awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/attributes_held_out.txt data/dspspeech/train/text \
     >data/attributes/heard.list
-  speechtl data subset data/dspspeech/train data/attributes/dspspeech/train --utterance-list data/attributes/heard.list \
+  speechtl data subset data/dspspeech/train data/attributes/dspspeech/clean --utterance-list data/attributes/heard.list \
     --overwrite
+  for name in an4 kerstin festvox; do
+    speechtl data combine "data/attributes/$name/clean" "data/$name/train" --overwrite
+  done
   # Penalties for Arabic are chosen on Mandarin words that training has not, also in voices that it has.
   for part in train dev; do
     awk 'NR == FNR { held[$1]; next } $2 in held { print $1 }' conf/attributes_held_out.txt \
@@ -53,13 +59,24 @@ if run_stage 0 "the speech without the held-out Mandarin words; noisy copies of 
   done
   speechtl data combine data/attributes/zh_dev data/attributes/zh_unheard_train data/attributes/zh_unheard_dev --overwrite
   cat data/{an4,dspspeech,kerstin,festvox}/lexicon.txt >data/attributes/lexicon.txt
-  for name in an4 kerstin festvox; do
-    python local/noisy_copies.py "data/$name/train" "data/attributes/$name/noisy1" --seed 1
+  for name in $corpora; do
+    python local/noisy_copies.py "data/attributes/$name/clean" "data/attributes/$name/noisy1" --seed 1
   done
-  speechtl features data/attributes/{an4,kerstin,festvox}/noisy1 --config conf/features.toml --nj "$nj"
+  speechtl features data/attributes/{an4,dspspeech,kerstin,festvox}/noisy1 --config conf/features.toml --nj "$nj"
 fi
 
-if run_stage 1 "attribute heads, and one head of phones for comparison"; then
+if run_stage 1 "the phones of this speech in time"; then
+  speechtl train conf/attributes_aligner.toml exp/attributes_aligner
+  for name in $corpora; do
+    for copy in clean noisy1; do
+      speechtl align exp/attributes_aligner "data/attributes/$name/$copy" "exp/attributes_aligner/$name/$copy" \
+        --lexicon "data/$name/lexicon.txt" --no-textgrids --nj "$nj"
+      cp "exp/attributes_aligner/$name/$copy/phones.ctm" "data/attributes/$name/$copy/"
+    done
+  done
+fi
+
+if run_stage 2 "attribute heads, and one head of phones for comparison"; then
   for seed in $seeds; do
     for system in attributes attributes_plain; do
       speechtl train conf/$system.toml "exp/${system}_$seed" --set "seed=$seed"
@@ -67,7 +84,7 @@ if run_stage 1 "attribute heads, and one head of phones for comparison"; then
   done
 fi
 
-if run_stage 2 "words of phones never heard"; then
+if run_stage 3 "words of phones never heard"; then
   for seed in $seeds; do
     for language in arabic zh; do
       # The penalty of one language is chosen on the other one, whose words no model has heard either.
@@ -75,11 +92,16 @@ if run_stage 2 "words of phones never heard"; then
         arabic) dev=data/attributes/zh_dev others=data/dspspeech_zh test=data/arabic/test own=data/arabic ;;
         zh) dev=data/arabic/dev others=data/arabic test=data/dspspeech_zh/test own=data/dspspeech_zh ;;
       esac
-      # plain: nearest phones in one head of all phones. nearest: the same in an attribute head of these phones alone.
+      # plain: nearest phones in one head of all phones, which the aligner has too. nearest: the same in an attribute
+      # head of these phones alone.
       for system in plain nearest attributes; do
         exp=exp/attributes_$seed options=(--inventory lexicon --language dsp)
         [ $system != plain ] || exp=exp/attributes_plain_$seed options=()
-        out=$exp/$language/$system mapping=(--experiment "exp/attributes_plain_$seed")
+        if [ ! -e "$exp/weights.h5" ]; then
+          echo "left out: $exp is not trained" >&2
+          continue
+        fi
+        out=$exp/$language/$system mapping=(--experiment exp/attributes_aligner)
         [ $system != attributes ] || mapping=()
         mkdir -p "$out"
         for place in $others $own; do
@@ -88,7 +110,7 @@ if run_stage 2 "words of phones never heard"; then
         done
         # One lexicon of both languages would let the words of one be taken for those of the other.
         speechtl decode "$exp" $dev "$out/dev" --lexicon "$out/$(basename $others).txt" --tune $dev --no-times \
-          ${options[@]+"${options[@]}"}
+          --grid "blank_penalty=$penalties" ${options[@]+"${options[@]}"}
         speechtl decode "$exp" $test "$out" --lexicon "$out/$(basename $own).txt" --config "$out/dev/tuned.toml" \
           --no-times ${options[@]+"${options[@]}"}
       done
@@ -96,7 +118,7 @@ if run_stage 2 "words of phones never heard"; then
   done
 fi
 
-if run_stage 3 "word embeddings"; then
+if run_stage 4 "word embeddings"; then
   mkdir -p data/attributes/arabic
   awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/embedding_held_out.txt data/arabic/train/text \
     >data/attributes/arabic/heard.list
@@ -114,7 +136,7 @@ if run_stage 3 "word embeddings"; then
   done
 fi
 
-if run_stage 4 "results"; then
+if run_stage 5 "results"; then
   {
     for language in arabic zh; do
       test=data/arabic/test words=()

@@ -1,5 +1,6 @@
 """A head that scores phones by their articulation, so that it also scores phones that training never had."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import keras
@@ -26,8 +27,10 @@ class AttributeSpace(keras.layers.Layer):
 
     and the blank ``b · x + d``. ``m`` is the mean of the attributes of the phones in training, ``n`` their number. What
     all these phones have in common is so zero and never trained: a phone with something new about it is scored by the
-    rest. ``o`` is the phone's own vector; a phone that training never had borrows that of its nearest on the IPA chart,
-    or those that have one would always be preferred (the bias that Chao et al. 2016 describe).
+    rest. ``o`` is the phone's own vector. A phone that training never had borrows that of its nearest on the IPA chart,
+    or those that have one would always be preferred (the bias that Chao et al. 2016 describe); and it is taken to be
+    half way from there, ``a = (a_phone + a_nearest) / 2``, between a mapping to the nearest phone and articulation as
+    it stands: how much a difference of articulation changes a sound is known for the phones of training alone.
 
     Attributes:
         table: whose attributes.
@@ -134,6 +137,9 @@ class AttributeHead(Head):
         self.units = len(inventory) + 1
         attributes = attribute_matrix(inventory.phones, space.table)
         known = np.array([_row_of(phone, space.known) for phone in inventory], np.int32)
+        for row, (phone, nearest) in enumerate(zip(inventory.phones, known, strict=True)):
+            if nearest >= 0 and phone not in space.known:
+                attributes[row] = (attributes[row] + attribute_matrix([space.known[nearest]], space.table)[0]) / 2
         # In a closure, where Keras does not count the shared weights as this layer's.
         self._scores: Callable[..., tf.Tensor] = lambda inputs, seed: space.scores(inputs, attributes, known, seed)
         self.built = True
@@ -147,12 +153,16 @@ def _row_of(phone: str, known: Sequence[str]) -> int:
     """Return the place of a phone among those with vectors of their own, or that of the nearest; -1 for none."""
     if phone in known:
         return known.index(phone)
+    distances = [_distance(phone, other) for other in known]
+    return int(np.argmin(distances)) if min(distances, default=math.inf) < math.inf else -1
+
+
+def _distance(phone: str, other: str) -> float:
     try:
-        distances = [chart_distance(phone, other) for other in known]
+        return chart_distance(phone, other)
     except LexiconError:
         # A tone that is a phone of its own is like no phone.
-        return -1
-    return int(np.argmin(distances)) if distances else -1
+        return math.inf
 
 
 def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:

@@ -234,6 +234,22 @@ def test_own_vectors_follow_their_phones_into_a_model_of_others():
         Attributes().prepare(other)
 
 
+@pytest.mark.parametrize("inventory", ["ptkbsaiu", ["p", "t", "k", "b", "s", "a", "i", "u", "˥"]])
+def test_a_phone_that_training_never_had_is_half_way_to_its_nearest(inventory):
+    """Also where a tone, which no phone is like, is among those of training."""
+    model = Attributes(own_vectors=True).prepare(small_model(inventory))
+    for variable in model.beside["attributes"].trainable_variables:
+        variable.assign(np.random.default_rng(3).normal(size=variable.shape))
+    add_language(model, "new", PhoneInventory(["z", "s"]))
+    frames = np.random.default_rng(4).normal(size=(2, 5, 384)).astype(np.float32)
+    z, s = np.moveaxis(model.heads["new"](frames).numpy()[..., 1:], -1, 0)
+    space = model.beside["attributes"]
+    step = (attribute_matrix(["z"]) - attribute_matrix(["s"]))[0] / np.sqrt(attribute_matrix("s").shape[1]) / 2
+    articulated = space.norm(frames).numpy() @ space.projection.numpy() + space.offset.numpy()
+    np.testing.assert_allclose(z - s, articulated @ step, rtol=1e-3, atol=1e-3)
+    assert np.abs(z - s).max() > 0.1
+
+
 def test_phones_without_articulation_are_all_listed():
     with pytest.raises(ModelError, match=r"(?s)attributes:.*'NOISE'.*'SIL'"):
         Attributes().prepare(AcousticModel(ModelConfig(), 6, {"xx": PhoneInventory(["SIL", "a", "NOISE"])}))
