@@ -60,9 +60,11 @@ def evaluate(
     Returns:
         ``dev_loss``, CTC in nats per labelled utterance, or where nothing is labelled the loss of the transfer methods;
         ``dev_per``, greedy phone errors (best path, against the first pronunciations) per phone, in percent, where
-        speech is labelled; and, as ``dev_NAME``, each term and measure of speech whose language has no head.
+        speech is labelled; of several languages also ``dev_per_LANGUAGE``, since what helps one may harm another; and,
+        as ``dev_NAME``, each term and measure of speech whose language has no head.
     """
-    losses, count, errors, phones = 0.0, 0, 0, 0
+    losses, count = 0.0, 0
+    errors, phones = defaultdict[str, int](int), defaultdict[str, int](int)
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
     for number, source in enumerate(sources):
         plan = [batch for batch in plan_once([s.frames for s in sources], config) if batch.source == number]
@@ -82,13 +84,16 @@ def evaluate(
                 reference = source.labels[index]
                 if not reference:
                     continue
-                errors += Levenshtein.distance(best_path(best[row, : int(lengths[row])]), reference)
-                phones += len(reference)
+                errors[source.language] += Levenshtein.distance(best_path(best[row, : int(lengths[row])]), reference)
+                phones[source.language] += len(reference)
                 count += 1
     unlabelled = {f"dev_{name}": value / utterances for name, value in sums.items() if name != "ctc"}
     if utterances and not count:
         return {"dev_loss": loss / utterances, **unlabelled}
-    return {"dev_loss": losses / max(count, 1), "dev_per": 100.0 * errors / max(phones, 1), **unlabelled}
+    rates = {"dev_per": 100.0 * sum(errors.values()) / max(sum(phones.values()), 1)}
+    if len(phones) > 1:
+        rates |= {f"dev_per_{language}": 100.0 * errors[language] / phones[language] for language in phones}
+    return {"dev_loss": losses / max(count, 1), **rates, **unlabelled}
 
 
 def best_path(units: np.ndarray) -> list[int]:

@@ -311,4 +311,8 @@ def _describe(entry: dict[str, Any], epochs: int) -> str:
         text += f", dev loss {entry['dev_loss']:.3f}"
     if "dev_per" in entry:
         text += f", dev PER {entry['dev_per']:.2f} %"
+    by_language = [name for name in entry if name.startswith("dev_per_")]
+    rates = [f"{name.removeprefix('dev_per_')} {entry[name]:.2f}" for name in by_language]
+    if rates:
+        text += f" ({', '.join(rates)})"
     return text

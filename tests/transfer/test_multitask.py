@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from rapidfuzz.distance import Levenshtein
 
 from speechtl.adaptation.learner import Speech
 from speechtl.cli.decode import decode
@@ -17,6 +18,7 @@ from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.training.config import TrainingConfig
+from speechtl.training.evaluate import best_path
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
 from speechtl.transcription.language_identifier import LanguageIdentifier, spoken_languages
@@ -225,6 +227,28 @@ def test_a_model_reloads_with_own_blocks_and_language_head(experiment):
     np.testing.assert_array_equal(ours[f"own/xx/{kernel}"], arrays[f"own/xx/{kernel}"])
     np.testing.assert_array_equal(ours["own/xx/tdnn1/conv/kernel"], arrays["encoder/tdnn1/conv/kernel"])
     assert not copied.own["xx"]["tdnn1"].trainable and not copied.block("tdnn1").trainable
+
+
+def test_errors_of_held_out_speech_are_told_for_each_language(experiment, corpora):
+    root, config = corpora
+    data = [{"language": name, "dev": str(root / f"test_{name}")} for name in ("xx", "yy")]
+    # The head of the second language is fresh, so its errors are others.
+    source = {"method": "fine_tuning", "source": str(experiment), "fresh": ["heads/yy/*"]}
+    told = train(config(data, [source]), root / "told")
+    model, counts = Experiment.load(root / "told"), {}
+    for language in ("xx", "yy"):
+        pronounced, text = model.lexicon(language), read_table(root / f"test_{language}" / "text")
+        phones = model.inventory(language).phones
+        errors = total = 0
+        for name, posteriors in model.posteriors_of(root / f"test_{language}", language):
+            said = [phones[unit - 1] for unit in best_path(posteriors.argmax(axis=1))]
+            meant = pronounced.phones_of(text[name].split())
+            errors, total = errors + Levenshtein.distance(said, meant), total + len(meant)
+        counts[language] = (errors, total)
+        assert told[f"dev_per_{language}"] == pytest.approx(100 * errors / total)
+    assert told["dev_per_xx"] != told["dev_per_yy"]
+    errors, totals = zip(*counts.values(), strict=True)
+    assert told["dev_per"] == pytest.approx(100 * sum(errors) / sum(totals))
 
 
 def test_the_language_is_recognised_or_what_utt2lang_says(experiment, corpora, tmp_path):
