@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -168,6 +169,23 @@ def test_missing_corpora_are_left_out_with_a_message(tmp_path):
     for name, folder in {"an4": "an4", "dspspeech": "dspspeech20", "festvox": "festvox_ru"}.items():
         assert f"left out: {name} ({tmp_path / folder} is not there); README.md says how to get it" in result.stderr
     assert "error: none of the corpora is there" in result.stderr
+
+
+@pytest.mark.parametrize("script", ["multitask.sh", "multitask_words.sh", "chain.sh", "progressive.sh", "sharing.sh"])
+def test_scripts_of_methods_take_options_and_leave_out_what_has_no_data(script, tmp_path):
+    root = RECIPE.parent.parent
+    for name in ("pyproject.toml", "recipes/env.sh", "recipes/requirements.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    for name in (script, "local/systems.sh", "local/table.py"):
+        (tmp_path / "recipes/multilingual" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(RECIPE / name, tmp_path / "recipes/multilingual" / name)
+    environment = {**os.environ, "VIRTUAL_ENV": str(Path(sys.executable).parent.parent)}
+    command = ["bash", str(tmp_path / "recipes/multilingual" / script), "--nj", "2", "--seeds", "1"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "left out: no features of " in result.stderr
+    assert not (tmp_path / "recipes/multilingual/exp").exists()
 
 
 def test_results_are_means_over_seeds(tmp_path, monkeypatch):

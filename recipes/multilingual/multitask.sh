@@ -1,40 +1,43 @@
 #!/usr/bin/env bash
-# Multitask learning: one trunk and a head for each of three languages, against each language alone with ten minutes of it.
-# Runs after stages 0 and 1 of run.sh.
+# Multitask learning on sentences: German and Russian, ten minutes each, with English, one trunk and a head for each; against
+# each of the two alone; and on from the model of three with one of them alone. Runs after stages 0 and 1 of run.sh.
 #
 #   recipes/multilingual/multitask.sh [--seeds "1 2 3"]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
-small="ar zh en-dsp"
+have en de ru || exit 0
+
+train_alone() { # train_alone CONF EXP LANGUAGE SETTING...: with ten minutes of one language
+  local conf=$1 exp=$2 language=$3 data=data/${corpus_of[$3]}
+  shift 3
+  train "$conf" "$exp" seed="$seed" data.0.language="$language" data.0.train="$data/train_10min_$seed" \
+    data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt" "$@"
+}
 
 for seed in $seeds; do
-  for language in $small; do
-    have "$language" || continue
-    data=data/${corpus_of[$language]}
-    exp=exp/monolingual_${language}_$seed
-    train conf/monolingual.toml "$exp" seed="$seed" data.0.language="$language" data.0.train="$data/train_10min_$seed" \
-      data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt"
+  both=exp/multitask_$seed
+  train conf/multitask.toml "$both" seed="$seed" data.0.train=data/kerstin/train_10min_"$seed" \
+    data.1.train=data/festvox/train_10min_"$seed"
+  for language in de ru; do
+    alone=exp/monolingual_${language}_$seed
+    tuned=exp/multitask_tuned_${language}_$seed
+    train_alone conf/monolingual.toml "$alone" $language
+    # The heads of the others stay behind.
+    train_alone conf/multitask_tuned.toml "$tuned" $language transfer.0.source="$both" \
+      transfer.0.fresh="[\"heads/[!${language:0:1}]*\"]"
     for part in dev test; do
-      measure "$exp" "$language" "$data/$part" $part
-    done
-  done
-  # shellcheck disable=SC2086
-  if have $small; then
-    exp=exp/multitask_$seed
-    train conf/multitask.toml "$exp" seed="$seed" data.0.train=data/arabic/train_10min_"$seed" \
-      data.1.train=data/dspspeech_zh/train_10min_"$seed" data.2.train=data/dspspeech_en/train_10min_"$seed"
-    for language in $small; do
-      for part in dev test; do
-        measure "$exp" "$language" "data/${corpus_of[$language]}/$part" $part
+      for exp in "$both" "$alone" "$tuned"; do
+        measure "$exp" $language "data/${corpus_of[$language]}/$part" $part
       done
     done
-  fi
+  done
 done
 
-for language in $small; do
+for language in de ru; do
   echo "$language, ten minutes"
   python local/table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
-    "multitask, three languages=exp/multitask_{seed}/$language"
+    "multitask, with English=exp/multitask_{seed}/$language" \
+    "and on with the language alone=exp/multitask_tuned_${language}_{seed}/$language"
 done

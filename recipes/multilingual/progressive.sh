@@ -1,36 +1,41 @@
 #!/usr/bin/env bash
-# Progressive networks against fine-tuning: Arabic, ten minutes, after Mandarin and English (the second
-# model of chain.sh, which is made first). Runs after stages 0 and 1 of run.sh.
+# Progressive networks against fine-tuning: Arabic, ten minutes, after German, Russian and English (the models of
+# multitask.sh, which are made first). Runs after stages 0 and 1 of run.sh.
 #
 #   recipes/multilingual/progressive.sh [--seeds "1 2 3"]
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
-have zh en-dsp ar || exit 0
-
-# One old model for all seeds of what follows.
-old=exp/chain_1_2
-if [ ! -e $old/weights.h5 ]; then
-  ./chain.sh --seeds 1
-fi
-measure $old zh data/dspspeech_zh/dev dev
-measure $old zh data/dspspeech_zh/test test
+have en de ru ar || exit 0
 
 for seed in $seeds; do
+  old=exp/multitask_$seed
+  if [ ! -e "$old/weights.h5" ]; then
+    ./multitask.sh --seeds "$seed"
+  fi
   ten=data/arabic/train_10min_$seed
+  # From fresh weights: what the old languages are worth to the new one.
+  train conf/monolingual.toml "exp/new_alone_$seed" seed="$seed" data.0.language=ar data.0.train="$ten" \
+    data.0.dev=data/arabic/dev data.0.lexicon=data/arabic/lexicon.txt training.epochs=20
   train conf/fine_tuning.toml "exp/fine_tuning_$seed" seed="$seed" data.0.train="$ten" transfer.0.source="$old"
   # The column in the new experiment is the old model; its heads stay in the old experiment, whose figures do not change.
   train conf/progressive.toml "exp/progressive_$seed" seed="$seed" data.0.train="$ten" transfer.0.columns="[\"$old\"]"
   for part in dev test; do
-    measure "exp/fine_tuning_$seed" ar data/arabic/$part $part
-    measure "exp/fine_tuning_$seed" zh data/dspspeech_zh/$part $part
-    measure "exp/progressive_$seed" ar data/arabic/$part $part
+    for system in new_alone fine_tuning progressive; do
+      measure "exp/${system}_$seed" ar data/arabic/$part $part
+    done
+    for language in de ru; do
+      measure "exp/fine_tuning_$seed" $language "data/${corpus_of[$language]}/$part" $part
+    done
   done
 done
 
 echo "the new language, ar"
-python local/table.py "monolingual=exp/monolingual_ar_{seed}/ar" "fine-tuning=exp/fine_tuning_{seed}/ar" \
+python local/table.py "alone=exp/new_alone_{seed}/ar" "fine-tuning=exp/fine_tuning_{seed}/ar" \
   "progressive=exp/progressive_{seed}/ar"
-echo "the old language, zh"
-python local/table.py "before, and with progressive networks=exp/chain_{seed}_2/zh" "fine-tuning=exp/fine_tuning_{seed}/zh"
+for language in de ru; do
+  echo "an old language, $language"
+  python local/table.py "before, and with progressive networks=exp/multitask_{seed}/$language" \
+    "fine-tuning=exp/fine_tuning_{seed}/$language"
+done

@@ -1,8 +1,6 @@
 # Sourced by the scripts of the methods, in the folder of the recipe: what all of them do with a model.
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-# shellcheck source-path=SCRIPTDIR/..
-source ../env.sh
 
 seeds="1 2 3"
 while [ $# -gt 0 ]; do
@@ -17,6 +15,10 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
+
+# Options are gone by now: what is left would be taken for extras.
+# shellcheck source-path=SCRIPTDIR/..
+source ../env.sh
 
 declare -A corpus_of=([en]=an4 [en-dsp]=dspspeech_en [zh]=dspspeech_zh [ar]=arabic [de]=kerstin [ru]=festvox)
 
