@@ -44,7 +44,7 @@ done
 
 if run_stage 0 "some speech of training speakers"; then
   # To see what adaptation forgets.
-  awk 'NR % 8 == 0 { print $1 }' data/train/utt2spk >data/train_some.list
+  awk 'NR % 24 == 0 { print $1 }' data/train/utt2spk >data/train_some.list
   speechtl data subset data/train_sp data/train_some --utterance-list data/train_some.list --overwrite
 fi
 
