@@ -18,9 +18,9 @@ if [ ! -e $telephone/target/feats.scp ]; then
   speechtl data subset data/an4/train $telephone/source --speaker-list $telephone/source_speakers \
     --seconds-per-speaker 20 --overwrite
   speechtl data subset data/an4/train $telephone/clean_target --speaker-list $telephone/target_speakers --overwrite
-  python local/telephone.py $telephone/clean_target $telephone/target_all
+  python local/telephone.py $telephone/clean_target $telephone/target_all --snr 20
   for part in dev test; do
-    python local/telephone.py data/an4/$part $telephone/$part
+    python local/telephone.py data/an4/$part $telephone/$part --snr 20
   done
   for part in target_all dev test; do
     speechtl data validate $telephone/$part
@@ -29,20 +29,26 @@ if [ ! -e $telephone/target/feats.scp ]; then
   speechtl data subset $telephone/target_all $telephone/target --seconds-per-speaker 20 --overwrite
 fi
 
+systems="adversarial_source_longer adversarial adversarial_target"
 for seed in $seeds; do
-  for system in adversarial_source adversarial adversarial_target; do
-    train conf/$system.toml "exp/${system}_$seed" seed="$seed"
-    for part in dev test; do
-      measure "exp/${system}_$seed" en $telephone/$part $part
-      measure "exp/${system}_$seed" en data/an4/$part clean_$part
-    done
+  source=exp/adversarial_source_$seed
+  train conf/adversarial_source.toml "$source" seed="$seed"
+  for system in $systems; do
+    train conf/$system.toml "exp/${system}_$seed" seed="$seed" transfer.0.source="$source"
+  done
+done
+for seed in $seeds; do
+  for system in $systems; do
+    measure "exp/${system}_$seed" en $telephone/dev dev
+    measure "exp/${system}_$seed" en $telephone/test test
+    measure "exp/${system}_$seed" en data/an4/test clean_test
   done
 done
 
-python local/table.py "source only=exp/adversarial_source_{seed}/en" "adversarial=exp/adversarial_{seed}/en" \
+python local/table.py "source only=exp/adversarial_source_longer_{seed}/en" "adversarial=exp/adversarial_{seed}/en" \
   "source and target with transcripts=exp/adversarial_target_{seed}/en" --parts dev test clean_test
 
-for block in tdnn3 last:1; do
-  speechtl domains exp/adversarial_source_1 exp/adversarial_1 exp/adversarial_target_1 --data data/an4/test \
+for block in tdnn1 last:1; do
+  speechtl domains exp/adversarial_source_longer_1 exp/adversarial_1 exp/adversarial_target_1 --data data/an4/test \
     --data $telephone/test --block $block --output exp/adversarial_${block/:/}.svg
 done

@@ -34,7 +34,8 @@ class DomainAdversarial(TransferMethod):
     Attributes:
         block: whose outputs are to be alike: a name, ``first:1`` or ``last:1``.
         by: what is told apart: the domains of ``utt2dom``, which every utterance must have; speakers; or languages.
-        weight: of the reversed gradient.
+        weight: of the reversed gradient. CTC's loss is of whole utterances, tens of nats, the classifier's of single
+            decisions, less than one: 10 or 30 is no large value.
         ramp: steepness of the rise from 0 to the full weight; 10 in the paper, 0 for the full weight from the start.
         pooling: ``frame`` decides on every frame; ``mean`` once for each utterance, from the mean of its frames, where
             the classifier is soon so sure that little gradient is left, and training is less steady.
