@@ -14,17 +14,8 @@ if [ ! -d data/an4/train ]; then
   exit 0
 fi
 
-unlabelled=()
-for name in an4 dspspeech arabic kerstin festvox; do
-  if [ -d data/$name/train ]; then
-    unlabelled+=("data/$name/train")
-  else
-    echo "left out of the unlabelled speech: $name" >&2
-  fi
-done
 out=exp/self_taught
-speechtl train conf/self_taught_pretrain.toml $out/pretrain \
-  --set "data.0.unlabelled=[$(printf '"%s", ' "${unlabelled[@]}")]"
+speechtl train conf/self_taught_pretrain.toml $out/pretrain
 
 for percent in 1 5 20 100; do
   # As many updates as each needs to be done with its few utterances.
