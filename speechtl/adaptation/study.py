@@ -85,6 +85,7 @@ def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int, 
         own = np.array([place[name] for name in names if name in place])
         if len(own) < 2:
             continue
+        # Seed 1 draws what was drawn when there were no seeds.
         rng = np.random.default_rng((6 + seed, number))
         own = rng.permutation(own)
         parts = min(folds, len(own))
@@ -129,8 +130,10 @@ def run_study(
         DataError: no speaker has two utterances with features.
     """
     path = out / "results.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
     keys = ("system", "speaker", "part", "count", "seed")
+    stored = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    # Studies that knew of no seeds were what seed 1 is.
+    lines = [line | {"seed": line.get("seed", 1)} for line in map(json.loads, stored)]
     done = {tuple(line[key] for key in keys) for line in lines if line["last"]}
     lines = [line for line in lines if tuple(line[key] for key in keys) in done]
     out.mkdir(parents=True, exist_ok=True)

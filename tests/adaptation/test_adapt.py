@@ -299,5 +299,10 @@ def test_a_study_continues_where_it_stopped(workshop, tmp_path):
     strip = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in lines]
     order = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in again]
     assert sorted(map(json.dumps, strip)) == sorted(map(json.dumps, order))
+    # A study from before there were seeds goes on, too: what it has is of seed 1.
+    unseeded = [{key: value for key, value in line.items() if key != "seed"} for line in lines]
+    (tmp_path / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in unseeded))
+    continued = run_study(study, tmp_path, None, None, DECODING, None)
+    assert continued == [{"seed": 1} | json.loads(json.dumps(line)) for line in unseeded]
     rows = study_rows(lines)
     assert [row[:2] for row in rows] == [["default", "1"], ["default", "3"], ["quick", "1"], ["quick", "3"]]
