@@ -5,6 +5,7 @@ An experiment directory stands alone: ``config.toml`` (every value written out),
 ``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues.
 """
 
+import json
 import os
 from collections.abc import Container, Iterator, Sequence
 from functools import cached_property
@@ -255,7 +256,7 @@ class Experiment:
 
 
 def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
-    """Train the experiment that a config describes, or continue it where it stopped.
+    """Train the experiment that a config describes, or continue it where it stopped; a finished one is left alone.
 
     Uses every GPU of this machine, and every machine of ``TF_CONFIG``.
 
@@ -277,6 +278,11 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     if config.training.deterministic:
         tf.config.experimental.enable_op_determinism()
     _check_directory(config, directory)
+    finished = _finished(directory)
+    if finished is not None:
+        # What [decoding] says may have changed.
+        _write_config(config, directory)
+        return finished
     _check_sources(config)
     lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
     inventories = head_inventories(config.data, config.transfer, lexicons)
@@ -343,6 +349,19 @@ def _check_directory(config: ExperimentConfig, directory: Path) -> None:
         )
 
 
+def _finished(directory: Path) -> dict[str, Any] | None:
+    """Return the last evaluation of a finished experiment, None for another."""
+    log = directory / "log.jsonl"
+    if not (directory / "weights.h5").exists() or not log.exists():
+        return None
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    # A killed run may have left half a line.
+    last = json.loads(lines[-1]) if lines and lines[-1].endswith("\n") else {}
+    if last.get("event") != "final":
+        return None
+    return {name: value for name, value in last.items() if name not in ("event", "step", "epochs_averaged")}
+
+
 def _check_sources(config: ExperimentConfig) -> None:
     """Check that the experiments that methods borrow from see the same features."""
     for method in config.transfer:
@@ -365,6 +384,10 @@ def _write_directory(config, directory: Path, inventories, lexicons, normaliser:
     if normaliser.global_stats is not None:
         save_arrays(directory / "cmvn.h5", {"global": normaliser.global_stats})
     # Last, since its presence says that the rest is there.
+    _write_config(config, directory)
+
+
+def _write_config(config: ExperimentConfig, directory: Path) -> None:
     with atomic_write(directory / "config.toml") as file:
         file.write(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 

@@ -171,7 +171,7 @@ def test_missing_corpora_are_left_out_with_a_message(tmp_path):
     assert "error: none of the corpora is there" in result.stderr
 
 
-@pytest.mark.parametrize("script", ["multitask.sh", "multitask_words.sh", "chain.sh", "progressive.sh", "sharing.sh"])
+@pytest.mark.parametrize("script", ["multitask.sh", "multitask_five.sh", "chain.sh", "progressive.sh", "sharing.sh"])
 def test_scripts_of_methods_take_options_and_leave_out_what_has_no_data(script, tmp_path):
     root = RECIPE.parent.parent
     for name in ("pyproject.toml", "recipes/env.sh", "recipes/requirements.py"):

@@ -119,6 +119,11 @@ if run_stage 3 "words of phones never heard"; then
 fi
 
 if run_stage 4 "word embeddings"; then
+  # Sentences have many more words than the lists of isolated ones.
+  for name in an4 kerstin festvox; do
+    python local/cut_words.py data/attributes/$name/clean exp/attributes_aligner/$name/clean/ctm data/attributes/$name/words
+  done
+  speechtl features data/attributes/{an4,kerstin,festvox}/words --config conf/features.toml --nj "$nj"
   mkdir -p data/attributes/arabic
   awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/embedding_held_out.txt data/arabic/train/text \
     >data/attributes/arabic/heard.list

@@ -9,13 +9,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en de ru || exit 0
 
-train_alone() { # train_alone CONF EXP LANGUAGE SETTING...: with ten minutes of one language
-  local conf=$1 exp=$2 language=$3 data=data/${corpus_of[$3]}
-  shift 3
-  train "$conf" "$exp" seed="$seed" data.0.language="$language" data.0.train="$data/train_10min_$seed" \
-    data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt" "$@"
-}
-
 for seed in $seeds; do
   both=exp/multitask_$seed
   train conf/multitask.toml "$both" seed="$seed" data.0.train=data/kerstin/train_10min_"$seed" \

@@ -21,10 +21,9 @@ for seed in $seeds; do
   train conf/progressive_copied.toml "exp/progressive_copied_$seed" seed="$seed" data.0.train="$ten" \
     transfer.0.source="$old" transfer.1.columns="[\"$old\"]"
   # From fresh weights: what the old languages are worth to the new one.
-  train conf/monolingual.toml "exp/new_alone_$seed" seed="$seed" data.0.language=ar data.0.train="$ten" \
-    data.0.dev=data/arabic/dev data.0.lexicon=data/arabic/lexicon.txt training.epochs=20
+  train_alone conf/monolingual.toml "exp/monolingual_ar_$seed" ar
   for part in test dev; do
-    for system in new_alone fine_tuning progressive progressive_copied; do
+    for system in monolingual_ar fine_tuning progressive progressive_copied; do
       measure "exp/${system}_$seed" ar data/arabic/$part $part
     done
     for language in de ru; do
@@ -34,7 +33,7 @@ for seed in $seeds; do
 done
 
 echo "the new language, ar"
-python local/table.py "alone=exp/new_alone_{seed}/ar" "fine-tuning=exp/fine_tuning_{seed}/ar" \
+python local/table.py "alone=exp/monolingual_ar_{seed}/ar" "fine-tuning=exp/fine_tuning_{seed}/ar" \
   "progressive=exp/progressive_{seed}/ar" "progressive, from a copy=exp/progressive_copied_{seed}/ar"
 for language in de ru; do
   echo "an old language, $language"

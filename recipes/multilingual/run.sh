@@ -7,7 +7,7 @@
 # --dspspeech DIR --arabic DIR --kerstin DIR --festvox DIR. What is missing is left out, with a message.
 #
 # Stages: 0 data directories, 1 lexicons, features; then one script for each method, which also runs alone (--nj N):
-# 2 multitask.sh, multitask_words.sh and sharing.sh, 3 adversarial.sh, 4 chain.sh, 5 progressive.sh, 6 self_taught.sh,
+# 2 multitask.sh, multitask_five.sh and sharing.sh, 3 adversarial.sh, 4 chain.sh, 5 progressive.sh, 6 self_taught.sh,
 # 7 attributes.sh. Everything is written below data/ and exp/ of this folder; training resumes.
 set -euo pipefail
 
@@ -98,7 +98,7 @@ if run_stage 1 "lexicons, validation, features"; then
 fi
 
 number=2
-for methods in "multitask multitask_words sharing" adversarial chain progressive self_taught attributes; do
+for methods in "multitask multitask_five sharing" adversarial chain progressive self_taught attributes; do
   if run_stage $number "${methods%% *}"; then
     for method in $methods; do
       ./"$method".sh --nj "$nj"

@@ -22,8 +22,8 @@ for percent in 1 5 20 100; do
   case $percent in
     1) utterances=8 epochs=200 ;;
     5) utterances=42 epochs=80 ;;
-    20) utterances=169 epochs=40 ;;
-    100) utterances=$(wc -l <data/an4/train/text) epochs=12 ;;
+    20) utterances=169 epochs=60 ;;
+    100) utterances=$(wc -l <data/an4/train/text) epochs=30 ;;
   esac
   for seed in 1 2 3; do
     part=data/an4/train_${percent}percent_$seed

@@ -19,6 +19,10 @@ for seed in $seeds; do
       measure "$exp" zh data/dspspeech_zh/$part $part
     done
   done
+  train_alone conf/monolingual.toml "exp/monolingual_zh_$seed" zh
+  for part in dev test; do
+    measure "exp/monolingual_zh_$seed" zh data/dspspeech_zh/$part $part
+  done
 done
 
 echo "zh with en-dsp"

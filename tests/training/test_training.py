@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -102,10 +103,16 @@ def test_training_learns_the_invented_speech(make_config, make_corpus, tmp_path)
 
 def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_config, tmp_path):
     config = load_config(make_config())
-    train(config, tmp_path / "exp")
-    before = weights(tmp_path / "exp")
-    train(config, tmp_path / "exp")
+    first = train(config, tmp_path / "exp")
+    before, log = weights(tmp_path / "exp"), (tmp_path / "exp" / "log.jsonl").read_text()
+    other = load_config(make_config(), ["decoding.beam=3"])
+    # Nothing is read again: neither the speech nor the state.
+    shutil.rmtree(tmp_path / "exp" / "state")
+    shutil.rmtree(tmp_path / "train")
+    assert train(other, tmp_path / "exp") == pytest.approx(first, abs=1e-6)
     same(before, weights(tmp_path / "exp"))
+    assert (tmp_path / "exp" / "log.jsonl").read_text() == log
+    assert load_config(tmp_path / "exp" / "config.toml").decoding.beam == 3
     changed = load_config(make_config(), ["training.learning_rate=0.5", "seed=9"])
     with pytest.raises(ConfigError, match=r"holds an experiment with other values of: seed, training"):
         train(changed, tmp_path / "exp")

@@ -41,6 +41,13 @@ train() { # train CONF EXP SETTING...
   speechtl train "$conf" "$exp" "${settings[@]}"
 }
 
+train_alone() { # train_alone CONF EXP LANGUAGE SETTING...: one language, the ten minutes of $seed
+  local conf=$1 exp=$2 language=$3 data=data/${corpus_of[$3]}
+  shift 3
+  train "$conf" "$exp" seed="$seed" data.0.language="$language" data.0.train="$data/train_10min_$seed" \
+    data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt" "$@"
+}
+
 measure() { # measure EXP LANGUAGE DATA PART: phone errors of one part, into EXP/LANGUAGE/PART/per
   local out=$1/$2/$4
   if [ ! -e "$out/per/wer" ]; then

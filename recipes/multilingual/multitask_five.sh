@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Multitask learning with sentences and isolated words: German, Russian, Arabic and Mandarin, ten minutes each, with English,
+# one trunk and a head for each; against each of the four alone; and on from the model of five with one of them alone. Runs
+# after stages 0 and 1 of run.sh.
+#
+#   recipes/multilingual/multitask_five.sh [--seeds "1 2 3"]
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR
+source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
+
+have en de ru ar zh || exit 0
+small="de ru ar zh"
+
+for seed in $seeds; do
+  all=exp/multitask_five_$seed
+  settings=()
+  number=0
+  for language in $small; do
+    settings+=("data.$number.train=data/${corpus_of[$language]}/train_10min_$seed")
+    number=$((number + 1))
+  done
+  train conf/multitask_five.toml "$all" seed="$seed" "${settings[@]}"
+  for language in $small; do
+    alone=exp/monolingual_${language}_$seed
+    tuned=exp/multitask_five_tuned_${language}_$seed
+    train_alone conf/monolingual.toml "$alone" $language
+    # The heads of the others stay behind.
+    train_alone conf/multitask_tuned.toml "$tuned" $language transfer.0.source="$all" \
+      transfer.0.fresh="[\"heads/[!${language:0:1}]*\"]"
+    for part in dev test; do
+      for exp in "$all" "$alone" "$tuned"; do
+        measure "$exp" $language "data/${corpus_of[$language]}/$part" $part
+      done
+    done
+  done
+done
+
+for language in $small; do
+  echo "$language, ten minutes"
+  python local/table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
+    "multitask, five languages=exp/multitask_five_{seed}/$language" \
+    "and on with the language alone=exp/multitask_five_tuned_${language}_{seed}/$language"
+done
