@@ -1,4 +1,4 @@
-"""The multilingual recipe: five corpora prepared, pronunciations from labels, telephone copies, tables of results."""
+"""The multilingual recipe: corpora prepared, pronunciations from labels, telephone copies, cut words, tables of results."""
 
 import os
 import runpy
@@ -159,6 +159,26 @@ def test_a_telephone_copy_is_a_data_directory_of_other_speakers(tmp_path):
     assert data.text == {"a-tel-1": "GO ON"}
     assert data.utt2dom == {"a-tel-1": "telephone"}
     assert soundfile.info(data.wav_scp["a-tel-1"]).duration == 0.5
+
+
+def test_words_are_cut_where_the_alignment_has_them(tmp_path):
+    write_audio(tmp_path / "a-1.wav", 1.0)
+    (tmp_path / "data").mkdir()
+    for name, value in {"wav.scp": tmp_path / "a-1.wav", "text": "GO ON UP", "utt2spk": "a", "utt2lang": "en"}.items():
+        (tmp_path / "data" / name).write_text(f"a-1 {value}\n")
+    ctm = tmp_path / "ctm"
+    ctm.write_text("a-1 1 0.020 0.200 GO 0.9\na-1 1 0.220 0.090 ON 0.9\na-1 1 0.400 0.300 UP\n")
+    command = [LOCAL / "cut_words.py", tmp_path / "data", ctm, tmp_path / "words", "--margin", "0.05"]
+    assert run_python(*command).returncode == 0
+    data = DataDir.load(tmp_path / "words")
+    # "ON" is too short; numbers count the words of the utterance.
+    assert data.text == {"a-1-001": "GO", "a-1-003": "UP"}
+    assert data.utt2spk == dict.fromkeys(data.text, "a") and data.utt2lang == dict.fromkeys(data.text, "en")
+    cuts = {name: (data.utterance(name).start, data.utterance(name).end) for name in data.text}
+    assert cuts == {"a-1-001": (0.0, 0.27), "a-1-003": (0.35, 0.75)}
+    ctm.write_text("b-1 1 0.020 0.200 GO\n")
+    failed = run_python(*command)
+    assert failed.returncode == 1 and failed.stderr.startswith(f"error: {ctm}, line 1: expected 'utterance channel")
 
 
 def test_missing_corpora_are_left_out_with_a_message(tmp_path):

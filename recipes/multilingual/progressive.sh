@@ -22,8 +22,9 @@ for seed in $seeds; do
     transfer.0.source="$old" transfer.1.columns="[\"$old\"]"
   # From fresh weights: what the old languages are worth to the new one.
   train_alone conf/monolingual.toml "exp/monolingual_ar_$seed" ar
+  train_alone conf/monolingual.toml "exp/monolingual_longer_ar_$seed" ar training.epochs=120
   for part in test dev; do
-    for system in monolingual_ar fine_tuning progressive progressive_copied; do
+    for system in monolingual_ar monolingual_longer_ar fine_tuning progressive progressive_copied; do
       measure "exp/${system}_$seed" ar data/arabic/$part $part
     done
     for language in de ru; do
@@ -33,7 +34,8 @@ for seed in $seeds; do
 done
 
 echo "the new language, ar"
-python local/table.py "alone=exp/monolingual_ar_{seed}/ar" "fine-tuning=exp/fine_tuning_{seed}/ar" \
+python local/table.py "alone=exp/monolingual_ar_{seed}/ar" "alone, twice the passes=exp/monolingual_longer_ar_{seed}/ar" \
+  "fine-tuning=exp/fine_tuning_{seed}/ar" \
   "progressive=exp/progressive_{seed}/ar" "progressive, from a copy=exp/progressive_copied_{seed}/ar"
 for language in de ru; do
   echo "an old language, $language"

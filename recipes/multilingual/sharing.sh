@@ -19,12 +19,13 @@ for seed in $seeds; do
       measure "$exp" zh data/dspspeech_zh/$part $part
     done
   done
-  train_alone conf/monolingual.toml "exp/monolingual_zh_$seed" zh
+  alone=exp/sharing_none_$seed
+  train_alone conf/monolingual.toml "$alone" zh model.encoder.size=128 training.epochs=20
   for part in dev test; do
-    measure "exp/monolingual_zh_$seed" zh data/dspspeech_zh/$part $part
+    measure "$alone" zh data/dspspeech_zh/$part $part
   done
 done
 
 echo "zh with en-dsp"
-python local/table.py "monolingual=exp/monolingual_zh_{seed}/zh" "all shared=exp/sharing_all_{seed}/zh" \
+python local/table.py "monolingual=exp/sharing_none_{seed}/zh" "all shared=exp/sharing_all_{seed}/zh" \
   "first four blocks shared=exp/sharing_first4_{seed}/zh" "last four blocks shared=exp/sharing_last4_{seed}/zh"
