@@ -1,4 +1,4 @@
-"""The multilingual recipe: corpora prepared, pronunciations from labels, telephone copies, cut words, tables of results."""
+"""The multilingual recipe: corpora prepared, pronunciations from labels, telephone copies, cut words, tables."""
 
 import os
 import runpy
