@@ -171,6 +171,7 @@ def test_the_whole_recipe(corpus, tmp_path, monkeypatch):
     python.write_text(f'#!/usr/bin/env bash\nexec {shlex.quote(sys.executable)} "$@"\n')
     for script in (stub, python):
         script.chmod(0o755)
+    shutil.copy(RECIPE.parent / "stages.sh", tmp_path / "recipes")
     (tmp_path / "recipes" / "env.sh").write_text(f'export PATH="{stub.parent}:$PATH"\n')
     command = ["bash", recipe / "run.sh", "--corpus", corpus, "--epochs", "1", "--nj", "1"]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True, encoding="utf-8", check=False)

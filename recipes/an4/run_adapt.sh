@@ -29,10 +29,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
+# shellcheck source-path=SCRIPTDIR
+source ../stages.sh
 
 for file in exp/tdnn/weights.h5 exp/tdnn/dev/tuned.toml; do
   if [ ! -e $file ] && [ "$stage" -le 1 ]; then

@@ -29,6 +29,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
+# shellcheck source-path=SCRIPTDIR
+source ../stages.sh
 
 # The dictionary and further pronunciations of held-out words, as general dictionaries have them.
 lexicon=data/unseen/lang/lexicon.txt
@@ -42,10 +44,6 @@ lexicon=data/unseen/lang/lexicon.txt
 ways="none seen bonus all_text"
 bonus=(--set decoding.oov_penalty=-5)
 models="exp/unseen exp/unseen_frames exp/unseen_added"
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
 
 grammar_for() { # grammar_for WAY dev|test: set grammar, the options that name it; that of the dev part has not read dev
   case $1-$2 in

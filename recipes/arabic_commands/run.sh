@@ -31,12 +31,10 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
+# shellcheck source-path=SCRIPTDIR
+source ../stages.sh
 
 lexicon=data/lang/lexicon.txt
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
 
 if run_stage 0 "data directories from the corpus, speakers and words divided"; then
   if [ -z "$corpus" ]; then

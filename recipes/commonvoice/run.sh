@@ -45,6 +45,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
+# shellcheck source-path=SCRIPTDIR
+source ../stages.sh
 
 if [ "${language[source]}" = "${language[target]}" ]; then
   echo "error: source and target are both ${language[source]}; name two languages" >&2
@@ -52,10 +54,6 @@ if [ "${language[source]}" = "${language[target]}" ]; then
 fi
 data=data/${language[source]}-${language[target]}
 exp=exp/${language[source]}-${language[target]}
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
 
 train() { # train CONF EXP SETTING...: with the epochs of the command line
   local conf=$1 out=$2 settings=() value

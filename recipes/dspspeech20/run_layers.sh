@@ -35,10 +35,8 @@ done
 cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source-path=SCRIPTDIR
 source ../env.sh
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
+# shellcheck source-path=SCRIPTDIR
+source ../stages.sh
 
 sweep() { # sweep FOLDER SOURCE TRAIN DEV: a model for each choice of blocks, all that FOLDER does not have yet
   local seed blocks trainable options

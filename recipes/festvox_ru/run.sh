@@ -27,12 +27,9 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source ../env.sh
+source ../stages.sh
 
 exp=exp/$(basename "$conf" .toml)
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
 
 if run_stage 0 "data directories from the corpus"; then
   if [ -z "$corpus" ]; then

@@ -24,10 +24,7 @@ done
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 source ../env.sh synthesis
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
+source ../stages.sh
 
 # decode_and_score MODEL DATA LANGUAGE NAME: words through the lexicon, no grammar; scores in exp/NAME
 decode_and_score() {
