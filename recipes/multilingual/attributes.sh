@@ -131,10 +131,14 @@ if run_stage 4 "word embeddings"; then
     exp=exp/word_embedding_$seed
     speechtl train conf/word_embedding.toml "$exp" --set "seed=$seed" --set "transfer.0.source=exp/attributes_$seed"
     for name in arabic dspspeech; do
+      language=ar
+      [ $name = arabic ] || language=dsp
       speechtl lexicon convert "data/$name/lexicon.txt" "$exp/$name.txt" --from ipa --tone drop
-      speechtl decode "$exp" "data/$name/test" "$exp/$name/embedding" --lexicon "$exp/$name.txt" --language ar
-      speechtl decode "$exp" "data/$name/test" "$exp/$name/phones" --lexicon "$exp/$name.txt" --inventory lexicon \
-        --language ar --set decoding.mode=isolated --no-times
+      speechtl decode "$exp" "data/$name/test" "$exp/$name/embedding" --lexicon "$exp/$name.txt" --language $language
+      phones=(--lexicon "$exp/$name.txt" --inventory lexicon --language $language --no-times)
+      speechtl decode "$exp" "data/$name/dev" "$exp/$name/dev" "${phones[@]}" --set decoding.mode=isolated \
+        --tune "data/$name/dev" --grid blank_penalty=-2,0,2,4,6,8
+      speechtl decode "$exp" "data/$name/test" "$exp/$name/phones" "${phones[@]}" --config "$exp/$name/dev/tuned.toml"
     done
   done
 fi

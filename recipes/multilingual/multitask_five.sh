@@ -23,12 +23,15 @@ for seed in $seeds; do
   for language in $small; do
     alone=exp/monolingual_${language}_$seed
     tuned=exp/multitask_five_tuned_${language}_$seed
+    longer=exp/monolingual_longer_${language}_$seed
     train_alone conf/monolingual.toml "$alone" $language
+    # As many passes as the model of five and what follows make together.
+    train_alone conf/monolingual.toml "$longer" $language training.epochs=120
     # The heads of the others stay behind.
     train_alone conf/multitask_tuned.toml "$tuned" $language transfer.0.source="$all" \
       transfer.0.fresh="[\"heads/[!${language:0:1}]*\"]"
     for part in dev test; do
-      for exp in "$all" "$alone" "$tuned"; do
+      for exp in "$all" "$alone" "$longer" "$tuned"; do
         measure "$exp" $language "data/${corpus_of[$language]}/$part" $part
       done
     done
@@ -38,6 +41,7 @@ done
 for language in $small; do
   echo "$language, ten minutes"
   python local/table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
+    "monolingual, twice the passes=exp/monolingual_longer_${language}_{seed}/$language" \
     "multitask, five languages=exp/multitask_five_{seed}/$language" \
     "and on with the language alone=exp/multitask_five_tuned_${language}_{seed}/$language"
 done
