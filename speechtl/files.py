@@ -57,3 +57,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         # Where a parent folder is a file, unlinking what was never made would hide the error above.
         if os.path.lexists(temporary):
             temporary.unlink()
+
+
+def remove_half_written(folder: Path) -> None:
+    """Remove what processes that were killed in `replacing` left in a folder in which nobody else writes now."""
+    for path in folder.glob(".*.*-*"):
+        path.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
+from speechtl.files import remove_half_written
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
@@ -101,6 +102,8 @@ class Trainer:
             ModelError: the loss became NaN or infinite; names the utterances of the batch.
         """
         progress = Progress()
+        if self.is_chief:
+            remove_half_written(self.state_path.parent)
         if self.state_path.exists():
             progress = load_state(self.state_path, self.model.variables(), self.optimizer)
             self._restore_choices(progress)
