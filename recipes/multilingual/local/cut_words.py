@@ -10,13 +10,9 @@ left out.
 import argparse
 from pathlib import Path
 
-from data_dirs import fail, read_lines, write_lines
+from data_dirs import fail, read_lines, read_table, write_lines
 
 SHORTEST = 0.1
-
-
-def read_table(path: Path) -> dict[str, str]:
-    return dict(line.split(maxsplit=1) for line in read_lines(path))
 
 
 def main() -> None:

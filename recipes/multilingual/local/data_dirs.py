@@ -42,6 +42,11 @@ def read_lines(path: Path) -> list[str]:
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
+def read_table(path: Path) -> dict[str, str]:
+    """Return what a table of a data directory says of each key."""
+    return dict(line.split(maxsplit=1) for line in read_lines(path))
+
+
 def write_lines(path: Path, lines: Iterable[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")

@@ -13,13 +13,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
-from data_dirs import fail, read_lines, write_lines
+from data_dirs import fail, read_table, write_lines
 
 SPEED, GAIN, NOISE, SLOPE = (0.85, 1.15), 6.0, (3.0, 25.0), (0.0, 2.0)
-
-
-def read_table(path: Path) -> dict[str, str]:
-    return dict(line.split(maxsplit=1) for line in read_lines(path))
 
 
 def disturb(samples: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from data_dirs import read_lines, write_lines
+from data_dirs import read_table, write_lines
 
 LOW, HIGH = 300.0, 3400.0
 FALL = 0.1  # width of the band's edges, relative to their frequency
@@ -41,10 +41,7 @@ def main() -> None:
     parser.add_argument("destination", type=Path)
     parser.add_argument("--snr", type=float, default=10.0, help="dB")
     arguments = parser.parse_args()
-    tables = {
-        name: dict(line.split(maxsplit=1) for line in read_lines(arguments.source / name))
-        for name in ("wav.scp", "text", "utt2spk", "utt2lang")
-    }
+    tables = {name: read_table(arguments.source / name) for name in ("wav.scp", "text", "utt2spk", "utt2lang")}
     speakers = tables["utt2spk"]
     names = {utterance: renamed(utterance, speaker) for utterance, speaker in speakers.items()}
     audio = (arguments.destination / "wav").resolve()
