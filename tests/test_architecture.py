@@ -256,5 +256,5 @@ def test_the_command_line_loads_nothing_heavy():
 
 def test_tables_lexicons_scoring_and_search_load_without_tensorflow():
     names = [name for name in MODULES if component(name) in {"data", "lang", "scoring", "report"}]
-    names += [name for name in MODULES if name == "speechtl.decoding.lexicon_search"]
+    names += [name for name in MODULES if name == "speechtl.decoding.lexicon_decoder"]
     assert not loaded_by("import " + ", ".join(sorted(names))) & {*TENSORFLOW, "librosa"}

@@ -23,11 +23,11 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import DataError, LexiconError, list_problems
-from speechtl.experiment import Experiment
+from speechtl.experiment.experiment import Experiment
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
+from speechtl.grammar.ngram import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,19 +12,19 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.adaptation.config import AdaptationConfig
+from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.augmentation import augment, draw
 from speechtl.batches.config import BatchConfig
 from speechtl.batches.pipeline import Batch
 from speechtl.batches.plan import plan_epoch, plan_once
 from speechtl.batches.source import Source
 from speechtl.errors import ModelError
-from speechtl.experiment import Experiment
+from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.objective import ctc_losses, frames_needed
 from speechtl.training.optimizer import make_optimizer
-from speechtl.training.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.training.update import Update
 
 _FINAL_RATE = 0.1

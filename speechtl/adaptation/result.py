@@ -9,7 +9,7 @@ import tomli_w
 
 from speechtl.adaptation.learner import Learner
 from speechtl.errors import DataError
-from speechtl.experiment import Experiment
+from speechtl.experiment.experiment import Experiment
 from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon
 from speechtl.models.acoustic_model import AcousticModel

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from speechtl.alignment.greedy import greedy_phones
+from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
-from speechtl.decoding.greedy import greedy_phones
-from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.grammar.ngram import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
 from speechtl.scoring.error_rate import ErrorRate, error_rate
 from speechtl.scoring.pronunciation_match import reference_phones

@@ -19,9 +19,9 @@ from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
-from speechtl.experiment import Experiment
+from speechtl.experiment.experiment import Experiment
+from speechtl.grammar.ngram import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.adaptation.recordings import read_tables
-from speechtl.lang.g2p import GraphemeToPhoneme
+from speechtl.experiment.phone_tables import phone_tables
+from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.new_words import parse_new_words
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation
-from speechtl.lang.new_words import parse_new_words
-from speechtl.lang.phone_tables import phone_tables
 from speechtl.lang.phones import PhoneInventory
 
 

@@ -8,8 +8,8 @@ from speechtl.data.ctm import Timed, read_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
-from speechtl.features.pieces import frame_spans
 from speechtl.lang.phones import PhoneInventory
+from speechtl.splicing.pieces import frame_spans
 
 PHONES_FILE = "phones.ctm"
 """In a data directory: the phones of its utterances in time, as ``speechtl align`` writes them."""

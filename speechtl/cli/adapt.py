@@ -78,9 +78,9 @@ def adapt(
     from speechtl.adaptation.vocabulary import new_words
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
-    from speechtl.experiment import load_config
+    from speechtl.experiment.experiment import load_config
+    from speechtl.grammar.ngram import NgramModel
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.ngram import NgramModel
 
     require_free(out, source, overwrite)
     kept = load_config(source / "config.toml")

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from speechtl.alignment.corpus import AlignedUtterance
     from speechtl.data.datadir import DataDir
-    from speechtl.decoding.corpus_alignment import AlignedUtterance
-    from speechtl.experiment import Experiment
+    from speechtl.experiment.experiment import Experiment
     from speechtl.lang.lexicon import Lexicon
     from speechtl.lang.phones import PhoneInventory
 
@@ -43,12 +43,12 @@ def align(
 
     Utterances that cannot be aligned are listed with the reason; all others are done.
     """
+    from speechtl.alignment.corpus import WORTH_REFINING, Clock, align_corpus, coarse
+    from speechtl.alignment.corpus import refine as sharpen
+    from speechtl.alignment.ctc import Pauses
     from speechtl.data.datadir import DataDir
-    from speechtl.decoding.alignment import Pauses
-    from speechtl.decoding.corpus_alignment import WORTH_REFINING, Clock, align_corpus, coarse
-    from speechtl.decoding.corpus_alignment import refine as sharpen
     from speechtl.errors import ConfigError, DataError, list_problems
-    from speechtl.experiment import Experiment
+    from speechtl.experiment.experiment import Experiment
     from speechtl.progress import progress_bar
 
     if phones and lexicon is not None:
@@ -161,7 +161,7 @@ def _write(
 ) -> None:
     import json
 
-    from speechtl.decoding.timing import write_ctm, write_textgrid
+    from speechtl.data.timing import write_ctm, write_textgrid
     from speechtl.files import atomic_write
 
     if words_too:

@@ -210,10 +210,10 @@ def splice(
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.errors import DataError, LexiconError
     from speechtl.features.config import FeatureConfig
-    from speechtl.features.splicing import SplicingConfig
-    from speechtl.features.splicing import splice as splice_phones
-    from speechtl.features.word_splicing import WordSplicingConfig, splice_words
     from speechtl.lang.lexicon import Lexicon
+    from speechtl.splicing.phones import SplicingConfig
+    from speechtl.splicing.phones import splice as splice_phones
+    from speechtl.splicing.words import WordSplicingConfig, splice_words
 
     if words is not None and lexicon is None:
         raise DataError("--words needs their pronunciations; give a lexicon with --lexicon")

@@ -9,13 +9,13 @@ import typer
 if TYPE_CHECKING:
     import numpy as np
 
+    from speechtl.alignment.span import Hypothesis
     from speechtl.data.datadir import DataDir
     from speechtl.decoding.confidence import Calibration
     from speechtl.decoding.config import DecodingConfig
-    from speechtl.decoding.hypothesis import Hypothesis
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.transcription.posteriors import Posteriors
-    from speechtl.transcription.spoken_language import SpokenLanguage
+    from speechtl.recognition.posteriors import Posteriors
+    from speechtl.recognition.spoken_language import SpokenLanguage
 
 
 def decode(
@@ -105,23 +105,23 @@ def decode(
     import json
     import time
 
+    from speechtl.alignment.greedy import greedy_phones
     from speechtl.data.datadir import DataDir
     from speechtl.data.tables import write_table
-    from speechtl.decoding.command_grammar import read_grammar, words_without_pronunciation
     from speechtl.decoding.decode import decode as search
-    from speechtl.decoding.greedy import greedy_phones
-    from speechtl.decoding.lexicon_search import LexiconDecoder
+    from speechtl.decoding.lexicon_decoder import LexiconDecoder
     from speechtl.decoding.tune import parse_grid, tune
-    from speechtl.decoding.word_graph import WordGraph
     from speechtl.errors import ConfigError, DataError, list_problems
+    from speechtl.experiment.phone_tables import phone_tables
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
-    from speechtl.lang.ngram import NgramModel
-    from speechtl.lang.phone_tables import phone_tables
+    from speechtl.grammar.ngram import NgramModel
+    from speechtl.grammar.read import read_grammar, words_without_pronunciation
+    from speechtl.grammar.word_graph import WordGraph
     from speechtl.lang.phones import PhoneInventory
     from speechtl.progress import progress_bar
-    from speechtl.transcription.posteriors import NEW_LANGUAGE, Posteriors
-    from speechtl.transcription.spoken_language import describe_languages
+    from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
+    from speechtl.recognition.spoken_language import describe_languages
 
     if lm and grammar:
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
@@ -261,7 +261,7 @@ def _decode_by_embedding(source: "Posteriors", data: Path, out: Path, words: "Le
     from speechtl.data.tables import write_table
     from speechtl.errors import DataError
     from speechtl.files import atomic_write
-    from speechtl.transcription.nearest_word import nearest_words
+    from speechtl.recognition.nearest_word import nearest_words
 
     found = sorted(nearest_words(source.model, data, words, nbest))
     if not found:
@@ -274,7 +274,7 @@ def _decode_by_embedding(source: "Posteriors", data: Path, out: Path, words: "Le
 
 def _write_ctms(experiment: Path, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
     from speechtl.config import read_toml
-    from speechtl.decoding.timing import in_seconds, write_ctm
+    from speechtl.data.timing import in_seconds, write_ctm
 
     # An experiment's config has every value written out.
     table = read_toml(experiment / "config.toml")
@@ -348,7 +348,7 @@ def _choose(experiment: Path, language: str | None, tables: dict[str, dict[str, 
 
 
 def _spoken(source: "Posteriors", data: Path) -> "dict[str, SpokenLanguage]":
-    from speechtl.transcription.language_identifier import spoken_languages
+    from speechtl.recognition.language_identifier import spoken_languages
 
     return spoken_languages(source.model, data)
 

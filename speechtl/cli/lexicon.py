@@ -158,8 +158,8 @@ def add(
     tone: Annotated[Tone, typer.Option(help=_TONE_HELP)] = Tone.keep,
 ) -> None:
     """Add words; those without phones are pronounced by guess, learnt from the lexicon itself by default."""
+    from speechtl.g2p.new_words import choose_pronouncer, parse_new_words
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.new_words import choose_pronouncer, parse_new_words
 
     loaded = Lexicon.load(lexicon, notation.value, stress.value, tone.value)
     inventory = _inventory(experiment, language)
@@ -202,10 +202,10 @@ def g2p(
 ) -> None:
     """Guess pronunciations from spelling, with probabilities: learnt from a lexicon, or by a language's rules."""
     from speechtl.errors import LexiconError, list_problems
-    from speechtl.lang.g2p import GraphemeToPhoneme
+    from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+    from speechtl.g2p.new_words import choose_pronouncer
+    from speechtl.grammar.sentences import read_words
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.new_words import choose_pronouncer
-    from speechtl.lang.sentences import read_words
 
     if sum(source is not None for source in (lexicon, model, rules)) != 1:
         raise LexiconError("give one thing to guess with: --lexicon FILE, --model FILE or --rules LANGUAGE")
@@ -261,9 +261,9 @@ def oov(
 ) -> None:
     """List the words of a text that a lexicon lacks, most frequent first: how often, the word, phones if asked for."""
     from speechtl.errors import DataError, LexiconError
+    from speechtl.g2p.new_words import choose_pronouncer, count_missing
+    from speechtl.grammar.sentences import read_sentences
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.new_words import choose_pronouncer, count_missing
-    from speechtl.lang.sentences import read_sentences
 
     loaded = Lexicon.load(lexicon, notation.value, stress.value, tone.value)
     missing, total, different = count_missing(loaded, (line for path in texts for line in read_sentences(path, layout)))
@@ -297,7 +297,7 @@ def oov(
 def _inventory(experiment: Path | None, language: str | None) -> "PhoneInventory | None":
     """Return the phones of an experiment's model; the language may be left out where there is one only."""
     from speechtl.errors import LexiconError
-    from speechtl.lang.phone_tables import phone_tables
+    from speechtl.experiment.phone_tables import phone_tables
     from speechtl.lang.phones import PhoneInventory
 
     if experiment is None:

@@ -32,9 +32,9 @@ def lm(
 ) -> None:
     """Train an interpolated modified Kneser-Ney n-gram grammar and write it as ARPA."""
     from speechtl.errors import ConfigError, DataError
-    from speechtl.lang.ngram import NgramModel, train_ngram
-    from speechtl.lang.ngram_mixture import choose_shares, mix_ngrams
-    from speechtl.lang.sentences import read_sentences, read_words
+    from speechtl.grammar.ngram import NgramModel, train_ngram
+    from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
+    from speechtl.grammar.sentences import read_sentences, read_words
 
     try:
         thresholds = [int(number) for number in prune.split(",")]

@@ -61,10 +61,10 @@ def study(
     from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
-    from speechtl.experiment import load_config
+    from speechtl.experiment.experiment import load_config
     from speechtl.files import atomic_write
+    from speechtl.grammar.ngram import NgramModel
     from speechtl.lang.lexicon import Lexicon
-    from speechtl.lang.ngram import NgramModel
 
     given = read_toml(config).get("decoding", {}) if config else {}
     kept = load_config(source / "config.toml")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from speechtl.experiment import Experiment
+    from speechtl.experiment.experiment import Experiment
 
 
 def transcribe(
@@ -101,14 +101,14 @@ def transcribe(
     import contextlib
     import sys
 
+    from speechtl.audio.stream import duration
+    from speechtl.audio.voice_activity import SegmentationConfig
     from speechtl.decoding.config import DecodingConfig
     from speechtl.errors import ConfigError
-    from speechtl.features.audio_stream import duration
-    from speechtl.features.speech_segments import SegmentationConfig
     from speechtl.progress import progress_bar
-    from speechtl.transcription.results import results
-    from speechtl.transcription.transcript import Recording
-    from speechtl.transcription.vocabulary import make_decoder, read_lexicon
+    from speechtl.recognition.results import results
+    from speechtl.recognition.transcript import Recording
+    from speechtl.recognition.vocabulary import make_decoder, read_lexicon
 
     if lm and grammar:
         raise ConfigError("--lm and --grammar are two grammars; give one of them")
@@ -122,12 +122,12 @@ def transcribe(
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
     names = _find(audio)
 
-    from speechtl.experiment import Experiment
+    from speechtl.experiment.experiment import Experiment
     from speechtl.lang.phones import PhoneInventory
-    from speechtl.transcription.language_identifier import LanguageIdentifier
-    from speechtl.transcription.posteriors import NEW_LANGUAGE
-    from speechtl.transcription.spoken_language import SpokenLanguage, describe_languages
-    from speechtl.transcription.transcriber import Transcriber
+    from speechtl.recognition.language_identifier import LanguageIdentifier
+    from speechtl.recognition.posteriors import NEW_LANGUAGE
+    from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
+    from speechtl.recognition.transcriber import Transcriber
 
     model = Experiment.load(experiment, speaker)
     sections = _sections(model, config, [*(settings or []), *([f"decoding.oov={oov}"] if oov else [])])
@@ -203,9 +203,9 @@ def _find(audio: list[str]) -> dict[str, str]:
     Raises:
         DataError: nothing of what was named exists, or a folder has no audio.
     """
+    from speechtl.audio.stream import find_audio
     from speechtl.errors import DataError, list_problems
-    from speechtl.features.audio_stream import find_audio
-    from speechtl.transcription.results import short_name
+    from speechtl.recognition.results import short_name
 
     found: dict[str, str] = {}
     missing = []

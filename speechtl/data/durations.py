@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from speechtl.data.audio_header import read_headers
+from speechtl.audio.header import read_headers
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 

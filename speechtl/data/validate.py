@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from speechtl.data.audio_header import AudioHeader, is_pipe, read_headers
+from speechtl.audio.header import AudioHeader, is_pipe, read_headers
 from speechtl.data.structure import TABLES, Structure, absent_entries, in_order, scan_structure
 from speechtl.data.tables import Problem, odd_character, scan_table
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import jiwer
 import numpy as np
 
-from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.decoding.traceback import Path, is_oov
+from speechtl.alignment.span import Hypothesis
+from speechtl.decoding.search.traceback import Path, is_oov
 
 FEATURES = 2
 # N-best scores are sums over frames that are not independent, so differences are too large by about this factor.

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from speechtl.decoding.hypothesis import Hypothesis
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.alignment.span import Hypothesis
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import DataError
 
 # Utterances in flight for each thread: enough that none waits, few enough that posteriors do not pile up.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from speechtl.decoding.hypothesis import Hypothesis
+from speechtl.alignment.span import Hypothesis
 from speechtl.errors import LexiconError
 from speechtl.lang.lexicon import Lexicon
 

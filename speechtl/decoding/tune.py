@@ -11,11 +11,11 @@ from speechtl.config import parse
 from speechtl.decoding.confidence import Calibration, calibration, confidence_of, fit_weights, mark_correct
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
-from speechtl.decoding.lexicon_search import SEARCH_ONLY, LexiconDecoder
-from speechtl.decoding.word_graph import WordGraph
+from speechtl.decoding.lexicon_decoder import SEARCH_ONLY, LexiconDecoder
 from speechtl.errors import ConfigError, DataError, list_problems
+from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
 from speechtl.progress import progress_bar
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from speechtl.audio.waveform import load_utterance
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.structure import format_seconds
 from speechtl.data.tables import write_table
@@ -20,7 +21,6 @@ from speechtl.features import cmvn
 from speechtl.features.archives import append_matrix, read_double_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import Part, Stored, read_parts, remove_abandoned, remove_superseded, write_part
-from speechtl.features.waveform import load_utterance
 from speechtl.files import atomic_write
 from speechtl.progress import progress_bar
 

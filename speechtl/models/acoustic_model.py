@@ -13,8 +13,8 @@ from speechtl.errors import ModelError
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.blocks import Block, DilatedConv, Linear, dense, dropout, layer_norm
 from speechtl.models.blstm import BlstmConfig, blstm_blocks
-from speechtl.models.columns import Lateral
 from speechtl.models.conformer import ConformerConfig, conformer_blocks
+from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import TdnnConfig, tdnn_blocks
 
 EncoderConfig = Annotated[TdnnConfig | BlstmConfig | ConformerConfig, Field(discriminator="kind")]
@@ -95,7 +95,7 @@ class AcousticModel:
             (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
         inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
         columns: frozen encoders that run beside this one, by number, and
-        laterals: by block, what makes their outputs there a part of this one's (see `speechtl.models.columns`).
+        laterals: by block, what makes their outputs there a part of this one's (see `speechtl.models.lateral`).
         beside: other layers that methods attach, by name (a domain classifier, say).
         training_only: paths of the attached layers that ``weights.h5`` does without; checkpoints have them.
         speaker_paths: paths of the attached layers that belong to one speaker and can be stored alone.

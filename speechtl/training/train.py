@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.config import AugmentationConfig, BatchConfig
 from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once
@@ -23,7 +24,6 @@ from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.log import TrainingLog
 from speechtl.training.objective import frames_needed
 from speechtl.training.optimizer import make_optimizer
-from speechtl.training.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.training.state import Progress, load_state, save_state
 from speechtl.training.update import Update
 from speechtl.transfer.method import TransferMethod

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.attached import restore
+from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 

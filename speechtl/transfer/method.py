@@ -12,7 +12,7 @@ from speechtl.config import Section, parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
-from speechtl.models.attached import restore
+from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign, load_arrays
 
 

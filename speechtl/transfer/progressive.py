@@ -13,7 +13,7 @@ from speechtl.batches.source import Source
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.attached import restore
+from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 

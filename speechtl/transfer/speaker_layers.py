@@ -11,7 +11,7 @@ from pydantic import Field
 
 from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.attached import attach, restore
+from speechtl.models.speaker_layers import attach, restore
 from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
 from speechtl.transfer.method import TransferMethod, choose_blocks, freeze
 

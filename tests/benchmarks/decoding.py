@@ -34,10 +34,10 @@ from decoding_engines import DEFAULT_BEAM, ENGINES, config, peak_memory
 from decoding_material import FRAME_SHIFT, Text, by_frequency, speak
 from rapidfuzz.distance import Levenshtein
 
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.grammar.ngram import NgramModel, train_ngram
 from speechtl.lang.dictionaries import build_english
 from speechtl.lang.lexicon import Lexicon, Pronunciation
-from speechtl.lang.ngram import NgramModel, train_ngram
 from speechtl.lang.phones import PhoneInventory
 
 TOLERANCE = 0.1

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.lexicon_search import LexiconDecoder
-from speechtl.decoding.word_graph import WordGraph
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.grammar.ngram import NgramModel, train_ngram
+from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel, train_ngram
 from speechtl.lang.phones import PhoneInventory
 
 # The graph compiler of the tests.

@@ -27,11 +27,11 @@ import kaldi_native_io
 import numpy as np
 import soundfile
 
+from speechtl.audio.waveform import read_waveform
 from speechtl.data.datadir import DataDir
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute_many
-from speechtl.features.waveform import read_waveform
 
 CONFIG = FeatureConfig()
 BATCH_SECONDS = 30.0  # Audio that speechtl features hands to TensorFlow at once.

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
+from speechtl.g2p.joint_sequence import GraphemeToPhoneme
 from speechtl.lang.dictionaries import build_english
-from speechtl.lang.g2p import GraphemeToPhoneme
 from speechtl.lang.lexicon import Lexicon
 
 Guesses = dict[str, tuple[str, ...]]

@@ -16,9 +16,9 @@ import numpy as np
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import LexiconError, list_problems
-from speechtl.lang.kneser_ney import END, START, UNKNOWN
+from speechtl.grammar.kneser_ney import END, START, UNKNOWN
+from speechtl.grammar.ngram import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import NgramModel
 from speechtl.lang.phones import PhoneInventory
 
 # Label 0 is epsilon, so unit u of the model (unit 0 is the blank) is label u + 1.

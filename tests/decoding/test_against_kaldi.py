@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.grammar.ngram import train_ngram
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import train_ngram
 from speechtl.lang.phones import PhoneInventory
 
 pytest.importorskip("kaldifst")

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import LexiconError
+from speechtl.grammar.ngram import train_ngram
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.ngram import train_ngram
 from speechtl.lang.phones import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "d", "k"])

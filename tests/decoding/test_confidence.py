@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_lexicon_search import PHONES, WIDE, lexicon_of, posteriors_of, random_posteriors, viterbi
+from test_lexicon_decoder import PHONES, WIDE, lexicon_of, posteriors_of, random_posteriors, viterbi
 
 from speechtl.decoding.confidence import (
     calibration,
@@ -16,7 +16,7 @@ from speechtl.decoding.confidence import (
     mark_correct,
 )
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError
 
 GREETING = [("hat", "a b"), ("hut", "b a"), ("hah", "a"), ("hub", "b")]

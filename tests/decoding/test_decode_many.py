@@ -5,7 +5,7 @@ import pytest
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError
 from speechtl.lang.lexicon import Lexicon

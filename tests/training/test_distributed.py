@@ -18,10 +18,10 @@ config, directory, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
 if devices > 1:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-    import speechtl.experiment
+    import speechtl.experiment.experiment
     names = [f"CPU:{number}" for number in range(devices)]
-    speechtl.experiment._strategy = lambda: tf.distribute.MirroredStrategy(names)
-from speechtl.experiment import load_config, train
+    speechtl.experiment.experiment._strategy = lambda: tf.distribute.MirroredStrategy(names)
+from speechtl.experiment.experiment import load_config, train
 import speechtl.training.train
 import time
 write = speechtl.training.train.save_arrays

@@ -12,7 +12,7 @@ from speechtl.batches.pipeline import make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError, DataError, ModelError
-from speechtl.experiment import Experiment, load_config, train
+from speechtl.experiment.experiment import Experiment, load_config, train
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
@@ -37,7 +37,9 @@ class Quiet(TransferMethod):
 @pytest.fixture
 def quiet(monkeypatch):
     """Let every run have the method above, of which configs know nothing."""
-    monkeypatch.setattr("speechtl.experiment.Trainer", lambda model, _, *rest: Trainer(model, (Quiet(),), *rest))
+    monkeypatch.setattr(
+        "speechtl.experiment.experiment.Trainer", lambda model, _, *rest: Trainer(model, (Quiet(),), *rest)
+    )
 
 
 @pytest.fixture

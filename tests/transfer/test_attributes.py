@@ -10,13 +10,13 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.attached import restore
 from speechtl.models.attribute_head import add_language, restore_attributes
+from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import arrays_of, assign
 from speechtl.transfer.attributes import Attributes
 

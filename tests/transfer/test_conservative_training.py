@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment import load_config, train
+from speechtl.experiment.experiment import load_config, train
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import load_arrays
 from speechtl.training.objective import loss_terms

@@ -15,7 +15,7 @@ from speechtl.batches.source import Normaliser, Source
 from speechtl.cli.main import app
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, ModelError
-from speechtl.experiment import load_config, train
+from speechtl.experiment.experiment import load_config, train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.blocks import mean_over_time

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment import Experiment, load_config, train
+from speechtl.experiment.experiment import Experiment, load_config, train
 from speechtl.models.weights import load_arrays
 
 

@@ -13,15 +13,15 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import ConfigError, DataError, ModelError
-from speechtl.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays
+from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import best_path
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
-from speechtl.transcription.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.transfer.layer_transfer import LayerTransfer
 from speechtl.transfer.multitask import LanguageIdentification, Multitask
 from speechtl.transfer.speaker_layers import SpeakerLayers

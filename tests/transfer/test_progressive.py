@@ -5,9 +5,9 @@ import pytest
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.experiment import Experiment, load_config, train
+from speechtl.experiment.experiment import Experiment, load_config, train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.columns import Lateral
+from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.transfer.method import load_source

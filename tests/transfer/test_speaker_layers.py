@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.experiment import Experiment, load_config, train
+from speechtl.experiment.experiment import Experiment, load_config, train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.conformer import ConformerConfig
 from speechtl.models.weights import arrays_of, load_arrays
@@ -134,7 +134,7 @@ def test_a_layer_without_a_place_is_refused(source):
 
 
 def test_weights_of_unknown_layers_are_refused(source):
-    from speechtl.models.attached import restore
+    from speechtl.models.speaker_layers import restore
 
     arrays = load_arrays(source / "weights.h5")[0] | {"behind/tdnn1/magic1/wand": np.zeros(3)}
     with pytest.raises(ModelError, match=r"weights of an unknown layer 'behind/tdnn1/magic1'"):

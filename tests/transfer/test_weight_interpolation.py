@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from speechtl.errors import ModelError
-from speechtl.experiment import load_config, train
+from speechtl.experiment.experiment import load_config, train
 from speechtl.models.weights import load_arrays
 
 

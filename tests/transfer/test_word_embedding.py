@@ -12,10 +12,10 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.lexicon_search import LexiconDecoder
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.nearest_word import NearestWord
 from speechtl.errors import ConfigError, LexiconError, ModelError
-from speechtl.experiment import Experiment, ExperimentConfig, train
+from speechtl.experiment.experiment import Experiment, ExperimentConfig, train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_attributes import attribute_matrix

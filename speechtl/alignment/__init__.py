@@ -1,0 +1,1 @@
+"""CTC alignment, forced alignment of a corpus, boundary refinement."""

@@ -1,0 +1,1 @@
+"""Audio in: files, streams, resampling, voice activity detection."""

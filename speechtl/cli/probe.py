@@ -1,0 +1,74 @@
+"""``speechtl domains``: how much of the domain, the speaker or the language is left in what a block gives."""
+
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class By(str, Enum):
+    """What is told apart."""
+
+    domain = "domain"
+    speaker = "speaker"
+    directory = "directory"
+
+
+def domains(
+    experiments: Annotated[list[Path], typer.Argument(metavar="EXP...", help="Experiment directories, side by side.")],
+    data: Annotated[
+        list[Path], typer.Option("--data", help="Data directory with features, no transcripts needed. May be repeated.")
+    ],
+    block: Annotated[str, typer.Option("--block", help="Encoder block: a name, first:1 or last:1.")] = "last:1",
+    by: Annotated[By, typer.Option("--by", help="utt2dom, utt2spk, or which --data it comes from.")] = By.domain,
+    language: Annotated[
+        str | None, typer.Option("--language", help="Whose own blocks, where a model has blocks per language.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A picture (SVG): the outputs' two principal components.")
+    ] = None,
+) -> None:
+    """Fit a linear classifier to the mean outputs of a block and test it on other utterances, for each experiment."""
+    import numpy as np
+
+    from speechtl.batches.config import DataConfig
+    from speechtl.batches.source import Source
+    from speechtl.errors import DataError, ModelError, list_problems
+    from speechtl.experiment.experiment import Experiment
+    from speechtl.files import atomic_write
+    from speechtl.report.linear_probe import principal_components, probe
+    from speechtl.report.scatter_chart import Panel, scatter_chart
+    from speechtl.training.block_outputs import pooled_outputs
+    from speechtl.transfer.method import choose_blocks
+
+    panels = []
+    for path in experiments:
+        experiment = Experiment.load(path)
+        chosen = choose_blocks(experiment.model, block)
+        if len(chosen) != 1:
+            raise ModelError(f"--block {block}: stands for {len(chosen)} blocks; name one of: {', '.join(chosen)}")
+        table = DataConfig(language=language or "und")
+        sources = [Source([], table, experiment.normaliser, None, None, unlabelled=[folder]) for folder in data]
+        classes: list[str] = []
+        speakers: list[str] = []
+        points = []
+        for folder, source in zip(data, sources, strict=True):
+            kinds = {"domain": source.domains, "speaker": source.speakers, "directory": [folder.name] * len(source)}
+            classes += kinds[by.value]
+            speakers += source.speakers
+            points.append(pooled_outputs(experiment.model, source, chosen[0], experiment.config.batches))
+        if by is By.domain and not all(classes):
+            lacking = [name for source in sources for name, dom in zip(source.utterance_ids, source.domains) if not dom]
+            raise DataError(list_problems("utterances without a domain; add utt2dom, or use --by", lacking))
+        outputs = np.concatenate(points)
+        found = probe(outputs, classes, speakers)
+        line = f"{100 * found.accuracy:.1f} % told apart, chance {100 * found.chance:.1f} %"
+        typer.echo(
+            f"{path} {chosen[0]}: {line}, balanced {100 * found.balanced:.1f} % ({len(outputs)} utterances, "
+            f"{len(set(classes))} classes, other {found.held_out} in the test)"
+        )
+        panels.append(Panel(path.name, f"{chosen[0]}: {line}", principal_components(outputs), classes))
+    if output is not None:
+        with atomic_write(output) as file:
+            file.write(scatter_chart(panels))

@@ -1,0 +1,1 @@
+"""The compiled kernel of the lexicon decoder: token passing over a prefix tree."""

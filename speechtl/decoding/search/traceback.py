@@ -1,0 +1,165 @@
+"""From the links of a search to words, phones and their times."""
+
+import dataclasses
+import math
+from collections.abc import Iterable, Sequence
+
+import numba
+import numpy as np
+
+from speechtl.alignment.ctc import Pauses, align_units, share_blanks
+from speechtl.alignment.span import Hypothesis, Span
+from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
+from speechtl.decoding.search.token_passing import Found
+from speechtl.errors import DataError
+from speechtl.lang.phones import PhoneInventory
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaves:
+    """What is needed to read a chain of links.
+
+    Attributes:
+        tree: the tree.
+        node: ``(leaves,)`` where each leaf ends.
+        label: ``(leaves,)`` as in ``LeafArrays.word``.
+        identity: ``(leaves,)`` index of each leaf's word.
+        words: the words.
+    """
+
+    tree: PrefixTree
+    node: np.ndarray
+    label: np.ndarray
+    identity: np.ndarray
+    words: Sequence[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """One hypothesis with what its words and phones come from.
+
+    Attributes:
+        hypothesis: without spans.
+        units: of the phones, silence included.
+        owners: for each phone the index of its word, -1 for silence and for the beginning of a word that was cut.
+        ends: ``(words,)`` the frame in which the search saw each word end.
+    """
+
+    hypothesis: Hypothesis
+    units: tuple[int, ...]
+    owners: tuple[int, ...]
+    ends: tuple[int, ...]
+
+
+def oov_word(phones: Iterable[str]) -> str:
+    """Return how speech that is no word of the lexicon is written: its phones, marked."""
+    return f"<oov:{'_'.join(phones)}>"
+
+
+def is_oov(word: str) -> bool:
+    """Return whether ``oov_word`` wrote this."""
+    return word.startswith("<oov:")
+
+
+def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) -> Path:
+    """Read one of the hypotheses that a search found."""
+    score, graph_score = float(found.end_score[place]), float(found.end_graph[place])
+    if score == -math.inf:
+        return Path(Hypothesis((), (), score, complete=False), (), (), ())
+    tree = leaves.tree
+    chain, frames, said_units, lengths = _read(
+        found.link_before, found.link_leaf, found.link_frame, found.end_link[place], leaves.node, tree.parent, tree.unit
+    )
+    units: list[int] = said_units.tolist()
+    words: list[str] = []
+    owners: list[int] = []
+    ends: list[int] = []
+    outside = False
+    labels, identities = leaves.label[chain].tolist(), leaves.identity[chain].tolist()
+    for label, identity, frame, length in zip(labels, identities, frames.tolist(), lengths.tolist(), strict=True):
+        if label == FILLER and outside:
+            ends[-1] = frame
+        elif label != SILENCE:
+            words.append("" if label == FILLER else leaves.words[identity])
+            ends.append(frame)
+        outside = label == FILLER or (label == SILENCE and outside)
+        owners += [-1 if label == SILENCE else len(words) - 1] * length
+    if found.node > 0:
+        rest = tree.units_to(found.node)
+        units, owners = units + rest, owners + [-1] * len(rest)
+    phones = inventory.decode(units)
+    for number, word in enumerate(words):
+        if not word:
+            words[number] = oov_word(phone for phone, whose in zip(phones, owners, strict=True) if whose == number)
+    hypothesis = Hypothesis(
+        tuple(words), tuple(phones), score, score - graph_score, graph_score, complete=found.node < 0
+    )
+    return Path(hypothesis, tuple(units), tuple(owners), tuple(ends))
+
+
+@numba.njit(nogil=True, cache=True)
+def _read(before, leaf, frame, link, node, parent, unit):  # pragma: no cover
+    """Return the leaves of a chain of links in the order of time, their frames, all their units, how many each has."""
+    count = units = 0
+    at = link
+    while at >= 0:
+        if leaf[at] >= 0:
+            count += 1
+            above = node[leaf[at]]
+            while above > 0:
+                units += 1
+                above = parent[above]
+        at = before[at]
+    leaves, frames, lengths = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(count, np.int32)
+    said = np.empty(units, np.int32)
+    at = link
+    while at >= 0:
+        if leaf[at] >= 0:
+            count -= 1
+            leaves[count], frames[count] = leaf[at], frame[at]
+            above = node[leaf[at]]
+            while above > 0:
+                units -= 1
+                said[units] = unit[above]
+                lengths[count] += 1
+                above = parent[above]
+        at = before[at]
+    return leaves, frames, said, lengths
+
+
+def with_times(path: Path, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:
+    """Fill the spans of a path: the Viterbi alignment of its phones, which share the blanks between them.
+
+    A word's confidence is left open; a phone's is its mean posterior while it is on.
+
+    Args:
+        path: a hypothesis.
+        log_posteriors: natural logarithms ``(frames, units)`` as the model gave them.
+        scores: the same as the search saw them (blank penalty, scale).
+        pauses: which blanks are silence.
+    """
+    if not path.units:
+        return path.hypothesis
+    try:
+        alignment = align_units(scores, path.units)
+    except DataError:
+        if path.hypothesis.complete:
+            raise
+        # A search that was cut short may have gone where nothing fits any more.
+        return path.hypothesis
+    owners = path.owners
+    first_of_word = [number == 0 or owner != owners[number - 1] for number, owner in enumerate(owners)]
+    starts, ends = share_blanks(log_posteriors, path.units, alignment, first_of_word, pauses)
+    sure = [
+        float(np.exp(log_posteriors[first:last, unit]).mean())
+        for unit, first, last in zip(path.units, alignment.starts, alignment.ends, strict=True)
+    ]
+    phones = tuple(
+        Span(phone, int(start), int(end), min(confidence, 1.0))
+        for phone, start, end, confidence in zip(path.hypothesis.phones, starts, ends, sure, strict=True)
+    )
+    words = []
+    for number, word in enumerate(path.hypothesis.words):
+        own = [span for span, whose in zip(phones, owners, strict=True) if whose == number]
+        words.append(Span(word, own[0].start, own[-1].end))
+    return dataclasses.replace(path.hypothesis, word_spans=tuple(words), phone_spans=phones)

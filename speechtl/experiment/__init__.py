@@ -1,0 +1,1 @@
+"""A trained experiment: its config, its directory, its training and its model."""

@@ -1,0 +1,1 @@
+"""Language models and grammars: everything that becomes a word automaton."""

@@ -1,0 +1,1 @@
+"""Recognise recordings and corpora: transcripts, vocabularies, results in every format."""

@@ -1,0 +1,143 @@
+"""Write transcripts: text, JSON, CTM, SRT, TextGrid; to standard output, into one file or into a folder."""
+
+import contextlib
+import json
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from speechtl.data.timing import Interval, format_srt, subtitles, write_ctm, write_textgrid
+from speechtl.errors import ConfigError, list_problems
+from speechtl.files import atomic_write
+from speechtl.recognition.transcript import SpokenSegment, Transcript
+
+Format = Literal["text", "json", "ctm", "srt", "textgrid"]
+_SUFFIXES = {"text": ".txt", "json": ".json", "ctm": ".ctm", "srt": ".srt", "textgrid": ".TextGrid"}
+# Formats of which one file holds one recording.
+_ONE_RECORDING = {"srt", "textgrid"}
+
+
+def short_name(name: str, folder: str | Path | None = None) -> str:
+    """Return what a recording is called in CTM files and as a file of results.
+
+    Args:
+        name: the path of the audio, or ``-``.
+        folder: the folder in which it was found; what lies below it stays in the name.
+    """
+    if name == "-":
+        return "stdin"
+    path = Path(name)
+    return str(path.relative_to(folder).with_suffix("")) if folder is not None else path.stem
+
+
+@contextlib.contextmanager
+def results(
+    form: Format, out: str | None, names: Mapping[str, str], stream: IO[str]
+) -> Iterator[Callable[[Transcript], None]]:
+    """Yield a function that writes transcripts.
+
+    Args:
+        form: the format. Text is one line for each recording, with its name and a tab in front if there are several.
+        out: None for ``stream``; a folder (one that exists, or ends in ``/``; any name for several recordings in a
+            format that holds one in a file) for a file each; else one file for all.
+        names: the recordings and their short names.
+        stream: standard output.
+
+    Raises:
+        ConfigError: the results of several recordings would be one file that cannot hold them.
+        DataError: a file cannot be written.
+    """
+    several = len(names) > 1
+    alone = form in _ONE_RECORDING
+    if out is None:
+        if several and alone:
+            raise ConfigError(f"--format {form}: a file for each recording is needed; give a folder with --out DIR/")
+        yield lambda transcript: print(_render(transcript, form, names, several), end="", file=stream, flush=True)
+    elif out.endswith("/") or Path(out).is_dir() or (several and alone):
+        paths = {name: Path(out) / (short + _SUFFIXES[form]) for name, short in names.items()}
+        twice = [f"{path}: {name}" for name, path in paths.items() if list(paths.values()).count(path) > 1]
+        if twice:
+            raise ConfigError(list_problems("two recordings would have one file; give them in separate runs:", twice))
+
+        def write_one(transcript: Transcript) -> None:
+            with atomic_write(paths[transcript.name]) as file:
+                file.write(_render(transcript, form, names, False))
+
+        yield write_one
+    else:
+        with atomic_write(out) as file:
+
+            def write(transcript: Transcript) -> None:
+                file.write(_render(transcript, form, names, several))
+
+            yield write
+
+
+def _render(transcript: Transcript, form: Format, names: Mapping[str, str], with_name: bool) -> str:
+    if form == "text":
+        text = transcript.text or transcript.phones
+        return f"{transcript.name}\t{text}\n" if with_name else f"{text}\n"
+    if form == "json":
+        return json.dumps(as_json(transcript), ensure_ascii=False) + "\n"
+    if form == "srt":
+        return format_srt(subtitles(transcript.words))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / names[transcript.name].replace("/", "_")
+        if form == "ctm":
+            # Its fields are parted by spaces.
+            words = [Interval("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
+            write_ctm(path, {"_".join(names[transcript.name].split()): words})
+        else:
+            phones = [phone for segment in transcript.segments for phone in segment.phones]
+            tiers: dict[str, Sequence[Interval]] = {"words": transcript.words} if transcript.words else {}
+            tiers["phones"] = phones
+            write_textgrid(path, tiers, transcript.seconds)
+        return path.read_text(encoding="utf-8")
+
+
+def as_json(transcript: Transcript) -> dict[str, Any]:
+    """Return everything that is known of a transcript, times in seconds."""
+    result: dict[str, Any] = {"recording": transcript.name, "seconds": _rounded(transcript.seconds)}
+    result["text"] = transcript.text
+    result["segments"] = [_segment_as_json(segment) for segment in transcript.segments]
+    if transcript.error is not None:
+        result["error"] = str(transcript.error)
+    return result
+
+
+def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
+    words = [
+        {"word": word.label, **_times(word), "confidence": _confidence(word), "phones": list(word.phones)}
+        for word in segment.words
+    ]
+    result: dict[str, Any] = {"start": _rounded(segment.start), "end": _rounded(segment.end), "text": segment.text}
+    if segment.language is not None:
+        result["language"] = segment.language
+    if segment.language_probability is not None:
+        result["language_probability"] = round(segment.language_probability, 4)
+    result["words"] = words
+    result["phones"] = [{"phone": phone.label, **_times(phone)} for phone in segment.phones]
+    result["score"] = _score(segment.score)
+    result["complete"] = segment.complete
+    if segment.alternatives:
+        result["alternatives"] = [{"text": text, "score": _score(score)} for text, score in segment.alternatives]
+    return result
+
+
+def _times(interval: Interval) -> dict[str, float]:
+    return {"start": _rounded(interval.start), "end": _rounded(interval.end)}
+
+
+def _confidence(word: Interval) -> float | None:
+    return None if word.confidence is None else round(word.confidence, 3)
+
+
+def _rounded(seconds: float) -> float:
+    return round(seconds, 3)
+
+
+def _score(score: float) -> float | None:
+    # A search that found nothing at all scores -inf, which JSON does not have.
+    return round(score, 3) if score > -math.inf else None

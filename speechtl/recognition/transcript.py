@@ -1,0 +1,101 @@
+"""What goes into a transcription and what comes out."""
+
+import dataclasses
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from speechtl.data.timing import Interval
+from speechtl.errors import SpeechtlError
+
+
+@dataclasses.dataclass(frozen=True)
+class Recording:
+    """What to transcribe.
+
+    Attributes:
+        name: what results and errors call it.
+        audio: a path; an open binary file or pipe; or samples ``(samples,)`` or ``(samples, channels)``, floating-point
+            in [-1, 1] or 16-bit integers.
+        rate: Hz, of samples; of a file or pipe only where it has no header and holds raw 16-bit samples.
+    """
+
+    name: str
+    audio: str | Path | IO[bytes] | np.ndarray
+    rate: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class SpokenWord(Interval):
+    """A word in the time of its recording.
+
+    Attributes:
+        phones: how it was said.
+    """
+
+    phones: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class SpokenSegment:
+    """A stretch of speech and what was said in it.
+
+    Attributes:
+        start: seconds from the beginning of the recording.
+        end: seconds.
+        words: in order; empty where only phones were asked for.
+        phones: in order, silence included.
+        score: of the best hypothesis, see `Hypothesis`.
+        alternatives: other word sequences with their scores, best first.
+        complete: False where the search ended inside a word.
+        language: that it was decoded as.
+        language_probability: in [0, 1] where the language was recognised; None where it was given.
+    """
+
+    start: float
+    end: float
+    words: tuple[SpokenWord, ...]
+    phones: tuple[Interval, ...]
+    score: float = 0.0
+    alternatives: tuple[tuple[str, float], ...] = ()
+    complete: bool = True
+    language: str | None = None
+    language_probability: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The words in one line."""
+        return " ".join(word.label for word in self.words)
+
+
+@dataclasses.dataclass(frozen=True)
+class Transcript:
+    """What was said in a recording.
+
+    Attributes:
+        name: the recording's.
+        seconds: how long it is, as far as it was read.
+        segments: its stretches of speech, in order; none in silence.
+        error: why not all of it could be read, or None.
+    """
+
+    name: str
+    seconds: float
+    segments: tuple[SpokenSegment, ...]
+    error: SpeechtlError | None = None
+
+    @property
+    def words(self) -> list[SpokenWord]:
+        """All words."""
+        return [word for segment in self.segments for word in segment.words]
+
+    @property
+    def text(self) -> str:
+        """All words in one line."""
+        return " ".join(word.label for word in self.words)
+
+    @property
+    def phones(self) -> str:
+        """All phones in one line."""
+        return " ".join(phone.label for segment in self.segments for phone in segment.phones)

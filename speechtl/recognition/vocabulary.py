@@ -1,0 +1,100 @@
+"""The words that a transcription may find: a lexicon, and words that were added a second ago."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from speechtl.batches.config import DataConfig
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.errors import LexiconError, list_problems
+from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.new_words import Pronouncer, parse_new_words
+from speechtl.grammar.read import read_grammar, words_without_pronunciation
+from speechtl.grammar.word_graph import WordGraph
+from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
+from speechtl.lang.phones import PhoneInventory
+
+
+def read_lexicon(
+    given: str | Path | None, own: str | Path, notation: Notation, data: DataConfig, new_words: Sequence[str]
+) -> Lexicon:
+    """Return the lexicon to decode with: the one that was given, or the experiment's own.
+
+    Args:
+        given: a file, or None.
+        own: the file in the experiment directory, which exists if it was trained with a lexicon.
+        notation: of the given file.
+        data: how the experiment reads lexicons (stress, tone).
+        new_words: if there are some, no lexicon at all is an empty one.
+
+    Raises:
+        LexiconError: the file is wrong, or there is none and no new word either.
+    """
+    if given is not None:
+        return Lexicon.load(given, notation=notation, stress=data.stress, tone=data.tone)
+    if Path(own).is_file():
+        return Lexicon.load(own, stress="keep", tone="keep")
+    if new_words:
+        return Lexicon()
+    raise LexiconError(
+        f"{own}: this model was trained without a lexicon; give one with --lexicon, or words with --add-word, or take "
+        "--phones"
+    )
+
+
+def make_decoder(
+    lexicon: Lexicon,
+    inventory: PhoneInventory,
+    *,
+    new_words: Sequence[str] = (),
+    notation: Notation = "ipa",
+    g2p: str | Path | None = None,
+    grammar: str | Path | None = None,
+    config: DecodingConfig | None = None,
+    say: Callable[[str], object] = lambda line: None,
+) -> LexiconDecoder:
+    """Build a decoder for the words of a lexicon and some more.
+
+    Phones that the model lacks are replaced by the nearest that it has, and this is said.
+
+    Args:
+        lexicon: the words.
+        inventory: the model's phones.
+        new_words: ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
+        notation: how the new words write phones.
+        g2p: the file of a grapheme-to-phoneme model that guesses; without it, one is trained on the lexicon.
+        grammar: the path of n-grams or commands (see ``read_grammar``), or None: any word may follow any word.
+        config: of the search.
+        say: called with each line that the user should know.
+
+    Raises:
+        LexiconError: the lexicon, the grammar or a new word is wrong.
+    """
+    words, replaced = map_lexicon(lexicon, inventory)
+    if replaced:
+        say(f"lexicon: {describe_replacements(replaced)}")
+    if new_words:
+        guess = _pronouncer(lexicon, g2p) if any("=" not in text for text in new_words) else None
+        for new in parse_new_words(new_words, guess, inventory, notation=notation):
+            for note in new.notes:
+                say(note)
+            for option in new.pronunciations:
+                words.add(new.word, option.phones, option.probability)
+    rules = read_grammar(grammar) if grammar is not None else None
+    if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
+        heading = f"{grammar} has words without a pronunciation; what has them cannot be found:"
+        say(list_problems(heading, lacking, limit=20))
+    decoder = LexiconDecoder(words, inventory, rules, config)
+    # A large lexicon is no mistake where commands need few of its words.
+    if decoder.unreachable_words and not isinstance(rules, WordGraph):
+        heading = f"{grammar} lacks words and has no <unk>; they cannot be found:"
+        say(list_problems(heading, decoder.unreachable_words, limit=20))
+    return decoder
+
+
+def _pronouncer(lexicon: Lexicon, path: str | Path | None) -> Pronouncer | None:
+    """Return what guesses pronunciations, or None where there is nothing to learn from."""
+    if path is not None:
+        return GraphemeToPhoneme.load(path)
+    return GraphemeToPhoneme.train(lexicon) if len(lexicon) else None

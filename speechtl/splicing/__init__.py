@@ -1,0 +1,1 @@
+"""Utterances and words made of pieces of recorded speech."""

@@ -1,1 +1,0 @@
-"""From recordings of any length to words with times."""

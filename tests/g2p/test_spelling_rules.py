@@ -1,0 +1,156 @@
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from speechtl.errors import LexiconError
+from speechtl.g2p.spelling_rules import FOLDER, SpellingRules, languages
+from speechtl.lang.ipa import split_ipa
+from speechtl.lang.lexicon import Lexicon
+
+LEXICONS = Path(__file__).parents[2] / "lexicons"
+
+# As dictionaries of the languages write them.
+REFERENCES = {
+    "de": {
+        "Wasser": "v a s ɐ",
+        "Schule": "ʃ uː l ə",
+        "Bücher": "b yː ç ɐ",
+        "Buch": "b uː x",
+        "Straße": "ʃ t ʁ aː s ə",
+        "Sprache": "ʃ p ʁ aː x ə",
+        "Kind": "k ɪ n t",
+        "Deutschland": "d ɔ͡ʏ t͡ʃ l a n t",
+        "Freiheit": "f ʁ a͡ɪ h a͡ɪ t",
+        "wichtig": "v ɪ ç t ɪ ç",
+        "Zeitung": "t͡s a͡ɪ t ʊ ŋ",
+        "Übung": "yː b ʊ ŋ",
+        "Quelle": "k v ɛ l ə",
+    },
+    "es": {
+        "ciudad": "θ j u ð a ð",
+        "guerra": "ɡ e r a",
+        "queso": "k e s o",
+        "niño": "n i ɲ o",
+        "llave": "ʝ a β e",
+        "jueves": "x w e β e s",
+        "muy": "m u j",
+        "perro": "p e r o",
+        "pero": "p e ɾ o",
+        "cinco": "θ i ŋ k o",
+        "bilingüe": "b i l i ŋ ɡ w e",
+    },
+    "fi": {"yksi": "y k s i", "kuusi": "k uː s i", "sauna": "s ɑ u n ɑ", "kengät": "k e ŋː æ t"},
+    "it": {
+        "chiesa": "k j ɛ z a",
+        "ciao": "t͡ʃ a o",
+        "gnocchi": "ɲ ɔ kː i",
+        "figlio": "f i ʎː o",
+        "scienza": "ʃ ɛ n t͡s a",
+        "acqua": "a kː w a",
+    },
+    "pl": {
+        "chleb": "x l ɛ p",
+        "szczęście": "ʂ t͡ʂ ɛ̃ ɕ t͡ɕ ɛ",
+        "przyjaciel": "p ʂ ɨ j a t͡ɕ ɛ l",
+        "dąb": "d ɔ m p",
+        "woda": "v ɔ d a",
+        "prośba": "p r ɔ ʑ b a",
+        "dziękuję": "d͡ʑ ɛ ŋ k u j ɛ",
+        "źródło": "ʑ r u d w ɔ",
+    },
+    "ru": {
+        "хлеб": "x lʲ e p",
+        "ёж": "j o ʂ",
+        "сде\u0301лать": "zʲ dʲ e l ə tʲ",
+        "молоко\u0301": "m ə l ɐ k o",
+        "вол+ос": "v ɐ l o s",
+        "кра\u0301сного": "k r a s n ə v ə",
+        "боя\u0301ться": "b ɐ j a t͡s ə",
+        "жизнь": "ʐ ɨ zʲ nʲ",
+        "счёт": "ɕː o t",
+        "сего\u0301дня": "sʲ ɪ v o dʲ nʲ ə",
+        "мать": "m a tʲ",
+    },
+    "tr": {"çocuk": "t͡ʃ o d͡ʒ u k", "ağaç": "a a t͡ʃ", "İstanbul": "i s t a n b u l", "ışık": "ɯ ʃ ɯ k"},
+}
+
+
+def first(language, word):
+    return " ".join(SpellingRules.load(language).pronounce(word, 1)[0].phones)
+
+
+@pytest.mark.parametrize("language", sorted(REFERENCES))
+def test_words_are_said_as_dictionaries_have_them(language):
+    said = {word: first(language, word) for word in REFERENCES[language]}
+    assert said == REFERENCES[language]
+
+
+@pytest.mark.parametrize("language", sorted(set(languages()) & {path.name for path in LEXICONS.iterdir()}))
+def test_every_word_of_the_languages_dictionary_is_among_the_guesses(language):
+    rules = SpellingRules.load(language)
+    for word, options in Lexicon.load(LEXICONS / language / "lexicon.txt").entries.items():
+        guesses = [option.phones for option in rules.pronounce(word, 10)]
+        assert any(option.phones in guesses for option in options), word
+
+
+def test_there_are_rules_for_these_languages():
+    assert {"de", "es", "fi", "it", "pl", "ru", "tr"} <= set(languages())
+    assert SpellingRules.load("de-AT").language == "de"
+    assert "German's spelling rules" in SpellingRules.load("de").caution
+
+
+def test_ways_to_say_a_word_share_its_probability():
+    castilian, american = SpellingRules.load("es").pronounce("zapato")
+    assert castilian.phones == ("θ", "a", "p", "a", "t", "o") and american.phones[0] == "s"
+    assert castilian.probability == american.probability == 0.5
+    assert [option.probability for option in SpellingRules.load("es").pronounce("mano")] == [1.0]
+
+
+def test_stress_that_is_not_written_is_tried_everywhere_and_most_likely_in_the_middle():
+    options = SpellingRules.load("ru").pronounce("корова", 10)
+    assert [" ".join(option.phones) for option in options] == ["k ɐ r o v ə", "k o r ə v ə", "k ə r ɐ v a"]
+    assert [option.probability for option in options] == pytest.approx([0.5, 0.25, 0.25])
+
+
+@pytest.mark.parametrize("language", languages())
+@given(data=st.data())
+def test_any_word_of_the_alphabet_is_phones_or_one_clear_error(language, data):
+    rules = SpellingRules.load(language)
+    letters = sorted({letter for what in rules.rules.letters for letter in what if letter.islower()})
+    word = data.draw(st.text(letters, min_size=1, max_size=12))
+    try:
+        options = rules.pronounce(word, 5)
+    except LexiconError as error:
+        assert f"'{word}'" in str(error) and "PHONES" in str(error)
+        return
+    probabilities = [option.probability for option in options]
+    assert probabilities == sorted(probabilities, reverse=True) and 0.0 < sum(probabilities) <= 1.0 + 1e-9
+    assert len({option.phones for option in options}) == len(options)
+    for option in options:
+        assert all(split_ipa(phone) == [phone] for phone in option.phones)
+
+
+def test_what_cannot_be_read_is_one_clear_error():
+    rules = SpellingRules.load("es")
+    for word, message in {
+        "a1": "'a1' has digits in it; write it in letters, as it is spoken",
+        "--": "'--': no letters in it that could be pronounced; write '--=PHONES'",
+        "шaщ": "'шaщ': the rules of Spanish do not know 'ш', 'щ' there; write 'шaщ=PHONES'",
+        "h": "'h': the rules of Spanish give it no phones; write 'h=PHONES'",
+    }.items():
+        with pytest.raises(LexiconError) as error:
+            rules.pronounce(word)
+        assert str(error.value) == message
+    with pytest.raises(LexiconError, match="no spelling rules for the language 'xx'; there are rules for de es fi"):
+        SpellingRules.load("xx")
+
+
+def test_case_composition_and_punctuation_make_no_difference():
+    rules = SpellingRules.load("es")
+    assert rules.pronounce("NIÑO") == rules.pronounce("nin\u0303o") == rules.pronounce("ni-ño")
+
+
+def test_the_files_of_rules_are_there():
+    assert {path.stem for path in FOLDER.glob("*.rules")} == set(languages())
