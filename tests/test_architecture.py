@@ -18,29 +18,38 @@ from speechtl.config import read_toml
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "speechtl"
 
-# A package or top-level module, and what it may import besides itself. Arrows only point up this list.
+# A package or top-level module, and what it may import besides itself and the ground. Arrows only point up this list,
+# and every arrow of it is in use.
 GROUND = {"errors", "config", "files", "progress"}
-MAY_IMPORT = {
-    "errors": set(),
-    "progress": set(),
-    "config": {"errors"},
-    "files": {"errors"},
-    "data": GROUND,
-    "lang": GROUND | {"data"},
-    "features": GROUND | {"data"},
-    "batches": GROUND | {"features", "lang", "data"},
-    "models": GROUND | {"lang"},
-    "transfer": GROUND | {"models", "batches", "lang"},
-    "training": GROUND | {"transfer", "models", "batches"},
-    "decoding": GROUND | {"models", "batches", "features", "lang", "data"},
-    "scoring": GROUND | {"lang", "data"},
-    "report": GROUND | {"scoring", "data"},
+ARROWS = {
+    "audio": set(),
+    "data": {"audio"},
+    "lang": set(),
+    "features": {"audio", "data"},
+    "splicing": {"data", "features"},
+    "grammar": {"data", "lang"},
+    "g2p": {"grammar", "lang"},
+    "alignment": {"data", "features", "lang"},
+    "batches": {"data", "features", "lang", "splicing"},
+    "models": {"lang"},
+    "decoding": {"alignment", "grammar", "lang"},
+    "scoring": {"data", "lang"},
+    "report": {"scoring"},
+    "transfer": {"batches", "lang", "models"},
+    "training": {"alignment", "batches", "models", "transfer"},
+    "experiment": {"batches", "decoding", "features", "lang", "models", "training", "transfer"},
+    "recognition": {
+        *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
+        *("models", "training"),
+    },
+    "adaptation": {
+        *("alignment", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang", "models"),
+        *("report", "scoring", "training", "transfer"),
+    },
 }
-MAY_IMPORT["experiment"] = set(MAY_IMPORT)
-MAY_IMPORT["transcription"] = set(MAY_IMPORT)
-MAY_IMPORT["adaptation"] = set(MAY_IMPORT)
-MAY_IMPORT["serve"] = set(MAY_IMPORT)
-MAY_IMPORT["cli"] = set(MAY_IMPORT)
+ARROWS["cli"] = set(ARROWS) - {"models"}
+MAY_IMPORT = {"errors": set(), "progress": set(), "config": {"errors"}, "files": {"errors"}}
+MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 
 # Importing TensorFlow takes seconds, so only what computes with tensors may do it.
 TENSORFLOW = {"tensorflow", "tensorflow_io", "keras"}
@@ -50,9 +59,8 @@ MAY_IMPORT_TENSORFLOW = {
     "transfer",
     "training",
     "experiment",
-    "transcription",
+    "recognition",
     "adaptation",
-    "serve",
 }
 TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph"}
 
@@ -137,6 +145,17 @@ def test_imports_keep_to_the_table(name):
     wrong = {target for target in IMPORTS[name] if target.split(".")[0] == "speechtl" and component(target)}
     wrong = {target for target in wrong if component(target) not in allowed}
     assert not wrong, f"{name} may not import {sorted(wrong)}"
+
+
+def test_every_arrow_of_the_table_is_in_use():
+    used = {(component(name), component(target)) for name in MODULES for target in IMPORTS[name] if target in MODULES}
+    assert not [(home, target) for home, targets in ARROWS.items() for target in targets if (home, target) not in used]
+
+
+def test_arrows_only_point_up_the_table():
+    order = list(ARROWS)
+    backward = [(home, target) for home in order for target in ARROWS[home] if order.index(target) >= order.index(home)]
+    assert not backward
 
 
 def test_no_import_circle():
@@ -255,6 +274,8 @@ def test_the_command_line_loads_nothing_heavy():
 
 
 def test_tables_lexicons_scoring_and_search_load_without_tensorflow():
-    names = [name for name in MODULES if component(name) in {"data", "lang", "scoring", "report"}]
+    names = [
+        name for name in MODULES if component(name) in {"audio", "data", "lang", "grammar", "g2p", "scoring", "report"}
+    ]
     names += [name for name in MODULES if name == "speechtl.decoding.lexicon_decoder"]
     assert not loaded_by("import " + ", ".join(sorted(names))) & {*TENSORFLOW, "librosa"}

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.adaptation.config import AdaptationConfig
+from speechtl.alignment.ctc import frames_needed
 from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.augmentation import augment, draw
 from speechtl.batches.config import BatchConfig
@@ -23,7 +24,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
-from speechtl.training.objective import ctc_losses, frames_needed
+from speechtl.training.objective import ctc_losses
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
 

@@ -23,6 +23,11 @@ _IMPOSSIBLE = (
 )
 
 
+def frames_needed(units: Sequence[int] | np.ndarray) -> int:
+    """Return the fewest frames in which CTC can write units: one each, and a blank between equal ones."""
+    return len(units) + sum(bool(first == second) for first, second in pairwise(units))
+
+
 @dataclasses.dataclass(frozen=True)
 class Alignment:
     """The most probable path of some units.
@@ -95,7 +100,7 @@ def align_units(log_posteriors: np.ndarray, units: Sequence[int]) -> Alignment:
         if of_state[state] != of_state[state - 2]:
             arcs[state].append(state - 2)
     graph = _Graph(of_state, arcs, starts=[0, 1][:states], finals=[states - 2, states - 1][-states:])
-    path, score = graph.best_path(log_posteriors, _frames_needed(labels))
+    path, score = graph.best_path(log_posteriors, frames_needed(labels))
     return Alignment(*_runs(path, np.arange(1, states, 2)), score)
 
 
@@ -204,7 +209,7 @@ def _align(
 ) -> WordAlignment:
     needed = sum(min(len(said) for said, _ in options) for options in variants)
     if all(len(options) == 1 for options in variants):
-        needed = _frames_needed([unit for options in variants for unit in options[0][0]])
+        needed = frames_needed([unit for options in variants for unit in options[0][0]])
     graph, owners = _word_graph(variants, silence)
     path, score = graph.best_path(log_posteriors, needed)
     said = np.unique(path[graph.units[path] > 0])  # States are numbered in the order of time.
@@ -345,8 +350,3 @@ def _viterbi(log_posteriors, units, first_arc, sources, starts, finals, entry_sc
 def _runs(path: np.ndarray, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where in the path each of the states, all of them on it, starts and ends."""
     return np.searchsorted(path, states, "left"), np.searchsorted(path, states, "right")
-
-
-def _frames_needed(units: Sequence[int] | np.ndarray) -> int:
-    """Return the fewest frames in which CTC can write units: one each, and a blank between equal ones."""
-    return len(units) + sum(bool(first == second) for first, second in pairwise(units))

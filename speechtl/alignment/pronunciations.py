@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechtl.training.objective import frames_needed
+from speechtl.alignment.ctc import frames_needed
 
 
 def choose_pronunciations(log_posteriors: np.ndarray, variants: Sequence[Sequence[Sequence[int]]]) -> list[int]:

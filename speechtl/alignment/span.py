@@ -1,6 +1,9 @@
 """What a search found."""
 
 import dataclasses
+from collections.abc import Iterable
+
+from speechtl.data.timing import Interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,3 +48,22 @@ class Hypothesis:
     complete: bool = True
     word_spans: tuple[Span, ...] = ()
     phone_spans: tuple[Span, ...] = ()
+
+
+def in_seconds(
+    spans: Iterable[Span], frame_shift: float, *, offset: float = 0.0, duration: float | None = None
+) -> tuple[Interval, ...]:
+    """Turn spans of frames into seconds.
+
+    Args:
+        spans: what a search or an alignment found.
+        frame_shift: seconds from one frame to the next.
+        offset: seconds to add, for example where the utterance starts in its recording.
+        duration: seconds that the utterance lasts; nothing ends after it.
+    """
+    limit = float("inf") if duration is None else duration
+
+    def seconds(frame: int) -> float:
+        return min(frame * frame_shift, limit) + offset
+
+    return tuple(Interval(span.label, seconds(span.start), seconds(span.end), span.confidence) for span in spans)

@@ -10,34 +10,10 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError
-from speechtl.features.config import FeatureConfig
 
 _SLACK = 0.5  # Seconds by which a segment may run over the end: transcribers round (Kaldi allows the same).
 FULL_SCALE = 32768.0  # Kaldi's features are defined on samples in the range of 16-bit integers.
-
-
-def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
-    """Read the audio of one utterance; see `read_waveform`.
-
-    Returns:
-        float32 ``(samples,)`` at ``config.sample_rate``.
-
-    Raises:
-        DataError: the audio cannot be read; names the file, not the utterance.
-    """
-    if not utterance.audio:
-        raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
-    return read_waveform(
-        utterance.audio,
-        config.sample_rate,
-        channel=config.channel,
-        start=utterance.start,
-        end=utterance.end,
-        speed=utterance.speed,
-        allow_pipes=allow_pipes,
-    )
 
 
 def read_waveform(

@@ -13,10 +13,10 @@ from speechtl.cli import (
     chart,
     data,
     decode,
-    domains,
     features,
     lexicon,
     lm,
+    probe,
     report,
     score,
     study,
@@ -46,7 +46,7 @@ app.command("align")(align.align)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)
-app.command("domains")(domains.domains)
+app.command("probe")(probe.probe)
 app.command("chart")(chart.chart)
 
 

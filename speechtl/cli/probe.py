@@ -1,4 +1,4 @@
-"""``speechtl domains``: how much of the domain, the speaker or the language is left in what a block gives."""
+"""``speechtl probe``: how much of the domain or the speaker a linear probe still finds in the outputs of a block."""
 
 from enum import Enum
 from pathlib import Path
@@ -15,7 +15,7 @@ class By(str, Enum):
     directory = "directory"
 
 
-def domains(
+def probe(
     experiments: Annotated[list[Path], typer.Argument(metavar="EXP...", help="Experiment directories, side by side.")],
     data: Annotated[
         list[Path], typer.Option("--data", help="Data directory with features, no transcripts needed. May be repeated.")
@@ -37,7 +37,7 @@ def domains(
     from speechtl.errors import DataError, ModelError, list_problems
     from speechtl.experiment.experiment import Experiment
     from speechtl.files import atomic_write
-    from speechtl.report.linear_probe import principal_components, probe
+    from speechtl.report import linear_probe
     from speechtl.report.scatter_chart import Panel, scatter_chart
     from speechtl.training.block_outputs import pooled_outputs
     from speechtl.transfer.method import choose_blocks
@@ -62,13 +62,13 @@ def domains(
             lacking = [name for source in sources for name, dom in zip(source.utterance_ids, source.domains) if not dom]
             raise DataError(list_problems("utterances without a domain; add utt2dom, or use --by", lacking))
         outputs = np.concatenate(points)
-        found = probe(outputs, classes, speakers)
+        found = linear_probe.probe(outputs, classes, speakers)
         line = f"{100 * found.accuracy:.1f} % told apart, chance {100 * found.chance:.1f} %"
         typer.echo(
             f"{path} {chosen[0]}: {line}, balanced {100 * found.balanced:.1f} % ({len(outputs)} utterances, "
             f"{len(set(classes))} classes, other {found.held_out} in the test)"
         )
-        panels.append(Panel(path.name, f"{chosen[0]}: {line}", principal_components(outputs), classes))
+        panels.append(Panel(path.name, f"{chosen[0]}: {line}", linear_probe.principal_components(outputs), classes))
     if output is not None:
         with atomic_write(output) as file:
             file.write(scatter_chart(panels))

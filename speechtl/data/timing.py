@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from speechtl.alignment.span import Span
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.files import atomic_write
@@ -25,25 +24,6 @@ class Interval:
     start: float
     end: float
     confidence: float | None = None
-
-
-def in_seconds(
-    spans: Iterable[Span], frame_shift: float, *, offset: float = 0.0, duration: float | None = None
-) -> tuple[Interval, ...]:
-    """Turn spans of frames into seconds.
-
-    Args:
-        spans: what a search or an alignment found.
-        frame_shift: seconds from one frame to the next.
-        offset: seconds to add, for example where the utterance starts in its recording.
-        duration: seconds that the utterance lasts; nothing ends after it.
-    """
-    limit = float("inf") if duration is None else duration
-
-    def seconds(frame: int) -> float:
-        return min(frame * frame_shift, limit) + offset
-
-    return tuple(Interval(span.label, seconds(span.start), seconds(span.end), span.confidence) for span in spans)
 
 
 def write_ctm(path: str | Path, utterances: Mapping[str, Sequence[Interval]], data: DataDir | None = None) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechtl.audio.waveform import load_utterance
+from speechtl.audio.waveform import read_waveform
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.structure import format_seconds
 from speechtl.data.tables import write_table
@@ -123,6 +123,28 @@ def compute_features(
         seconds=sum(item.seconds for item in stored.values()),
         broken=dict(sorted(broken.items())),
         silent=[key for key, item in stored.items() if item.silent],
+    )
+
+
+def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
+    """Read the audio of one utterance; see `read_waveform`.
+
+    Returns:
+        float32 ``(samples,)`` at ``config.sample_rate``.
+
+    Raises:
+        DataError: the audio cannot be read; names the file, not the utterance.
+    """
+    if not utterance.audio:
+        raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
+    return read_waveform(
+        utterance.audio,
+        config.sample_rate,
+        channel=config.channel,
+        start=utterance.start,
+        end=utterance.end,
+        speed=utterance.speed,
+        allow_pipes=allow_pipes,
     )
 
 

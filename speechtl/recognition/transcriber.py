@@ -12,13 +12,12 @@ import soxr
 import tensorflow as tf
 
 from speechtl.alignment.greedy import greedy_phones
-from speechtl.alignment.span import Hypothesis, Span
+from speechtl.alignment.span import Hypothesis, Span, in_seconds
 from speechtl.audio.digital_silence import fill_digital_silence
 from speechtl.audio.stream import stream_blocks
 from speechtl.audio.voice_activity import SegmentationConfig, SpeechSegment, speech_segments
 from speechtl.audio.waveform import FULL_SCALE, choose_channel
 from speechtl.batches.plan import plan_once
-from speechtl.data.timing import in_seconds
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import DataError, SpeechtlError

@@ -1,7 +1,6 @@
 """The loss: CTC plus whatever the transfer methods add."""
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 import tensorflow as tf
 
@@ -41,11 +40,6 @@ def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_l
         blank_index=0,
     )
     return tf.where(labelled, losses, 0.0)
-
-
-def frames_needed(labels: Sequence[int]) -> int:
-    """Return the fewest frames in which CTC can write these labels: one each, and a blank between repetitions."""
-    return len(labels) + sum(first == second for first, second in pairwise(labels))
 
 
 def loss_terms(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from speechtl.alignment.ctc import frames_needed
 from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.config import AugmentationConfig, BatchConfig
 from speechtl.batches.pipeline import Batch, make_dataset
@@ -22,7 +23,6 @@ from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.log import TrainingLog
-from speechtl.training.objective import frames_needed
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.state import Progress, load_state, save_state
 from speechtl.training.update import Update

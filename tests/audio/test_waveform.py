@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechtl.audio.waveform import load_utterance, read_waveform
+from speechtl.audio.waveform import read_waveform
 from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError
+from speechtl.features.compute import load_utterance
 from speechtl.features.config import FeatureConfig
 
 

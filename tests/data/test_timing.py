@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from speechtl.alignment.span import Span
+from speechtl.alignment.span import Span, in_seconds
 from speechtl.data.datadir import DataDir, Segment
-from speechtl.data.timing import Interval, format_srt, in_seconds, subtitles, write_ctm, write_srt, write_textgrid
+from speechtl.data.timing import Interval, format_srt, subtitles, write_ctm, write_srt, write_textgrid
 from speechtl.errors import DataError
 
 

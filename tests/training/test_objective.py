@@ -6,9 +6,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speechtl.alignment.ctc import frames_needed
 from speechtl.alignment.pronunciations import choose_pronunciations
 from speechtl.training.evaluate import best_path
-from speechtl.training.objective import ctc_losses, frames_needed
+from speechtl.training.objective import ctc_losses
 
 
 def by_enumeration(log_posteriors, labels, combine):
