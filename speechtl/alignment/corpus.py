@@ -16,8 +16,8 @@ from speechtl.alignment.boundary_refinement import (
     cepstra_of_log_mel,
 )
 from speechtl.alignment.ctc import Pauses, WordAlignment, align_phones, align_words
+from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
-from speechtl.data.timing import Interval
 from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix
 from speechtl.features.cmvn import accumulate, add, apply
@@ -80,8 +80,8 @@ class AlignedUtterance:
         refined: whether the boundaries are those of the refinement.
     """
 
-    words: tuple[Interval, ...]
-    phones: tuple[Interval, ...]
+    words: tuple[TimedLabel, ...]
+    phones: tuple[TimedLabel, ...]
     score: float
     frames: int
     refined: bool
@@ -256,11 +256,11 @@ def _aligned(
 ) -> AlignedUtterance:
     first, last = np.clip(starts, 0, duration).tolist(), np.clip(ends, 0, duration).tolist()
     phones = tuple(
-        Interval(span.label, start, end, span.confidence)
+        TimedLabel(span.label, start, end, span.confidence)
         for span, start, end in zip(alignment.phones, first, last, strict=True)
     )
     words = []
     for number, span in enumerate(alignment.words):
         mine = [place for place, word in enumerate(alignment.word_of_phone) if word == number]
-        words.append(Interval(span.label, first[mine[0]], last[mine[-1]], span.confidence))
+        words.append(TimedLabel(span.label, first[mine[0]], last[mine[-1]], span.confidence))
     return AlignedUtterance(tuple(words), phones, alignment.score, frames, refined)

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
-from speechtl.data.timing import Interval
+from speechtl.data.ctm import TimedLabel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Hypothesis:
 
 def in_seconds(
     spans: Iterable[Span], frame_shift: float, *, offset: float = 0.0, duration: float | None = None
-) -> tuple[Interval, ...]:
+) -> tuple[TimedLabel, ...]:
     """Turn spans of frames into seconds.
 
     Args:
@@ -66,4 +66,4 @@ def in_seconds(
     def seconds(frame: int) -> float:
         return min(frame * frame_shift, limit) + offset
 
-    return tuple(Interval(span.label, seconds(span.start), seconds(span.end), span.confidence) for span in spans)
+    return tuple(TimedLabel(span.label, seconds(span.start), seconds(span.end), span.confidence) for span in spans)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.batches.source import Source
-from speechtl.data.ctm import Timed, read_ctm
+from speechtl.data.ctm import TimedLabel, read_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
@@ -30,7 +30,7 @@ def label_frames(
         DataError: a directory without ``phones.ctm``; utterances that are not in it, phones that the inventory lacks
             (all are listed).
     """
-    timed: dict[str, list[Timed]] = {}
+    timed: dict[str, list[TimedLabel]] = {}
     wanted: set[str] = set()
     problems = []
     for directory in map(Path, directories):

@@ -161,7 +161,8 @@ def _write(
 ) -> None:
     import json
 
-    from speechtl.data.timing import write_ctm, write_textgrid
+    from speechtl.data.ctm import write_ctm
+    from speechtl.data.textgrid import write_textgrid
     from speechtl.files import atomic_write
 
     if words_too:

@@ -275,7 +275,7 @@ def _decode_by_embedding(source: "Posteriors", data: Path, out: Path, words: "Le
 def _write_ctms(experiment: Path, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
     from speechtl.alignment.span import in_seconds
     from speechtl.config import read_toml
-    from speechtl.data.timing import write_ctm
+    from speechtl.data.ctm import write_ctm
 
     # An experiment's config has every value written out.
     table = read_toml(experiment / "config.toml")

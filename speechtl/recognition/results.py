@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from speechtl.data.timing import Interval, format_srt, subtitles, write_ctm, write_textgrid
+from speechtl.data.ctm import TimedLabel, write_ctm
+from speechtl.data.subtitles import format_srt, subtitles
+from speechtl.data.textgrid import write_textgrid
 from speechtl.errors import ConfigError, list_problems
 from speechtl.files import atomic_write
 from speechtl.recognition.transcript import SpokenSegment, Transcript
@@ -87,11 +89,11 @@ def _render(transcript: Transcript, form: Format, names: Mapping[str, str], with
         path = Path(folder) / names[transcript.name].replace("/", "_")
         if form == "ctm":
             # Its fields are parted by spaces.
-            words = [Interval("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
+            words = [TimedLabel("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
             write_ctm(path, {"_".join(names[transcript.name].split()): words})
         else:
             phones = [phone for segment in transcript.segments for phone in segment.phones]
-            tiers: dict[str, Sequence[Interval]] = {"words": transcript.words} if transcript.words else {}
+            tiers: dict[str, Sequence[TimedLabel]] = {"words": transcript.words} if transcript.words else {}
             tiers["phones"] = phones
             write_textgrid(path, tiers, transcript.seconds)
         return path.read_text(encoding="utf-8")
@@ -126,11 +128,11 @@ def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
     return result
 
 
-def _times(interval: Interval) -> dict[str, float]:
-    return {"start": _rounded(interval.start), "end": _rounded(interval.end)}
+def _times(label: TimedLabel) -> dict[str, float]:
+    return {"start": _rounded(label.start), "end": _rounded(label.end)}
 
 
-def _confidence(word: Interval) -> float | None:
+def _confidence(word: TimedLabel) -> float | None:
     return None if word.confidence is None else round(word.confidence, 3)
 
 

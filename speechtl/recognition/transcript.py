@@ -6,7 +6,7 @@ from typing import IO
 
 import numpy as np
 
-from speechtl.data.timing import Interval
+from speechtl.data.ctm import TimedLabel
 from speechtl.errors import SpeechtlError
 
 
@@ -27,7 +27,7 @@ class Recording:
 
 
 @dataclasses.dataclass(frozen=True)
-class SpokenWord(Interval):
+class SpokenWord(TimedLabel):
     """A word in the time of its recording.
 
     Attributes:
@@ -56,7 +56,7 @@ class SpokenSegment:
     start: float
     end: float
     words: tuple[SpokenWord, ...]
-    phones: tuple[Interval, ...]
+    phones: tuple[TimedLabel, ...]
     score: float = 0.0
     alternatives: tuple[tuple[str, float], ...] = ()
     complete: bool = True

@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import Field
 
 from speechtl.config import Section
-from speechtl.data.ctm import Timed
+from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.features.config import FeatureConfig
 from speechtl.splicing.pieces import Piece, Spoken, read_spoken, write_joined
@@ -40,7 +40,7 @@ class SplicingConfig(Section):
 
 def splice(
     data: DataDir,
-    phones: Mapping[str, Sequence[Timed]],
+    phones: Mapping[str, Sequence[TimedLabel]],
     config: SplicingConfig,
     features: FeatureConfig,
     out: str | Path,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechtl.data.ctm import Timed, write_ctm
+from speechtl.data.ctm import TimedLabel, write_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
@@ -84,7 +84,7 @@ class Spoken(NamedTuple):
         return Piece(self.features[start - before : end + behind], before, behind, self.phones[first:last], starts)
 
 
-def frame_spans(timed: Sequence[Timed], features: FeatureConfig, count: int) -> list[tuple[int, int]]:
+def frame_spans(timed: Sequence[TimedLabel], features: FeatureConfig, count: int) -> list[tuple[int, int]]:
     """Return of each phone its first frame and the one behind its last, of ``count`` frames."""
     shift, offset = _frame_clock(features)
 
@@ -100,7 +100,7 @@ def _frame_clock(features: FeatureConfig) -> tuple[float, float]:
     return shift, (window - shift) / 2 if features.snip_edges else 0.0
 
 
-def read_spoken(data: DataDir, phones: Mapping[str, Sequence[Timed]], features: FeatureConfig) -> list[Spoken]:
+def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], features: FeatureConfig) -> list[Spoken]:
     """Read the features of all utterances whose phones are given.
 
     Args:
@@ -182,7 +182,7 @@ def write_joined(
     """
     joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
     shift, offset = _frame_clock(features)
-    timed: dict[str, list[Timed]] = {}
+    timed: dict[str, list[TimedLabel]] = {}
     with write_ark_scp(archives / "joined.ark", archives / "joined.scp") as write:
         for key, speaker, text, pieces in utterances:
             matrix = join(pieces)
@@ -190,7 +190,8 @@ def write_joined(
             joined.utt2spk[key], joined.text[key] = speaker, text
             joined.utt2dur[key] = round(len(matrix) * shift, 4)
             timed[key] = [
-                Timed(label, first * shift + offset, last * shift + offset) for label, first, last in _placed(pieces)
+                TimedLabel(label, first * shift + offset, last * shift + offset)
+                for label, first, last in _placed(pieces)
             ]
     speakers = set(joined.utt2spk.values())
     for table in ("cmvn_scp", "spk2gender"):

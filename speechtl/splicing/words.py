@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from speechtl.config import Section
-from speechtl.data.ctm import Timed
+from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError, list_problems
 from speechtl.features.archives import read_double_matrix
@@ -49,7 +49,7 @@ class WordSplicingConfig(Section):
 
 def splice_words(
     data: DataDir,
-    phones: Mapping[str, Sequence[Timed]],
+    phones: Mapping[str, Sequence[TimedLabel]],
     words: Mapping[str, Sequence[Sequence[str]]],
     config: WordSplicingConfig,
     features: FeatureConfig,

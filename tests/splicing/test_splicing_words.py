@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from speechtl.cli.data import app
-from speechtl.data.ctm import Timed
+from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.data.validate import validate
 from speechtl.errors import DataError, LexiconError
@@ -35,7 +35,7 @@ def corpus(tmp_path):
             matrices.setdefault(key[:2], []).append(matrix)
             data.feats_scp[key], data.utt2num_frames[key] = write(key, matrix), len(matrix)
             data.utt2spk[key], data.text[key] = key[:2], "W"
-            timed[key] = [Timed(p, 0.2 + 0.1 * n, 0.3 + 0.1 * n) for n, p in enumerate(phones)]
+            timed[key] = [TimedLabel(p, 0.2 + 0.1 * n, 0.3 + 0.1 * n) for n, p in enumerate(phones)]
     data.save(data.path)
     return data, timed, matrices
 
