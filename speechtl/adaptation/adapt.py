@@ -43,7 +43,7 @@ class Request:
         language: which head; may be None if there is only one.
         lexicon: of the words; None for the source's own.
         new_words: words that it lacks, with their pronunciations.
-        grammar: of the words, or None.
+        lm: the language model, or None.
         decoding: settings of the search; None for the source's.
         test: recordings of the same speaker that nothing is learnt from, or None.
         replay: speech that the source was trained on, with transcripts and features, for methods that repeat some of
@@ -62,7 +62,7 @@ class Request:
     language: str | None = None
     lexicon: Lexicon | None = None
     new_words: Lexicon | None = None
-    grammar: NgramModel | None = None
+    lm: NgramModel | None = None
     decoding: DecodingConfig | None = None
     test: Path | None = None
     replay: Path | None = None
@@ -113,7 +113,7 @@ def adapt(request: Request) -> Adapted:
     language = experiment.language(request.language)
     lexicon = _lexicon(request, experiment, language)
     inventory = experiment.inventory(language)
-    scorer = Scorer(inventory, lexicon, request.grammar, request.decoding or experiment.config.decoding)
+    scorer = Scorer(inventory, lexicon, request.lm, request.decoding or experiment.config.decoding)
     features, source_path = experiment.config.features, str(request.source)
 
     supervised = not request.unsupervised

@@ -39,7 +39,7 @@ def label(
     if not kept:
         raise DataError(
             f"no recording is understood with confidence {threshold:g} (best: {max(unsure.values()):.2f}); lower "
-            "--confidence, give a grammar (--lm), or transcribe some"
+            "--confidence, give a language model (--lm), or transcribe some"
         )
     warnings += [f"{name}: left out: confidence {value:.2f}" for name, value in sorted(unsure.items())]
     chosen = speech.select(kept)

@@ -43,7 +43,7 @@ class Scorer:
         self,
         inventory: PhoneInventory,
         lexicon: Lexicon | None,
-        grammar: NgramModel | None,
+        lm: NgramModel | None,
         config: DecodingConfig,
     ):
         """Build the search once.
@@ -51,14 +51,14 @@ class Scorer:
         Args:
             inventory: of the model's head.
             lexicon: of the words; None where transcripts are phones.
-            grammar: of the words, or None.
+            lm: the language model, or None.
             config: of the search.
 
         Raises:
             LexiconError: phones that the model lacks, or no words.
         """
         self.inventory, self.lexicon = inventory, lexicon
-        self.decoder = LexiconDecoder(lexicon, inventory, grammar, config) if lexicon is not None else None
+        self.decoder = LexiconDecoder(lexicon, inventory, lm, config) if lexicon is not None else None
 
     def hypotheses(self, posteriors: Mapping[str, np.ndarray], times: bool = False) -> dict[str, Hypothesis]:
         """Decode words; ``times`` gives them spans and confidence."""

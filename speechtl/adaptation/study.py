@@ -111,7 +111,7 @@ def _new_words_first(order: np.ndarray, texts: Sequence[str]) -> list[int]:
 
 
 def run_study(
-    study: Study, out: Path, lexicon: Lexicon | None, grammar: NgramModel | None, decoding: Any, language: str | None
+    study: Study, out: Path, lexicon: Lexicon | None, lm: NgramModel | None, decoding: Any, language: str | None
 ) -> list[dict[str, Any]]:
     """Run everything that ``out`` does not have yet.
 
@@ -119,7 +119,7 @@ def run_study(
         study: what to try.
         out: ``results.jsonl`` grows there by a line for each draw (and epoch), so a stopped study continues.
         lexicon: of the words; None for the source's own.
-        grammar: or None.
+        lm: the language model, or None.
         decoding: settings of the search.
         language: which head, or None for the only one.
 
@@ -141,7 +141,7 @@ def run_study(
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         for system, (method, settings) in study.systems.items():
-            bench = _Bench(study, method, settings, data, lexicon, grammar, decoding, language)
+            bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language)
             todo = [one for one in bench.draws if (system, *one.key) not in done]
             with progress_bar(system, len(todo)) as advance:
                 for one in todo:
@@ -157,13 +157,13 @@ def run_study(
 class _Bench:
     """One system with everything that its draws share."""
 
-    def __init__(self, study: Study, method, settings, data, lexicon, grammar, decoding, language):
+    def __init__(self, study: Study, method, settings, data, lexicon, lm, decoding, language):
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
         experiment = Experiment.load(study.source)
         self.language = experiment.language(language)
         inventory = experiment.inventory(self.language)
         words = lexicon or (experiment.lexicon(self.language) if _has_lexicon(experiment, self.language) else None)
-        self.scorer = Scorer(inventory, words, grammar, decoding)
+        self.scorer = Scorer(inventory, words, lm, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
         self.learners: dict[AdaptationConfig, Learner] = {}
         self.replay: Source | None = None

@@ -42,8 +42,8 @@ def adapt(
         Path | None,
         typer.Option("--g2p", help="Model of spelling (speechtl lexicon g2p): guess words that the lexicon lacks."),
     ] = None,
-    grammar: Annotated[
-        Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+    lm: Annotated[
+        Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
@@ -79,7 +79,7 @@ def adapt(
     from speechtl.config import override, parse, read_toml
     from speechtl.decoding.config import DecodingConfig
     from speechtl.experiment.experiment import load_config
-    from speechtl.grammar.ngram import NgramModel
+    from speechtl.grammar.read import read_language_model
     from speechtl.lang.lexicon import Lexicon
 
     require_free(out, source, overwrite)
@@ -101,7 +101,7 @@ def adapt(
         language=language,
         lexicon=loaded,
         new_words=new_words(source, spelling.language, loaded, data, words or [], g2p, notation),
-        grammar=NgramModel.read_arpa(grammar) if grammar else None,
+        lm=read_language_model(lm) if lm else None,
         decoding=decoding,
         test=test,
         replay=replay,

@@ -38,11 +38,11 @@ def decode(
         Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How the lexicon writes phones.")
     ] = "ipa",
     lm: Annotated[
-        Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+        Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
     ] = None,
     grammar: Annotated[
         Path | None,
-        typer.Option("--grammar", help="Instead: commands (JSGF, OpenFst text), or n-grams (ARPA, a trie of KenLM)."),
+        typer.Option("--grammar", help="In place of --lm, a grammar of commands: JSGF, or OpenFst text."),
     ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
@@ -96,7 +96,7 @@ def decode(
     ] = True,
     jobs: Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")] = 1,
 ) -> None:
-    """Decode speech: greedy phones, and words through a lexicon and a grammar.
+    """Decode speech: greedy phones, and words through a lexicon and a language model.
 
     ``--config OUT/tuned.toml`` decodes other data with the values that ``--tune`` chose.
     """
@@ -115,8 +115,7 @@ def decode(
     from speechtl.experiment.phone_tables import phone_tables
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
-    from speechtl.grammar.ngram import NgramModel
-    from speechtl.grammar.read import read_grammar, words_without_pronunciation
+    from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
     from speechtl.grammar.word_graph import WordGraph
     from speechtl.lang.phones import PhoneInventory
     from speechtl.progress import progress_bar
@@ -124,7 +123,7 @@ def decode(
     from speechtl.recognition.spoken_language import describe_languages
 
     if lm and grammar:
-        raise ConfigError("--lm and --grammar are two grammars; give one of them")
+        raise ConfigError("--lm and --grammar both define the word sequences; give one of them")
     if lexicon is None and (lm or grammar or tune_on):
         raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
     if grid and tune_on is None:
@@ -157,7 +156,7 @@ def decode(
         inventories = {NEW_LANGUAGE: source.new_phones}
     else:
         inventories = {name: PhoneInventory.load(phone_tables(experiment)[name]) for name in languages}
-    rules = NgramModel.read_arpa(lm) if lm else read_grammar(grammar) if grammar else None
+    rules = read_lm_or_grammar(lm, grammar)
     if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, lexicons[languages[0]])):
         heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
         typer.echo(list_problems(heading, lacking, limit=20), err=True)

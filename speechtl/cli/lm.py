@@ -1,4 +1,4 @@
-"""``speechtl lm``: train a word n-gram grammar."""
+"""``speechtl lm``: train an n-gram language model."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +12,7 @@ def lm(
     order: Annotated[int, typer.Option("--order", min=1, help="Length of the longest n-grams.")] = 3,
     vocabulary: Annotated[
         Path | None,
-        typer.Option(help="Lexicon or word list: its words alone are in the grammar, also those the text never has."),
+        typer.Option(help="Lexicon or word list: its words are the vocabulary, also those that the text lacks."),
     ] = None,
     layout: Annotated[
         Literal["kaldi", "plain"], typer.Option("--text-column", help="Lines begin with an utterance id, or are plain.")
@@ -30,7 +30,7 @@ def lm(
         float | None, typer.Option("--share", min=0, max=1, help="Share of --mix; chosen on --dev if left out.")
     ] = None,
 ) -> None:
-    """Train an interpolated modified Kneser-Ney n-gram grammar and write it as ARPA."""
+    """Train an interpolated modified Kneser-Ney n-gram language model and write it as ARPA."""
     from speechtl.errors import ConfigError, DataError
     from speechtl.grammar.ngram import NgramModel, train_ngram
     from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
@@ -41,7 +41,7 @@ def lm(
     except ValueError as error:
         raise DataError(f"--prune {prune}: expected whole numbers with commas, like 0,0,1") from error
     if mix is None and share is not None:
-        raise ConfigError("--share is of another grammar; give its ARPA file with --mix")
+        raise ConfigError("--share is of another language model; give its ARPA file with --mix")
     if mix is not None and share is None and not dev:
         raise ConfigError("--mix needs --share, or a --dev text to choose it on")
     other = NgramModel.read_arpa(mix) if mix else None

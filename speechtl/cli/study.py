@@ -42,7 +42,9 @@ def study(
     lexicon: Annotated[
         Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
     ] = None,
-    grammar: Annotated[Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file.")] = None,
+    lm: Annotated[
+        Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
     ] = None,
@@ -63,7 +65,7 @@ def study(
     from speechtl.decoding.config import DecodingConfig
     from speechtl.experiment.experiment import load_config
     from speechtl.files import atomic_write
-    from speechtl.grammar.ngram import NgramModel
+    from speechtl.grammar.read import read_language_model
     from speechtl.lang.lexicon import Lexicon
 
     given = read_toml(config).get("decoding", {}) if config else {}
@@ -82,7 +84,7 @@ def study(
         Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
         out,
         Lexicon.load(lexicon) if lexicon else None,
-        NgramModel.read_arpa(grammar) if grammar else None,
+        read_language_model(lm) if lm else None,
         decoding,
         language,
     )

@@ -38,11 +38,11 @@ def transcribe(
         typer.Option("--g2p", help="Model of 'speechtl lexicon g2p' that guesses; by default learnt from the lexicon."),
     ] = None,
     lm: Annotated[
-        Path | None, typer.Option("--lm", help="Word n-grams, an ARPA file; without it, any word may follow any word.")
+        Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
     ] = None,
     grammar: Annotated[
         Path | None,
-        typer.Option("--grammar", help="Instead: commands (JSGF, OpenFst text), or n-grams (ARPA, a trie of KenLM)."),
+        typer.Option("--grammar", help="In place of --lm, a grammar of commands: JSGF, or OpenFst text."),
     ] = None,
     phones: Annotated[bool, typer.Option("--phones", help="Phones alone, without any lexicon.")] = False,
     form: Annotated[
@@ -111,7 +111,7 @@ def transcribe(
     from speechtl.recognition.vocabulary import make_decoder, read_lexicon
 
     if lm and grammar:
-        raise ConfigError("--lm and --grammar are two grammars; give one of them")
+        raise ConfigError("--lm and --grammar both define the word sequences; give one of them")
     if phones and (lexicon or new_words or lm or grammar or oov):
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
     if phones and form in ("ctm", "srt"):
@@ -154,7 +154,8 @@ def transcribe(
             new_words=new_words or [],
             notation=notation,
             g2p=g2p,
-            grammar=lm or grammar,
+            lm=lm,
+            grammar=grammar,
             config=sections(DecodingConfig, "decoding"),
             say=lambda line: typer.echo(f"note: {line}", err=True),
         )

@@ -37,7 +37,7 @@ class Units:
 
 
 @dataclasses.dataclass(frozen=True)
-class Alignment:
+class GraphemeAlignment:
     """Words and pronunciations cut into units.
 
     Attributes:
@@ -58,7 +58,7 @@ def align_spellings(
     max_letters: int = 1,
     max_phones: int = 2,
     iterations: int = 11,
-) -> Alignment:
+) -> GraphemeAlignment:
     """Cut words and pronunciations into units by expectation maximisation, then take the most likely cut of each.
 
     A unit has one letter and 0 to ``max_phones`` phones, or up to ``max_letters`` letters and one phone.
@@ -108,7 +108,7 @@ def align_spellings(
         [tuple(phone_names[i - 1] for i in own_phones) for _, own_phones in names],
         probabilities[used] / probabilities[used].sum(),
     )
-    return Alignment(units, sequences, log_likelihoods)
+    return GraphemeAlignment(units, sequences, log_likelihoods)
 
 
 def _pack(sequences: Sequence[Sequence[int]]) -> tuple[np.ndarray, np.ndarray]:

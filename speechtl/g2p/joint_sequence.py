@@ -31,15 +31,15 @@ _DIACRITICS = range(0x300, 0x370)
 class GraphemeToPhoneme:
     """A joint-sequence model of spelling and sound.
 
-    Words are sequences of units of letters and phones; an n-gram grammar from first to last unit and another from last
+    Words are sequences of units of letters and phones; an n-gram model from first to last unit and another from last
     to first say how likely a sequence is. M. Bisani and H. Ney, "Joint-sequence models for grapheme-to-phoneme
     conversion", Speech Communication 50, 2008.
 
     Attributes:
         letters: the letters of each unit, lower case.
         phones: the phones of each unit.
-        forward: grammar over the units, numbered from ``FIRST_UNIT`` on.
-        backward: grammar over the units in reverse.
+        forward: n-gram model over the units, numbered from ``FIRST_UNIT`` on.
+        backward: n-gram model over the units in reverse.
         words: number of words that it learnt from.
     """
 
@@ -169,8 +169,8 @@ class GraphemeToPhoneme:
         """
         about = {"format": _FORMAT, "words": self.words, "letters": self.letters, "phones": self.phones}
         arrays = {"about": np.frombuffer(json.dumps(about, ensure_ascii=False).encode(), np.uint8)}
-        for name, grammar in (("forward", self.forward), ("backward", self.backward)):
-            arrays |= {f"{name}_{key}": array for key, array in grammar.to_arrays().items()}
+        for name, model in (("forward", self.forward), ("backward", self.backward)):
+            arrays |= {f"{name}_{key}": array for key, array in model.to_arrays().items()}
         with replacing(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **arrays)
 

@@ -10,14 +10,12 @@ from speechtl.g2p.unit_ngram import END, START, UnitNgram, step
 Path = tuple[float, list[int]]
 
 
-def best_paths(
-    options: Sequence[Sequence[Sequence[int]]], grammar: UnitNgram, beam: int, threshold: float
-) -> list[Path]:
+def best_paths(options: Sequence[Sequence[Sequence[int]]], model: UnitNgram, beam: int, threshold: float) -> list[Path]:
     """Find the most likely sequences of units that spell a word.
 
     Args:
         options: ``options[position][count - 1]`` are the units that spell the ``count`` letters from ``position`` on.
-        grammar: of units.
+        model: the n-gram model of units.
         beam: so many hypotheses are kept at each letter, and returned at most.
         threshold: hypotheses are dropped that are less likely than the best by more than this natural logarithm.
 
@@ -33,7 +31,7 @@ def best_paths(
             units += counts[count] if count < len(counts) else ()
         starts[position, width] = len(units)
     scores, parents, chosen, finals = _search(
-        *grammar.arrays, starts, np.array(units, np.int64), 1 + START, beam, threshold
+        *model.arrays, starts, np.array(units, np.int64), 1 + START, beam, threshold
     )
     paths = []
     for final in finals.tolist():

@@ -1,4 +1,4 @@
-"""An n-gram grammar over numbered units, in arrays: millions of n-grams trained in seconds, searched in microseconds.
+"""An n-gram model over numbered units, in arrays: millions of n-grams trained in seconds, searched in microseconds.
 
 The estimate is that of ``kneser_ney`` (interpolated modified Kneser-Ney), over a closed vocabulary and without pruning;
 ``ngram.train_ngram`` gives the same probabilities. The n-grams are a tree: the children of a node are contiguous and
@@ -22,7 +22,7 @@ _LOG_ZERO = -99.0
 
 @dataclasses.dataclass(frozen=True)
 class UnitNgram:
-    """A back-off n-gram grammar as a tree; node 0 is the empty history, nodes of one order are contiguous.
+    """A back-off n-gram model as a tree; node 0 is the empty history, nodes of one order are contiguous.
 
     Attributes:
         order: length of the longest n-grams.
@@ -57,7 +57,7 @@ class UnitNgram:
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "UnitNgram":
-        """Rebuild a grammar; raises ValueError or IndexError where the arrays do not belong together."""
+        """Rebuild a model; raises ValueError or IndexError where the arrays do not belong together."""
         unit = arrays["unit"].astype(np.int32)
         count = len(unit)
         if not len(arrays["children"]) == len(arrays["log_probability"]) == count:
@@ -89,7 +89,7 @@ class UnitNgram:
 def train_unit_ngram(
     sequences: Sequence[Sequence[int]], size: int, order: int, fallback_discounts: Discounts = FALLBACK_DISCOUNTS
 ) -> UnitNgram:
-    """Train an interpolated modified Kneser-Ney grammar.
+    """Train an interpolated modified Kneser-Ney model.
 
     Args:
         sequences: units from ``FIRST_UNIT`` to ``size - 1``; start and end are added.

@@ -1,4 +1,4 @@
-"""The ARPA text format of back-off n-gram grammars."""
+"""The ARPA text format of back-off n-gram language models."""
 
 import gzip
 import math
@@ -193,7 +193,7 @@ class _Reader:
                         line, f"the header says {expected} {order}-grams, but there is no \\{order}-grams: section"
                     )
             if not (self.tables and self.tables[0]):
-                self.note(0, "no unigrams; make the grammar again from a text that is not empty")
+                self.note(0, "no unigrams; train the language model again on a text that is not empty")
         if self.problems:
             lines = [
                 f"{self.path}:{line}: {text}" if line else f"{self.path}: {text}"

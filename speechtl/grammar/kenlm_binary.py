@@ -1,4 +1,4 @@
-"""N-gram grammars in the binary trie formats of KenLM (Heafield 2011).
+"""N-gram language models in the binary trie formats of KenLM (Heafield 2011).
 
 A trie holds all n-grams by their words, the last one first. KenLM's other format, hash tables with linear probing,
 holds hashes of the n-grams alone, so that they can be looked up but not listed.
@@ -27,9 +27,7 @@ _NAMES = [
 _FIRST_TRIE, _QUANTISED, _COMPRESSED = 2, (3, 5), (4, 5)
 # KenLM gives <unk> this log10 probability where the ARPA file had none.
 _NO_UNKNOWN = -100.0
-_AGAIN = (
-    "give the ARPA file that it was made from, or make a trie of that: build_binary trie grammar.arpa grammar.binary"
-)
+_AGAIN = "give the ARPA file that it was made from, or make a trie of that: build_binary trie lm.arpa lm.binary"
 
 
 class _Field(NamedTuple):
@@ -59,7 +57,7 @@ def read_kenlm_binary(path: str | Path) -> list[Entries]:
     try:
         content = Path(path).read_bytes()
     except OSError as error:
-        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a grammar") from error
+        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a language model") from error
     try:
         return _Trie(content, str(path)).tables()
     except (struct.error, IndexError, UnicodeDecodeError) as error:

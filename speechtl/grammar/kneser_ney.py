@@ -21,7 +21,7 @@ Discounts = tuple[float, float, float]
 
 
 @dataclasses.dataclass
-class Counts:
+class NgramCounts:
     """How often n-grams occur.
 
     Attributes:
@@ -34,7 +34,7 @@ class Counts:
     occurrences: list[Counter[Ngram]] | None = None
 
 
-def count_ngrams(sentences: Iterable[Sequence[str]], order: int, with_occurrences: bool = False) -> Counts:
+def count_ngrams(sentences: Iterable[Sequence[str]], order: int, with_occurrences: bool = False) -> NgramCounts:
     """Count the n-grams of sentences, each between ``<s>`` and ``</s>``."""
     highest: Counter[Ngram] = Counter()
     # Nothing stands before <s>, so n-grams that begin with it keep their plain counts.
@@ -53,7 +53,7 @@ def count_ngrams(sentences: Iterable[Sequence[str]], order: int, with_occurrence
         counts = Counter(ngram[1:] for ngram in adjusted[0])
         counts.update(initial[length - 1])
         adjusted.insert(0, counts)
-    return Counts(adjusted, [*lower[:-1], highest] if with_occurrences else None)
+    return NgramCounts(adjusted, [*lower[:-1], highest] if with_occurrences else None)
 
 
 def estimate_discounts(adjusted: Counter[Ngram]) -> Discounts | None:
@@ -74,7 +74,7 @@ def estimate_discounts(adjusted: Counter[Ngram]) -> Discounts | None:
 
 
 def estimate(
-    counts: Counts, vocabulary: Iterable[str], discounts: Sequence[Discounts], thresholds: Sequence[int]
+    counts: NgramCounts, vocabulary: Iterable[str], discounts: Sequence[Discounts], thresholds: Sequence[int]
 ) -> list[Entries]:
     """Turn counts into probabilities and back-off weights.
 

@@ -1,4 +1,4 @@
-"""Word n-gram grammars: train, query, read and write."""
+"""Word n-gram language models: train, query, read and write."""
 
 import dataclasses
 import itertools
@@ -18,7 +18,7 @@ _SENTENCES_PER_STEP = 1000
 
 @dataclasses.dataclass(frozen=True)
 class Fit:
-    """How well a grammar predicts a text.
+    """How well a language model predicts a text.
 
     Attributes:
         sentences: number of sentences.
@@ -46,7 +46,7 @@ class Fit:
 
 
 class NgramModel:
-    """A back-off n-gram grammar over words, ``<s>``, ``</s>`` and ``<unk>``."""
+    """A back-off n-gram language model over words, ``<s>``, ``</s>`` and ``<unk>``."""
 
     def __init__(self, tables: Sequence[Entries]) -> None:
         """Take n-gram tables, one per order, unigrams first: n-gram -> (log10 probability, log10 back-off weight)."""
@@ -71,12 +71,12 @@ class NgramModel:
 
     @property
     def order(self) -> int:
-        """The longest n-grams: 3 for a trigram grammar."""
+        """The longest n-grams: 3 for a trigram model."""
         return len(self._tables)
 
     @property
     def vocabulary(self) -> set[str]:
-        """All words that have a unigram, with ``<s>``, ``</s>`` and ``<unk>`` where the grammar has them."""
+        """All words that have a unigram, with ``<s>``, ``</s>`` and ``<unk>`` where the model has them."""
         return {word for (word,) in self._tables[0]}
 
     def __contains__(self, word: str) -> bool:
@@ -99,7 +99,7 @@ class NgramModel:
                 ``order - 1`` matter.
 
         Returns:
-            The value; minus infinity for an unknown word if the grammar has no ``<unk>``.
+            The value; minus infinity for an unknown word if the model has no ``<unk>``.
         """
         unigrams = self._tables[0]
         word = word if (word,) in unigrams else UNKNOWN
@@ -131,7 +131,7 @@ class NgramModel:
         return sum(self.sentence_log10_probabilities(sentence))
 
     def fit(self, sentences: Iterable[Sequence[str]]) -> Fit:
-        """Measure how well the grammar predicts a text."""
+        """Measure how well the model predicts a text."""
         count = words = unknown = 0
         log10_probability = log10_unknown = 0.0
         for sentence in sentences:
@@ -159,7 +159,7 @@ def train_ngram(
     fallback_discounts: Discounts = FALLBACK_DISCOUNTS,
     warn: Callable[[str], None] = lambda message: print(f"warning: {message}", file=sys.stderr),
 ) -> NgramModel:
-    """Train an interpolated modified Kneser-Ney grammar (Chen & Goodman 1998).
+    """Train an interpolated modified Kneser-Ney language model (Chen & Goodman 1998).
 
     The unigrams are interpolated with the uniform distribution, so every word of ``vocabulary`` that the text never has
     gets the same share as ``<unk>``. Where the text is too small to estimate the discounts of an order, it gets
@@ -168,7 +168,7 @@ def train_ngram(
     Args:
         sentences: the words of each sentence, without ``<s>`` and ``</s>``.
         order: length of the longest n-grams.
-        vocabulary: if given, the only words of the grammar; others in the text count as ``<unk>``. If not, the words of
+        vocabulary: if given, the only words of the model; others in the text count as ``<unk>``. If not, the words of
             the text.
         prune: n-grams that occur at most so often are left out, per order, unigrams (which are never left out) first;
             the last number holds for all higher orders: ``(0, 0, 1)`` drops what is seen once from trigrams on.
@@ -185,7 +185,7 @@ def train_ngram(
     counts = count_ngrams(source, order, with_occurrences=any(thresholds))
     source.check()
     if not source.count:
-        raise LexiconError("no sentence to train a grammar on; give a text that is not empty")
+        raise LexiconError("no sentence to train a language model on; give a text that is not empty")
     if not counts.adjusted[-1]:
         raise LexiconError(
             f"no sentence is long enough for order {order} (with <s> and </s>, the longest has {source.longest + 2} "

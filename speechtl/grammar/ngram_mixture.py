@@ -1,4 +1,4 @@
-"""Grammars of two kinds of text in one: say, transcripts of the domain and a list of names."""
+"""Mixtures of language models: say, one of transcripts of the domain and one of a list of names."""
 
 import itertools
 import math
@@ -15,23 +15,23 @@ _ROUNDS = 50
 
 
 def mix_ngrams(models: Sequence[NgramModel], shares: Sequence[float]) -> NgramModel:
-    """Return one back-off grammar for sentences that are each of one of several kinds.
+    """Return one back-off language model for sentences that are each of one of several kinds.
 
     Bayesian interpolation (Allauzen & Riley 2011): ``P(w | h) = Σᵢ P(i | h) Pᵢ(w | h)`` with
-    ``P(i | h) ∝ shareᵢ · Pᵢ(h)`` for every n-gram ``h w`` of any of the grammars; other words back off. So the words
-    heard so far tell which kind of sentence it is, as far back as the longest n-grams see. A word that a grammar lacks
-    has probability 0 there: its ``<unk>`` stands for words that no grammar has.
+    ``P(i | h) ∝ shareᵢ · Pᵢ(h)`` for every n-gram ``h w`` of any of the models; other words back off. So the words
+    heard so far tell which kind of sentence it is, as far back as the longest n-grams see. A word that a model lacks
+    has probability 0 there: its ``<unk>`` stands for words that no model has.
 
     Args:
-        models: the grammars.
-        shares: of the sentences, one for each grammar; they sum to 1.
+        models: the language models.
+        shares: of the sentences, one for each model; they sum to 1.
 
     Raises:
-        LexiconError: no shares that sum to 1, or a number of them that is not that of the grammars.
+        LexiconError: no shares that sum to 1, or a number of them that is not that of the models.
     """
     if len(models) != len(shares) or any(share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-6:
         listed = ", ".join(f"{share:g}" for share in shares)
-        raise LexiconError(f"{len(models)} grammars need as many shares that sum to 1 (got {listed})")
+        raise LexiconError(f"{len(models)} language models need as many shares that sum to 1 (got {listed})")
     order = max(model.order for model in models)
     continuations = _continuations(models, order)
     tables: list[Entries] = []
@@ -63,7 +63,7 @@ def choose_shares(models: Sequence[NgramModel], sentences: Sequence[Sequence[str
         LexiconError: the text is empty.
     """
     if not sentences:
-        raise LexiconError("no sentence to choose the shares of the grammars on")
+        raise LexiconError("no sentence to choose the shares of the language models on")
     scores = [[model.sentence_log10_probability(sentence) for model in models] for sentence in sentences]
     shares = [1 / len(models)] * len(models)
     for _ in range(_ROUNDS):
@@ -73,7 +73,7 @@ def choose_shares(models: Sequence[NgramModel], sentences: Sequence[Sequence[str
 
 
 def _continuations(models: Sequence[NgramModel], order: int) -> list[dict[Ngram, dict[str, None]]]:
-    """Return, for each length, history -> words that follow it in an n-gram of any grammar."""
+    """Return, for each length, history -> words that follow it in an n-gram of any model."""
     found: list[dict[Ngram, dict[str, None]]] = [defaultdict(dict) for _ in range(order + 1)]
     for ngram, _ in itertools.chain.from_iterable(model.ngrams() for model in models):
         # A history must be an n-gram itself, since its back-off weight is written there.
@@ -86,7 +86,7 @@ def _continuations(models: Sequence[NgramModel], order: int) -> list[dict[Ngram,
 
 
 def _kinds(models: Sequence[NgramModel], shares: Sequence[float], history: Ngram) -> list[float]:
-    """Return ``P(i | history)`` for each grammar."""
+    """Return ``P(i | history)`` for each model."""
     scores = []
     for model, share in zip(models, shares):
         steps = [(word, history[:place]) for place, word in enumerate(history) if word != START]

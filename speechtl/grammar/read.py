@@ -1,4 +1,4 @@
-"""Grammars in any of the formats that people have them in: n-grams, or commands as rules or automata."""
+"""Read language models (n-grams) and grammars (commands); the content of a file, not its name, tells its format."""
 
 import gzip
 import zlib
@@ -17,71 +17,120 @@ from speechtl.grammar.ngram import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 
-Grammar = NgramModel | WordGraph
-
 # Comments may stand before an ARPA file's beginning.
 _HEAD = 1 << 16
 _OPENFST_MAGIC = b"\xd6\xfd\xb2\x7e"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-def read_grammar(path: str | Path) -> Grammar:
-    r"""Read a grammar; what the file holds decides the format, not its name.
-
-    Formats: ARPA n-grams; n-grams in KenLM's binary trie format; JSGF 1.0 (``#JSGF V1.0;``, see ``jsgf``); acceptors in
-    OpenFst's text format (see ``fst_text``). All but KenLM's may be compressed by gzip.
+def read_language_model(path: str | Path) -> NgramModel:
+    r"""Read word n-grams: ARPA, plain or compressed by gzip, or KenLM's binary trie format.
 
     Raises:
-        LexiconError: the file cannot be read or has none of these formats; what its reader finds wrong, as
-            ``file:line``; or a grammar of commands that allows no sentence.
+        LexiconError: the file cannot be read, is a grammar of commands, or has neither format; what its reader finds
+            wrong, as ``file:line``.
     """
     path = Path(path)
     head = _read(path, _HEAD)
     if is_kenlm_binary(head):
         return NgramModel(read_kenlm_binary(path))
+    if not _is_arpa(head) and _is_grammar(head):
+        raise LexiconError(f"{path}: a grammar of commands, not a language model; give it with --grammar")
+    return NgramModel.read_arpa(path)
+
+
+def read_grammar(path: str | Path) -> WordGraph:
+    r"""Read a grammar of commands.
+
+    Formats: JSGF 1.0 (``#JSGF V1.0;``, see ``jsgf``) and acceptors in OpenFst's text format (see ``fst_text``), both
+    plain or compressed by gzip.
+
+    Raises:
+        LexiconError: the file cannot be read, is a language model, or has neither format; what its reader finds wrong,
+            as ``file:line``; or the grammar allows no sentence.
+    """
+    path = Path(path)
+    head = _read(path, _HEAD)
+    if is_kenlm_binary(head) or _is_arpa(head):
+        raise LexiconError(f"{path}: a language model (n-grams), not a grammar of commands; give it with --lm")
     if head.startswith(_OPENFST_MAGIC):
         raise LexiconError(
             f"{path}: a compiled automaton of OpenFst; give it as text: fstprint --acceptor --isymbols=words.txt"
         )
-    if any(line.strip() == b"\\data\\" for line in head.split(b"\n")):
-        return NgramModel.read_arpa(path)
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:5].upper() == b"#JSGF":
+    if _is_jsgf(head):
         return automaton_of(parse_jsgf(_read(path), str(path)), str(path)).word_graph(str(path))
     text = _text(path, head, whole=False)
     if looks_like_fst_text(text):
         return read_fst_text(_text(path, _read(path), whole=True), str(path)).word_graph(str(path))
     raise LexiconError(
-        f"{path}: not a grammar in a known format (starts with '{text.strip()[:40]}'); expected ARPA (\\data\\), JSGF "
-        "(#JSGF V1.0;), OpenFst text ('from to word cost') or a trie of KenLM"
+        f"{path}: not a grammar in a known format (starts with '{text.strip()[:40]}'); expected JSGF (#JSGF V1.0;) or "
+        "OpenFst text ('from to word cost')"
     )
 
 
-def words_without_pronunciation(grammar: Grammar, lexicon: Lexicon) -> list[str]:
-    """Return the words of a grammar that a lexicon lacks, sorted: what the grammar allows with them cannot be found.
+def read_lm_or_grammar(lm: str | Path | None, grammar: str | Path | None) -> NgramModel | WordGraph | None:
+    """Read the language model or the grammar that a user gave.
+
+    Returns:
+        None where neither is given: any word may follow any word.
 
     Raises:
-        LexiconError: every sentence of a grammar of commands has such a word.
+        LexiconError: both are given, or the file is wrong.
     """
-    if isinstance(grammar, NgramModel):
-        return sorted(grammar.vocabulary - {START, END, UNKNOWN} - lexicon.entries.keys())
-    if grammar.wildcard is not None:
+    if lm is not None and grammar is not None:
+        raise LexiconError(
+            f"a language model ({lm}) and a grammar ({grammar}): each defines the word sequences; give one of them"
+        )
+    if lm is not None:
+        return read_language_model(lm)
+    return read_grammar(grammar) if grammar is not None else None
+
+
+def words_without_pronunciation(words: NgramModel | WordGraph, lexicon: Lexicon) -> list[str]:
+    """Return the words of a language model or a grammar that a lexicon lacks, sorted; they cannot be recognised.
+
+    Raises:
+        LexiconError: every sentence of a grammar has such a word.
+    """
+    if isinstance(words, NgramModel):
+        return sorted(words.vocabulary - {START, END, UNKNOWN} - lexicon.entries.keys())
+    if words.wildcard is not None:
         return []
-    missing = sorted(grammar.vocabulary.keys() - lexicon.entries.keys())
-    if missing:
-        arrays = grammar.arrays(1.0)
-        known = np.ones(len(grammar.vocabulary), bool)
-        known[[grammar.vocabulary[word] for word in missing]] = False
-        bounds = arrays.first_arc
-        following = [
-            [int(arrays.target[arc]) for arc in range(bounds[state], bounds[state + 1]) if known[arrays.word[arc]]]
-            for state in range(len(bounds) - 1)
-        ]
-        spoken = {after for state in reachable([grammar.start], following) for after in following[state]}
-        if not np.isfinite(arrays.final[sorted(reachable(spoken, following))]).any():
-            some = ", ".join(missing[:10])
-            raise LexiconError(
-                f"every sentence of the grammar has words that the lexicon lacks ({some}); give their pronunciations"
-            )
+    missing = sorted(words.vocabulary.keys() - lexicon.entries.keys())
+    if missing and not _has_sentence_without(words, missing):
+        some = ", ".join(missing[:10])
+        raise LexiconError(
+            f"every sentence of the grammar has words that the lexicon lacks ({some}); give their pronunciations"
+        )
     return missing
+
+
+def _has_sentence_without(graph: WordGraph, words: list[str]) -> bool:
+    """Whether a grammar allows a sentence, of at least one word, with none of some words."""
+    arrays = graph.arrays(1.0)
+    known = np.ones(len(graph.vocabulary), bool)
+    known[[graph.vocabulary[word] for word in words]] = False
+    bounds = arrays.first_arc
+    following = [
+        [int(arrays.target[arc]) for arc in range(bounds[state], bounds[state + 1]) if known[arrays.word[arc]]]
+        for state in range(len(bounds) - 1)
+    ]
+    after_a_word = {target for state in reachable([graph.start], following) for target in following[state]}
+    return bool(np.isfinite(arrays.final[sorted(reachable(after_a_word, following))]).any())
+
+
+def _is_arpa(head: bytes) -> bool:
+    return any(line.strip() == b"\\data\\" for line in head.split(b"\n"))
+
+
+def _is_jsgf(head: bytes) -> bool:
+    return head.removeprefix(_BYTE_ORDER_MARK).lstrip()[:5].upper() == b"#JSGF"
+
+
+def _is_grammar(head: bytes) -> bool:
+    """Whether a file that starts with ``head`` is a grammar of commands, in a format that can be read or not."""
+    text = head.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "replace")
+    return head.startswith(_OPENFST_MAGIC) or _is_jsgf(head) or looks_like_fst_text(text)
 
 
 def _read(path: Path, size: int = -1) -> bytes:
@@ -101,7 +150,7 @@ def _read(path: Path, size: int = -1) -> bytes:
 def _text(path: Path, content: bytes, *, whole: bool) -> str:
     """Decode UTF-8; a beginning may end within a character, and may be of any kind of file."""
     try:
-        return content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "strict" if whole else "replace")
+        return content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "strict" if whole else "replace")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise LexiconError(

@@ -1,4 +1,4 @@
-"""Grammars as the search sees them: a graph of words with back-offs, in flat arrays."""
+"""Language models and grammars as the search sees them: a graph of words with back-offs, in flat arrays."""
 
 import itertools
 import math
@@ -11,7 +11,7 @@ from speechtl.errors import LexiconError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
 from speechtl.grammar.ngram import NgramModel
 
-# The only word of grammars that tell no word from another.
+# The only word of graphs that do not distinguish words.
 ANY_WORD = "<any>"
 
 
@@ -113,23 +113,23 @@ class WordGraph:
         return cls(vocabulary, start, wildcard, arrays)
 
     @classmethod
-    def ngrams(cls, grammar: NgramModel) -> "WordGraph":
-        """Take a back-off n-gram grammar. States are the histories that some n-gram continues.
+    def ngrams(cls, model: NgramModel) -> "WordGraph":
+        """Take a back-off n-gram language model. States are the histories that some n-gram continues.
 
         An n-gram counts where it exists, and backing off where it does not (Katz 1987), as in KenLM and SRILM.
         """
-        return _Ngrams(grammar).graph()
+        return _Ngrams(model).graph()
 
 
 class _Ngrams:
-    """Numbers for the n-grams of a grammar: the empty one is 0, then by length.
+    """Numbers for the n-grams of a language model: the empty one is 0, then by length.
 
     An n-gram is found through the number of its beginning and its last word, one order after the other, all n-grams of
     an order at once.
     """
 
-    def __init__(self, grammar: NgramModel):
-        tables = _with_beginnings(grammar)
+    def __init__(self, model: NgramModel) -> None:
+        tables = _with_beginnings(model)
         self.vocabulary = {word: number for number, (word,) in enumerate(sorted(tables[0]))}
         self.size = len(self.vocabulary)
         self.base = [0, 1]
@@ -230,14 +230,14 @@ class _Ngrams:
         return WordGraph(spoken, int(state_of[first]), spoken.get(UNKNOWN), arrays)
 
 
-def _with_beginnings(grammar: NgramModel) -> list[dict[tuple[str, ...], tuple[float, float]]]:
-    """Return the n-grams by order, with the beginnings that a pruned grammar may lack: no probability, no back-off."""
-    tables: list[dict[tuple[str, ...], tuple[float, float]]] = [{} for _ in range(grammar.order)]
-    for ngram, values in grammar.ngrams():
+def _with_beginnings(model: NgramModel) -> list[dict[tuple[str, ...], tuple[float, float]]]:
+    """Return the n-grams by order, with the beginnings that a pruned model may lack: no probability, no back-off."""
+    tables: list[dict[tuple[str, ...], tuple[float, float]]] = [{} for _ in range(model.order)]
+    for ngram, values in model.ngrams():
         tables[len(ngram) - 1][ngram] = values
     for longer, shorter in zip(reversed(tables[1:]), reversed(tables[:-1])):
         for ngram in longer:
             shorter.setdefault(ngram[:-1], (-math.inf, 0.0))
     if not tables[0]:
-        raise LexiconError("the grammar has no words; train it on a text that is not empty")
+        raise LexiconError("the language model has no words; train it on a text that is not empty")
     return tables

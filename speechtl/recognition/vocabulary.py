@@ -9,7 +9,7 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import LexiconError, list_problems
 from speechtl.g2p.joint_sequence import GraphemeToPhoneme
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
-from speechtl.grammar.read import read_grammar, words_without_pronunciation
+from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
@@ -50,6 +50,7 @@ def make_decoder(
     new_words: Sequence[str] = (),
     notation: Notation = "ipa",
     g2p: str | Path | None = None,
+    lm: str | Path | None = None,
     grammar: str | Path | None = None,
     config: DecodingConfig | None = None,
     say: Callable[[str], object] = lambda line: None,
@@ -64,12 +65,14 @@ def make_decoder(
         new_words: ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
         notation: how the new words write phones.
         g2p: the file of a grapheme-to-phoneme model that guesses; without it, one is trained on the lexicon.
-        grammar: the path of n-grams or commands (see ``read_grammar``), or None: any word may follow any word.
+        lm: the file of a language model (see ``read_language_model``); without it, any word may follow any word.
+        grammar: in its place, the file of a grammar of commands (see ``read_grammar``).
         config: of the search.
         say: called with each line that the user should know.
 
     Raises:
-        LexiconError: the lexicon, the grammar or a new word is wrong.
+        LexiconError: the lexicon, the language model, the grammar or a new word is wrong, or there are both a
+            language model and a grammar.
     """
     words, replaced = map_lexicon(lexicon, inventory)
     if replaced:
@@ -81,14 +84,14 @@ def make_decoder(
                 say(note)
             for option in new.pronunciations:
                 words.add(new.word, option.phones, option.probability)
-    rules = read_grammar(grammar) if grammar is not None else None
+    rules = read_lm_or_grammar(lm, grammar)
     if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
         heading = f"{grammar} has words without a pronunciation; what has them cannot be found:"
         say(list_problems(heading, lacking, limit=20))
     decoder = LexiconDecoder(words, inventory, rules, config)
     # A large lexicon is no mistake where commands need few of its words.
     if decoder.unreachable_words and not isinstance(rules, WordGraph):
-        heading = f"{grammar} lacks words and has no <unk>; they cannot be found:"
+        heading = f"{lm} lacks words and has no <unk>; they cannot be found:"
         say(list_problems(heading, decoder.unreachable_words, limit=20))
     return decoder
 

@@ -136,9 +136,9 @@ def test_utterances_without_posteriors_are_told(world, capsys):
 
 
 def test_words_that_cannot_be_found_are_told(world, capsys):
-    grammar = world / "g.arpa"
-    grammar.write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99 <s>\n-0.3 </s>\n-0.3 abba\n\n\\end\\\n")
-    run(world, grammar=grammar)
+    lm = world / "g.arpa"
+    lm.write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99 <s>\n-0.3 </s>\n-0.3 abba\n\n\\end\\\n")
+    run(world, lm=lm)
     assert "cannot be found:\n  back\n" in capsys.readouterr().err
 
 
@@ -176,7 +176,7 @@ def test_mistakes(world):
         run(world, language="de")
     with pytest.raises(ConfigError, match="give their pronunciations with --lexicon"):
         run(world, lexicon=None, tune_on=world / "data")
-    with pytest.raises(ConfigError, match="--lm and --grammar are two grammars; give one of them"):
+    with pytest.raises(ConfigError, match="--lm and --grammar both define the word sequences; give one of them"):
         run(world, lm=world / "g.arpa", grammar=world / "g.gram")
     with pytest.raises(LexiconError, match="not a grammar in a known format"):
         run(world, grammar=world / "lexicon.txt")

@@ -19,7 +19,12 @@ from speechtl.grammar.automaton import Automaton
 from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
 from speechtl.grammar.ngram import NgramModel
-from speechtl.grammar.read import read_grammar, words_without_pronunciation
+from speechtl.grammar.read import (
+    read_grammar,
+    read_language_model,
+    read_lm_or_grammar,
+    words_without_pronunciation,
+)
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -410,31 +415,63 @@ def test_a_wrong_automaton_says_where_and_what(tmp_path, text, messages):
         (b"\xd6\xfd\xb2\x7e\x06\x00", "a compiled automaton of OpenFst; give it as text: fstprint --acceptor"),
         (b"\x1f\x8b\x08broken", "damaged gzip file"),
         (b"0 1 a\n1 2 \xe9\n2\n", "not UTF-8 (byte 0xE9)"),
-        (b"mmap lm http://kheafield.com/code incomplete\n", "a binary of KenLM that is incomplete"),
+        (b"mmap lm http://kheafield.com/code incomplete\n", "a language model (n-grams), not a grammar of commands"),
+        (b"\\data\\\nngram 1=1\n", "a language model (n-grams), not a grammar of commands; give it with --lm"),
     ],
 )
 def test_files_that_are_no_grammar(tmp_path, content, message):
     path = tmp_path / "grammar"
+    for stored in (content, gzip.compress(content)) if not content.startswith(b"\x1f\x8b") else (content,):
+        path.write_bytes(stored)
+        with pytest.raises(LexiconError) as error:
+            read_grammar(path)
+        assert str(error.value).startswith(str(path)) and message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "no \\data\\ line; is this an ARPA file?"),
+        (b"turn left\nturn right\n", "no \\data\\ line; is this an ARPA file?"),
+        (
+            b"#JSGF V1.0;\ngrammar a;\npublic <a> = b;\n",
+            "a grammar of commands, not a language model; give it with --gr",
+        ),
+        (b"0 1 a\n1\n", "a grammar of commands, not a language model; give it with --grammar"),
+        (b"\xd6\xfd\xb2\x7e\x06\x00", "a grammar of commands, not a language model; give it with --grammar"),
+        (b"\x1f\x8b\x08broken", "damaged gzip file"),
+        (b"mmap lm http://kheafield.com/code incomplete\n", "a binary of KenLM that is incomplete"),
+    ],
+)
+def test_files_that_are_no_language_model(tmp_path, content, message):
+    path = tmp_path / "lm"
     path.write_bytes(content)
     with pytest.raises(LexiconError) as error:
-        read_grammar(path)
+        read_language_model(path)
     assert str(error.value).startswith(str(path)) and message in str(error.value)
 
 
-def test_a_file_that_is_missing(tmp_path):
+@pytest.mark.parametrize("read", [read_grammar, read_language_model])
+def test_a_file_that_is_missing(tmp_path, read):
     with pytest.raises(LexiconError, match=r"none: No such file or directory"):
-        read_grammar(tmp_path / "none")
+        read(tmp_path / "none")
 
 
 ARPA = "made by hand\n\\data\\\nngram 1=3\n\n\\1-grams:\n-99 <s>\n-0.3 </s>\n-0.3 hat\n\n\\end\\\n"
 
 
 def test_ngrams_are_told_by_what_they_hold(tmp_path):
-    path = tmp_path / "grammar"
+    path = tmp_path / "lm"
     for content in (ARPA.encode(), gzip.compress(ARPA.encode())):
         path.write_bytes(content)
-        grammar = read_grammar(path)
-        assert isinstance(grammar, NgramModel) and grammar.vocabulary == {"<s>", "</s>", "hat"}
+        for model in (read_language_model(path), read_lm_or_grammar(path, None)):
+            assert isinstance(model, NgramModel) and model.vocabulary == {"<s>", "</s>", "hat"}
+
+
+def test_a_language_model_or_a_grammar_not_both(tmp_path):
+    assert read_lm_or_grammar(None, None) is None
+    with pytest.raises(LexiconError, match="give one of them"):
+        read_lm_or_grammar(tmp_path / "lm", tmp_path / "grammar")
 
 
 PHONES = PhoneInventory(["a", "b", "sil"])
@@ -459,7 +496,7 @@ def test_words_without_pronunciation_are_listed(tmp_path):
     with pytest.raises(LexiconError, match=r"every sentence of the grammar has words that the lexicon lacks \(turn\)"):
         words_without_pronunciation(graph, lexicon_of(left="b", right="b", around="a", back="b a"))
     (tmp_path / "g.arpa").write_text(ARPA)
-    assert words_without_pronunciation(read_grammar(tmp_path / "g.arpa"), lexicon_of(turn="a")) == ["hat"]
+    assert words_without_pronunciation(read_language_model(tmp_path / "g.arpa"), lexicon_of(turn="a")) == ["hat"]
 
 
 def posteriors_of(phones):

@@ -1,4 +1,4 @@
-"""Two grammars in one: Bayesian interpolation against its formula."""
+"""Two language models in one: Bayesian interpolation against its formula."""
 
 import math
 import random
@@ -98,7 +98,7 @@ def test_kinds_of_sentences_are_told_apart_and_counted():
 @pytest.mark.parametrize("shares", [[0.5], [0.5, 0.6], [1.5, -0.5]])
 def test_shares_that_are_none_are_refused(shares):
     model = trained([["a"]])
-    with pytest.raises(LexiconError, match="2 grammars need as many shares that sum to 1"):
+    with pytest.raises(LexiconError, match="2 language models need as many shares that sum to 1"):
         mix_ngrams([model, model], shares)
 
 
