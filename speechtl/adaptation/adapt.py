@@ -135,7 +135,9 @@ def adapt(request: Request) -> Adapted:
     def read(where: DataDir, labelled: bool) -> Source:
         table = DataConfig(language=language)
         phones = inventory if labelled else None
-        return Source([where.path], table, experiment.normaliser, lexicon, phones, require_text=labelled)
+        return Source(
+            [where.path], table, experiment.normaliser, lexicon, phones, require_text=labelled, features=features
+        )
 
     if request.unsupervised:
         speech = Speech.read(read(data, False))
@@ -224,9 +226,9 @@ def _remember(
     """Give the learner speech that the source was trained on, where it can be had."""
     if not learner.config.replay:
         return
-    table = next(table for table in experiment.config.data if table.language == learner.language)
+    trained = next(table for table in experiment.config.data if table.language == learner.language)
     # Speed-perturbed or not, a sample of a few hundred is the same; the first directory will do.
-    directory = request.replay or Path(table.train[0])
+    directory = request.replay or Path(trained.train[0])
     if not (directory / "feats.scp").is_file():
         if request.replay is not None:
             raise DataError(f"{directory}: no data directory with features (feats.scp is missing)")
@@ -236,9 +238,9 @@ def _remember(
         )
         return
     inventory = experiment.inventory(learner.language)
-    learner.remember(
-        Source([directory], DataConfig(language=learner.language), experiment.normaliser, lexicon, inventory)
-    )
+    table = DataConfig(language=learner.language)
+    features = experiment.config.features
+    learner.remember(Source([directory], table, experiment.normaliser, lexicon, inventory, features=features))
 
 
 def _verdict(

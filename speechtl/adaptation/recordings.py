@@ -13,7 +13,7 @@ from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
-from speechtl.features.parts import read_parts
+from speechtl.features.parts import check_features
 
 AUDIO = {".wav", ".flac", ".sph", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a"}
 TEXTS = (".txt", ".lab")
@@ -78,7 +78,7 @@ def read_recordings(
         summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes)
         left_out |= summary.broken
     else:
-        _check_features(data, config)
+        check_features(data, config)
     useless = _useless(data, config)
     left_out = useless | left_out
     data = _without(data, left_out)
@@ -176,21 +176,6 @@ def _key(text: str) -> str:
 
 def _without(data: DataDir, left_out: dict[str, str]) -> DataDir:
     return data.select(name for name in data.utterance_ids if name not in left_out)
-
-
-def _check_features(data: DataDir, config: FeatureConfig) -> None:
-    """Refuse stored features that the model was not trained on."""
-    advice = f"compute them as the model wants them: speechtl features {data.path} --overwrite --config EXP/config.toml"
-    wanted = config.model_dump()
-    for folder in {Path(place.rpartition(":")[0]).parent for place in data.feats_scp.values()}:
-        for part in read_parts(folder) if folder.is_dir() else []:
-            if part.config != wanted and not part.utterances.keys().isdisjoint(data.feats_scp):
-                names = sorted(key for key in wanted if part.config.get(key) != wanted[key])
-                raise DataError(f"{data.path}: features differ from the model's in {', '.join(names)}; {advice}")
-    place = next(iter(data.feats_scp.values()))
-    bins = read_matrix(place).shape[1]
-    if bins != config.dimension:
-        raise DataError(f"{data.path}: features of {bins} values a frame, expected {config.dimension}; {advice}")
 
 
 def _normalise_without(data: DataDir, folder: Path) -> None:

@@ -168,10 +168,13 @@ class _Bench:
         self.learners: dict[AdaptationConfig, Learner] = {}
         self.replay: Source | None = None
         table = DataConfig(language=self.language)
+        features = experiment.config.features
         if study.replay is not None:
-            self.replay = Source([study.replay], table, experiment.normaliser, words, inventory)
+            self.replay = Source([study.replay], table, experiment.normaliser, words, inventory, features=features)
         learner = self._learner(0.0)
-        self.speech = learner.speech(Source([study.data], table, experiment.normaliser, words, inventory))
+        self.speech = learner.speech(
+            Source([study.data], table, experiment.normaliser, words, inventory, features=features)
+        )
         problems = [f"{name}: too short for its transcript" for name in learner.too_short(self.speech)]
         if problems:
             raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
@@ -184,7 +187,9 @@ class _Bench:
             raise DataError(f"{study.data}: no speaker has two utterances; give speakers with more")
         self.other: tuple[Speech, dict[str, str]] | None = None
         if study.source_speech is not None:
-            others = Source([study.source_speech], table, experiment.normaliser, None, None, require_text=False)
+            others = Source(
+                [study.source_speech], table, experiment.normaliser, None, None, require_text=False, features=features
+            )
             self.other = Speech.read(others), dict(DataDir.load(study.source_speech).text)
             learner.reset()
             self.other_before = self._errors_on_source(learner)

@@ -22,6 +22,7 @@ from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix
 from speechtl.features.cmvn import accumulate, add, apply
 from speechtl.features.config import FeatureConfig
+from speechtl.features.parts import check_features
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -175,7 +176,7 @@ def refine(
         data: the corpus, with features.
         alignments: of its utterances, by `align_corpus`.
         inventory: all phones.
-        features: how the features of ``data`` were computed.
+        features: what the features of ``data`` were computed with.
         clock: how frames are seconds.
         durations: seconds of each utterance.
         silence_phone: a phone of the transcripts that is silence.
@@ -186,7 +187,11 @@ def refine(
 
     Returns:
         The alignments in seconds. One that the models cannot improve (more phones than time) is as `coarse` has it.
+
+    Raises:
+        DataError: the features of ``data`` were computed with others than ``features``.
     """
+    check_features(data, features)
     config = config or RefinementConfig()
     keys = sorted(alignments)
     speakers: dict[str, list[np.ndarray]] = {}

@@ -11,6 +11,7 @@ from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.config import FeatureConfig
 from speechtl.features.in_graph import features_dataset
+from speechtl.features.parts import check_features
 from speechtl.progress import progress_bar
 
 
@@ -21,11 +22,13 @@ def global_stats(data: Sequence[DataConfig], features: FeatureConfig) -> np.ndar
 
     Raises:
         ConfigError: data directories without statistics, all listed.
+        DataError: stored features that were computed otherwise than the model's.
     """
     problems, stats = [], []
     for table in data:
         for path in (*table.train, *table.unlabelled):
             directory = DataDir.load(path)
+            check_features(directory, features)
             stats += [read_double_matrix(place) for place in directory.cmvn_scp.values()]
             if table.in_graph and not directory.cmvn_scp:
                 stats.append(_stats_in_graph(directory, features))

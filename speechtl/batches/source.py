@@ -14,6 +14,7 @@ from speechtl.errors import DataError, LexiconError, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.config import FeatureConfig
+from speechtl.features.parts import check_features
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -66,7 +67,8 @@ class Source:
         lexicon: Lexicon | None,
         inventory: PhoneInventory | None,
         require_text: bool = True,
-        features: FeatureConfig | None = None,
+        *,
+        features: FeatureConfig,
         unlabelled: Sequence[str | Path] = (),
     ):
         """Read the tables of one or more data directories.
@@ -78,11 +80,13 @@ class Source:
             lexicon: words to phones; None if ``text`` holds phones.
             inventory: phones to unit numbers; None to read no transcripts.
             require_text: whether an utterance without a transcript is an error.
-            features: what to compute when ``config.in_graph``.
+            features: the model's; stored features must have been computed with them, and with ``config.in_graph`` they
+                are computed now.
             unlabelled: more data directories, whose transcripts are not read.
 
         Raises:
-            DataError: no features, a missing transcript, speaker statistics or archive; all utterances listed.
+            DataError: no features, a missing transcript, speaker statistics or archive; all utterances listed. Stored
+                features that were computed otherwise than the model's.
             LexiconError: words without a pronunciation, phones that the inventory lacks; all listed.
         """
         self.language, self.weight, self.normaliser = config.language, config.weight, normaliser
@@ -91,9 +95,9 @@ class Source:
         computed = features if config.in_graph else None
         by_speaker = normaliser.config.kind == "speaker"
         for directory in directories:
-            rows += _rows(Path(directory), by_speaker, require_text and inventory, computed, problems)
+            rows += _rows(Path(directory), by_speaker, require_text and inventory, features, config.in_graph, problems)
         for directory in unlabelled:
-            silent = _rows(Path(directory), by_speaker, False, computed, problems)
+            silent = _rows(Path(directory), by_speaker, False, features, config.in_graph, problems)
             rows += [(*row[:3], "", *row[4:]) for row in silent]
         directories = [*directories, *unlabelled]
         if problems:
@@ -140,18 +144,24 @@ class Source:
 
 
 def _rows(
-    directory: Path, by_speaker: bool, require_text: object, computed: FeatureConfig | None, problems: list[str]
+    directory: Path,
+    by_speaker: bool,
+    require_text: object,
+    features: FeatureConfig,
+    in_graph: bool,
+    problems: list[str],
 ) -> list[tuple[str, str, str, str, str, str, int]]:
     """Read one data directory into rows ``(id, speaker, domain, text, archive, cmvn, frames)``."""
     data = DataDir.load(directory)
-    if computed is not None:
-        counts = expected_frames(directory, computed)
+    if in_graph:
+        counts = expected_frames(directory, features)
         archives = dict.fromkeys(counts, "")
         by_speaker = False
     elif not data.feats_scp:
         problems.append(f"{directory}/feats.scp: missing; run speechtl features {directory}")
         return []
     else:
+        check_features(data, features)
         counts = {name: int(count) for name, count in read_table(directory / "utt2num_frames").items()}
         archives = data.feats_scp
     rows = []

@@ -49,7 +49,11 @@ def probe(
         if len(chosen) != 1:
             raise ModelError(f"--block {block}: stands for {len(chosen)} blocks; name one of: {', '.join(chosen)}")
         table = DataConfig(language=language or "und")
-        sources = [Source([], table, experiment.normaliser, None, None, unlabelled=[folder]) for folder in data]
+        features = experiment.config.features
+        sources = [
+            Source([], table, experiment.normaliser, None, None, features=features, unlabelled=[folder])
+            for folder in data
+        ]
         classes: list[str] = []
         speakers: list[str] = []
         points = []

@@ -214,9 +214,8 @@ class Experiment:
         Returns:
             ``(frames', units)`` float32; unit 0 is the blank, unit i the inventory's phone i.
         """
-        return self._log_posteriors(features[np.newaxis], np.array([len(features)], np.int32), self.language(language))[
-            0
-        ]
+        lengths = np.array([len(features)], np.int32)
+        return self._log_posteriors(features[np.newaxis], lengths, self.language(language))[0]
 
     def posteriors_of(
         self, directory: str | Path, language: str | None = None, utterances: Container[str] | None = None
@@ -224,7 +223,7 @@ class Experiment:
         """Yield ``(utterance id, log-posteriors (frames', units))`` of a data directory's features, shortest first.
 
         Args:
-            directory: with features.
+            directory: with features; DataError if they were not computed with the model's ``[features]``.
             language: which head; may be left out if there is only one.
             utterances: which ones; None for all.
         """
@@ -236,7 +235,8 @@ class Experiment:
         self, directory: str | Path, utterances: Container[str] | None = None
     ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Yield utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths, shortest first."""
-        source = Source([directory], DataConfig(), self.normaliser, None, None, require_text=False)
+        features = self.config.features
+        source = Source([directory], DataConfig(), self.normaliser, None, None, require_text=False, features=features)
         chosen = [i for i, name in enumerate(source.utterance_ids) if utterances is None or name in utterances]
         for batch in plan_once([source.frames[chosen]], self.config.batches):
             indices = [chosen[place] for place in batch.utterances]

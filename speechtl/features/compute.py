@@ -20,7 +20,15 @@ from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.features import cmvn
 from speechtl.features.archives import append_matrix, read_double_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
-from speechtl.features.parts import Part, Stored, read_parts, remove_abandoned, remove_superseded, write_part
+from speechtl.features.parts import (
+    Part,
+    Stored,
+    differences,
+    read_parts,
+    remove_abandoned,
+    remove_superseded,
+    write_part,
+)
 from speechtl.files import atomic_write
 from speechtl.progress import progress_bar
 
@@ -166,14 +174,10 @@ def _prepare_worker() -> None:
 
 def _check_config(parts: Sequence[Part], config: FeatureConfig, data_dir: DataDir, feature_dir: Path) -> None:
     """Refuse to mix features of two configurations."""
-    wanted = config.model_dump()
     for part in parts:
-        if part.config != wanted and not part.utterances.keys().isdisjoint(data_dir.utt2spk):
-            problems = [
-                f"features.{key}: stored {part.config.get(key)!r}, now {wanted.get(key)!r}"
-                for key in sorted(part.config.keys() | wanted.keys())
-                if part.config.get(key) != wanted.get(key)
-            ]
+        different = differences(part.config, config)
+        if different and not part.utterances.keys().isdisjoint(data_dir.utt2spk):
+            problems = [f"features.{name}: stored {stored!r}, now {wanted!r}" for name, stored, wanted in different]
             raise ConfigError(
                 list_problems(
                     f"{feature_dir}: holds features of another configuration; add --overwrite to compute them anew, or "

@@ -10,18 +10,20 @@ import dataclasses
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from speechtl.errors import DataError
+from speechtl.data.datadir import DataDir
+from speechtl.errors import DataError, list_problems
 from speechtl.features import cmvn
-from speechtl.features.archives import append_matrix
+from speechtl.features.archives import append_matrix, archive_of, read_matrix
 from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write
 
+_JOURNALS = "*.*-*.json"
 _ABANDONED_AFTER = 3600.0  # Seconds without a write after which a temporary file belongs to a run that was killed.
 
 
@@ -67,17 +69,68 @@ def read_parts(feature_dir: Path) -> list[Part]:
     Raises:
         DataError: a journal cannot be read or is not one; all are listed by the first.
     """
-    parts = []
-    for journal in sorted(feature_dir.glob("*.*-*.json")):
-        try:
-            content = json.loads(journal.read_text(encoding="utf-8"))
-            utterances = {key: Stored(*values) for key, values in content["utterances"].items()}
-            parts.append(Part(journal, int(content["number"]), content["config"], utterances))
-        except OSError as error:
-            raise DataError(f"{journal}: cannot read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DataError(f"{journal}: not a journal of computed features; delete it to compute them anew") from error
+    parts = [_read_part(journal) for journal in sorted(feature_dir.glob(_JOURNALS))]
     return sorted(parts, key=lambda part: part.number)
+
+
+def _read_part(journal: Path) -> Part:
+    try:
+        content = json.loads(journal.read_text(encoding="utf-8"))
+        utterances = {key: Stored(*values) for key, values in content["utterances"].items()}
+        return Part(journal, int(content["number"]), dict(content["config"]), utterances)
+    except OSError as error:
+        raise DataError(f"{journal}: cannot read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{journal}: not a journal of computed features; delete it to compute them again") from error
+
+
+def check_features(data: DataDir, config: FeatureConfig) -> None:
+    """Refuse stored features that were computed with another configuration than the model's.
+
+    What they were computed with is recorded beside each archive that ``feats.scp`` points into, so a subset or a union
+    of data directories is checked as well as the directory that the features were computed in. Archives without such a
+    record, Kaldi's for example, need only have the right number of values per frame.
+
+    Args:
+        data: a data directory; without features there is nothing to check.
+        config: the ``[features]`` of the model.
+
+    Raises:
+        DataError: names the directory, every setting that differs with both values, and the command that computes the
+            features as the model needs them.
+    """
+    advice = f"compute them as the model wants them: speechtl features {data.path} --overwrite --config EXP/config.toml"
+    archives: dict[Path, str] = {}
+    for place in data.feats_scp.values():
+        archives.setdefault(archive_of(place), place)
+    lines: dict[str, None] = {}
+    names: set[str] = set()
+    for archive in archives:
+        journal = archive.with_suffix(".json")
+        if journal.match(_JOURNALS) and journal.is_file():
+            for name, stored, wanted in differences(_read_part(journal).config, config):
+                names.add(name)
+                lines[f"{name}: stored {stored!r}, expected {wanted!r}"] = None
+    if names:
+        heading = f"{data.path}: features differ from the model's in {', '.join(sorted(names))}; {advice}"
+        raise DataError(list_problems(heading, sorted(lines)))
+    # One matrix of every folder, since a union may have archives of several origins.
+    for place in {archive.parent: place for archive, place in archives.items()}.values():
+        matrix = read_matrix(place)
+        if matrix.size and matrix.shape[1] != config.dimension:
+            raise DataError(
+                f"{data.path}: features of {matrix.shape[1]} values a frame, expected {config.dimension}; {advice}"
+            )
+
+
+def differences(stored: Mapping[str, Any], config: FeatureConfig) -> list[tuple[str, Any, Any]]:
+    """Return the name, the stored and the wanted value of every setting that features were computed otherwise with."""
+    wanted = config.model_dump()
+    return [
+        (name, stored.get(name), wanted.get(name))
+        for name in sorted(stored.keys() | wanted.keys())
+        if stored.get(name) != wanted.get(name)
+    ]
 
 
 @contextlib.contextmanager

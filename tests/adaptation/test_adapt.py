@@ -69,6 +69,11 @@ def request_of(workshop, tmp_path):
     return make
 
 
+def read_source(experiment, folder):
+    lexicon, inventory, features = experiment.lexicon(), experiment.inventory(), experiment.config.features
+    return Source([folder], DataConfig(language="xx"), experiment.normaliser, lexicon, inventory, features=features)
+
+
 def files(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -101,8 +106,7 @@ def test_speaker_layers_help_and_are_stored_alone(request_of, workshop, tmp_path
 def test_a_loaded_speaker_is_the_model_that_was_trained(workshop, tmp_path):
     experiment = Experiment.load(workshop / "source")
     learner = Learner(experiment, choose_config(10.0, "lhuc", ("epochs=3",)), "xx")
-    table = DataConfig(language="xx")
-    source = Source([workshop / "own"], table, experiment.normaliser, experiment.lexicon(), experiment.inventory())
+    source = read_source(experiment, workshop / "own")
     speech = learner.speech(source)
     for _ in learner.learn(speech, 3):
         pass
@@ -146,12 +150,11 @@ def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop
 
 
 def test_gradient_descent_moves_what_matters_and_adam_moves_everything(workshop):
-    table = DataConfig(language="xx")
     changes = {}
     for optimizer in ("sgd", "adam"):
         experiment = Experiment.load(workshop / "source")
         learner = Learner(experiment, choose_config(10.0, "fine_tuning", (f"optimizer={optimizer}",)), "xx")
-        source = Source([workshop / "own"], table, experiment.normaliser, experiment.lexicon(), experiment.inventory())
+        source = read_source(experiment, workshop / "own")
         for _ in learner.learn(learner.speech(source), 1):
             break
         steps = [np.abs(np.ravel(learner.variables[name] - start)) for name, start in learner.start.items()]

@@ -8,15 +8,18 @@ from speechtl.batches.source import Normaliser, Source
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix
+from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
+FEATURES = FeatureConfig(num_mel_bins=12)
 INVENTORY = PhoneInventory(["a", "i", "k", "s", "t", "u"])
 
 
 def make_source(folder, lexicon_file, kind="speaker", inventory=INVENTORY, **more):
     normaliser = Normaliser(NormalisationConfig(kind=kind))
-    return Source([folder], DataConfig(language="xx"), normaliser, Lexicon.load(lexicon_file), inventory, **more)
+    config, lexicon = DataConfig(language="xx"), Lexicon.load(lexicon_file)
+    return Source([folder], config, normaliser, lexicon, inventory, features=FEATURES, **more)
 
 
 def test_labels_are_first_pronunciations_and_variants_are_kept(make_corpus, lexicon_file):
@@ -108,9 +111,8 @@ def test_an_utterance_without_transcript_is_named(make_corpus, lexicon_file):
 def test_unlabelled_speech_needs_no_transcript(make_corpus, lexicon_file):
     folder = make_corpus("train")
     (folder / "text").unlink()
-    source = Source(
-        [folder], DataConfig(language="xx"), Normaliser(NormalisationConfig()), None, None, require_text=False
-    )
+    config, normaliser = DataConfig(language="xx"), Normaliser(NormalisationConfig())
+    source = Source([folder], config, normaliser, None, None, require_text=False, features=FEATURES)
     assert len(source) == 12 and not any(source.labels)
     with pytest.raises(DataError, match="transcript"):
         make_source(folder, lexicon_file)

@@ -13,6 +13,7 @@ from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError, DataError, ModelError
 from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
@@ -22,6 +23,7 @@ from speechtl.training.objective import loss_terms
 from speechtl.training.train import Trainer
 from speechtl.transfer.method import TransferMethod
 
+FEATURES = FeatureConfig(num_mel_bins=12)
 SHORT = ["training.epochs=2", "training.average=1"]
 
 
@@ -65,8 +67,10 @@ def test_unlabelled_utterances_share_batches_and_have_no_labels(make_corpus, lex
     inventory = PhoneInventory(["a", "i", "k", "s", "t", "u"])
     normaliser = Normaliser(NormalisationConfig())
     lexicon = Lexicon.load(lexicon_file)
-    alone = Source([folder], DataConfig(language="xx"), normaliser, lexicon, inventory)
-    both = Source([folder], DataConfig(language="xx"), normaliser, lexicon, inventory, unlabelled=[silent])
+    alone = Source([folder], DataConfig(language="xx"), normaliser, lexicon, inventory, features=FEATURES)
+    both = Source(
+        [folder], DataConfig(language="xx"), normaliser, lexicon, inventory, features=FEATURES, unlabelled=[silent]
+    )
     labels = dict(zip(both.utterance_ids, both.labels, strict=True))
     assert dict(zip(alone.utterance_ids, alone.labels, strict=True)).items() <= labels.items()
     assert len(labels) == 12 + 9 and sum(not units for units in labels.values()) == 9
@@ -88,7 +92,7 @@ def test_the_ctc_term_is_a_mean_over_labelled_utterances(make_corpus, lexicon_fi
     model = AcousticModel(ModelConfig(encoder=TdnnConfig(size=16, dilations=(1,))), 12, {"xx": 7})
     terms = []
     for more in ((), (silent,)):
-        source = Source([folder], *parts, unlabelled=more)
+        source = Source([folder], *parts, features=FEATURES, unlabelled=more)
         (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig(frames=10**6)), 12)
         terms.append(float(loss_terms(model, (), batch, "xx", None, tf.constant(0.0))[0]["ctc"]))
     assert terms[0] == pytest.approx(terms[1], rel=1e-5)

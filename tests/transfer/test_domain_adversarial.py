@@ -17,6 +17,7 @@ from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, ModelError
 from speechtl.experiment.experiment import load_config, train
 from speechtl.features.archives import read_matrix, write_ark_scp
+from speechtl.features.config import FeatureConfig
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.blocks import mean_over_time
 from speechtl.models.tdnn import TdnnConfig
@@ -27,6 +28,7 @@ from speechtl.transfer.domain_adversarial import DomainAdversarial, reverse_grad
 
 # Nothing is dropped, but it says that this is training.
 SEED = tf.constant([1, 2])
+FEATURES = FeatureConfig(num_mel_bins=12)
 ENCODER = TdnnConfig(size=8, dilations=(1,), dropout=0.0)
 
 
@@ -49,7 +51,7 @@ def distort(folder, domain, strength=3.0):
 
 def read_source(folder, language="xx"):
     normaliser = Normaliser(NormalisationConfig(kind="none"))
-    return Source([], DataConfig(language=language), normaliser, None, None, unlabelled=[folder])
+    return Source([], DataConfig(language=language), normaliser, None, None, features=FEATURES, unlabelled=[folder])
 
 
 def one_batch(source):
