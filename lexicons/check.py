@@ -20,7 +20,7 @@ from pathlib import Path
 from speechtl.errors import LexiconError
 from speechtl.files import atomic_write
 from speechtl.lang.articulation import sequence_distance
-from speechtl.lang.ipa import LETTERS, TIE
+from speechtl.lang.ipa_symbols import LETTERS, TIE
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import split_ipa
 

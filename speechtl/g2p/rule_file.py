@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.lang.ipa import STRESS_MARKS, split_ipa
+from speechtl.lang.ipa import split_ipa
+from speechtl.lang.ipa_symbols import STRESS_MARKS
 
 _SECTIONS = ("words", "spelling", "letters", "phones")
 _STRESSES = ("free", "penult", "last", "first")

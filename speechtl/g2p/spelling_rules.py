@@ -31,7 +31,8 @@ from pathlib import Path
 
 from speechtl.errors import LexiconError
 from speechtl.g2p.rule_file import LetterRule, RuleFile, read_rule_file
-from speechtl.lang.ipa import STRESS_MARKS, is_nucleus, split_ipa
+from speechtl.lang.ipa import is_nucleus, split_ipa
+from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_file import Pronunciation
 
 FOLDER = Path(__file__).parent / "rules"

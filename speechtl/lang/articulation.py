@@ -7,7 +7,8 @@ import unicodedata
 from pathlib import Path
 
 from speechtl.errors import LexiconError
-from speechtl.lang.ipa import TIE, split_ipa
+from speechtl.lang.ipa import split_ipa
+from speechtl.lang.ipa_symbols import TIE
 
 Features = tuple[int, ...]
 RHOTIC = "˞"

@@ -2,8 +2,7 @@
 
 One spelling per sound, so that two dictionaries that mean the same phone also write it the same: NFC, the IPA ``ɡ``,
 tie bars above, ligatures taken apart (``ʧ`` is ``t͡ʃ``), diacritics of a letter in one order, length behind all other
-modifiers.
-Symbols: the IPA chart (revised to 2020), and of the extIPA what dictionaries use.
+modifiers. ``ipa_symbols`` has the symbols.
 """
 
 import functools
@@ -13,43 +12,25 @@ from dataclasses import dataclass
 from typing import Literal
 
 from speechtl.errors import LexiconError
+from speechtl.lang.ipa_symbols import (
+    BOUNDARIES,
+    FRICATIVES,
+    LENGTHS,
+    LETTERS,
+    MARKS,
+    MODIFIERS,
+    NASAL_MODIFIERS,
+    PLOSIVES,
+    STRESS_MARKS,
+    SYLLABIC,
+    TIE,
+    TONE_LETTERS,
+    TONE_MARKS,
+    VOWELS,
+)
 
 Stress = Literal["drop", "keep"]
 Tone = Literal["keep", "drop", "separate"]
-
-VOWELS = frozenset("iyɨʉɯuɪʏʊeøɘɵɤoəɚɛœɜɝɞʌɔæɐaɶɑɒᵻᵿ")
-PLOSIVES = frozenset("pbtdʈɖcɟkɡqɢʡʔɓɗᶑɖʄɠʛƥƭƈƙʠʘǀǃǂǁ")
-FRICATIVES = frozenset("ɸβfvθðszʃʒʂʐçʝxɣχʁħʕʜʢhɦɕʑɧɬɮꞎ")
-SONORANTS = frozenset("mɱnɳɲŋɴʙrʀɾɽⱱʋɹɻjɰlɭʎʟɫɺʍwɥ")
-LETTERS = VOWELS | PLOSIVES | FRICATIVES | SONORANTS
-
-TIE = "\u0361"
-LENGTHS = "ːˑ"
-MODIFIERS = frozenset("ʰʱʲʷˠˤⁿˡᵊᶿˣʼ˞ˀᵐᵑᶮᶯᶬᶰᵝᶹʳʴʵʶ\u02e2ᶻᶴᶣ˔˕˖˗ᶠᵛᵡ")
-# Superscript nasals before an obstruent are its prenasalisation; a release (tⁿ) needs a stop before it.
-NASAL_MODIFIERS = frozenset("ⁿᵐᵑᶮᶯᶬᶰ")
-TONE_LETTERS = frozenset("˥˦˧˨˩꜈꜉꜊꜋꜌꜒꜓꜔꜕꜖⁰¹²³⁴⁵⁶⁷⁸⁹ꜛꜜ↗↘")
-STRESS_MARKS = frozenset("ˈˌ")
-BOUNDARIES = frozenset(" \t.-‿|‖͏")
-
-# Tone written over the vowel, with the tone letters that the IPA chart gives for it.
-TONE_MARKS = {
-    "\u030b": "˥",
-    "\u0301": "˦",
-    "\u0304": "˧",
-    "\u0300": "˨",
-    "\u030f": "˩",
-    "\u030c": "˩˥",
-    "\u0302": "˥˩",
-    "\u1dc4": "˦˥",
-    "\u1dc5": "˩˨",
-    "\u1dc6": "˨˩",
-    "\u1dc7": "˥˦",
-    "\u1dc8": "˧˦˧",
-}
-SYLLABIC = "\u0329"
-
-_MARKS = frozenset("̥̬̹̜̟̠̩̯̤̰̼̪̺̻̝̞̘̙̃̈̽̆͆͋͊͌̚͢\u0320\u031d\u031e\u0327\u0334\u0347\u034e\u0348\u0349\u0318\u0319\u033a") | set(TONE_MARKS)
 
 # What is typed for the symbol on the right. Applied to NFD text, longest first.
 _SPELLINGS = {
@@ -245,7 +226,7 @@ def _read_segments(text: str) -> tuple[list[_Segment], list[tuple[int, str]]]:
             current = None
         elif character in BOUNDARIES:
             current = None
-        elif character in LENGTHS or character in _MARKS or character == TIE:
+        elif character in LENGTHS or character in MARKS or character == TIE:
             if not last_letter or current is None:
                 problems.append(f"{_name(character)} has no letter to attach to")
             elif character in LENGTHS:

@@ -12,7 +12,8 @@ import unicodedata
 from typing import NamedTuple
 
 from speechtl.errors import LexiconError
-from speechtl.lang.ipa import LETTERS, TIE, split_ipa
+from speechtl.lang.ipa import split_ipa
+from speechtl.lang.ipa_symbols import LETTERS, TIE
 
 # Height from close 0 to open 6; backness from front 0 to back 2, where a and ʌ are what languages have, not the
 # cardinal vowels; rounded or not.

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Literal
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.lang.ipa import STRESS_MARKS, Stress, Tone, place_stress, split_ipa
+from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
+from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
 Notation = Literal["ipa", "arpabet", "xsampa"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.lang.articulation import phone_vectors
-from speechtl.lang.ipa import STRESS_MARKS, TONE_MARKS, split_ipa
+from speechtl.lang.ipa import split_ipa
 from speechtl.lang.ipa_chart import (
     GLIDES,
     MANNER,
@@ -27,6 +27,7 @@ from speechtl.lang.ipa_chart import (
     is_vowel,
     read_chart_phone,
 )
+from speechtl.lang.ipa_symbols import STRESS_MARKS, TONE_MARKS
 
 AttributeTable = Literal["panphon", "chart"]
 

@@ -5,8 +5,9 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.lang.ipa import TIE, normalise_ipa, split_ipa
+from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.ipa_chart import chart_distance, is_vowel, read_chart_phone
+from speechtl.lang.ipa_symbols import TIE
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 

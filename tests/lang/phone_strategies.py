@@ -4,7 +4,7 @@ import unicodedata
 
 from hypothesis import strategies as st
 
-from speechtl.lang.ipa import FRICATIVES, PLOSIVES, SONORANTS, VOWELS
+from speechtl.lang.ipa_symbols import FRICATIVES, PLOSIVES, SONORANTS, VOWELS
 
 CONSONANTS = sorted(PLOSIVES | FRICATIVES | SONORANTS)
 VOWEL = st.builds(

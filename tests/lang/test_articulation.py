@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from phone_strategies import CONSONANTS, SEGMENTS
 
 from speechtl.lang import articulation
-from speechtl.lang.ipa import VOWELS
+from speechtl.lang.ipa_symbols import VOWELS
 
 
 def test_distance_of_segments_is_the_weighted_difference_of_panphons_features():

@@ -3,7 +3,7 @@ import pytest
 
 from speechtl.errors import LexiconError
 from speechtl.lang.articulation import phone_vectors
-from speechtl.lang.ipa import LETTERS
+from speechtl.lang.ipa_symbols import LETTERS
 from speechtl.lang.phone_attributes import attribute_count, attribute_matrix
 
 both = pytest.mark.parametrize("table", ["panphon", "chart"])

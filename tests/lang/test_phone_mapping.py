@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechtl.errors import LexiconError
-from speechtl.lang.ipa import LETTERS
 from speechtl.lang.ipa_chart import chart_distance, read_chart_phone
+from speechtl.lang.ipa_symbols import LETTERS
 from speechtl.lang.lexicon import Lexicon, Pronunciation
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon, map_to_inventory
 from speechtl.lang.phones import PhoneInventory
