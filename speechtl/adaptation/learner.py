@@ -24,7 +24,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
-from speechtl.training.objective import ctc_losses
+from speechtl.training.objective import Objective, ctc_losses
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
 
@@ -131,7 +131,12 @@ class Learner:
             self.optimizer.build(list(self.variables.values()))
         seed = config.seed if config.dropout else None
         self.update = Update(
-            self.model, self.methods, self.variables, self.optimizer, training, seed, tf.distribute.get_strategy()
+            Objective(self.model, self.methods),
+            self.variables,
+            self.optimizer,
+            training,
+            seed,
+            tf.distribute.get_strategy(),
         )
         self.forward = forward_function(self.model, language)
         self.replay: Speech | None = None

@@ -12,11 +12,10 @@ from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.training.objective import ctc_losses, loss_terms
-from speechtl.transfer.method import TransferMethod
+from speechtl.training.objective import LossTerms, Objective, ctc_losses
 
 Forward = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
-Terms = Callable[[Batch], tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]]
+Terms = Callable[[Batch], LossTerms]
 
 
 def forward_function(model: AcousticModel, language: str) -> Forward:
@@ -31,12 +30,12 @@ def forward_function(model: AcousticModel, language: str) -> Forward:
     return forward
 
 
-def terms_function(model: AcousticModel, methods: Sequence[TransferMethod], language: str) -> Terms:
+def terms_function(objective: Objective, language: str) -> Terms:
     """Return a compiled function from a batch to the terms of its loss and what methods measure, without dropout."""
 
     @tf.function(reduce_retracing=True, autograph=False)
-    def terms(batch: Batch):
-        return loss_terms(model, methods, batch, language, None, tf.constant(1.0))
+    def terms(batch: Batch) -> LossTerms:
+        return objective(batch, language, None, tf.constant(1.0))
 
     return terms
 

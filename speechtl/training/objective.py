@@ -1,13 +1,15 @@
-"""The loss: CTC plus whatever the transfer methods add."""
+"""The training objective: CTC, or a frame-wise criterion, plus the loss terms of the transfer methods."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
-from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.acoustic_model import AcousticModel, Encoded
 from speechtl.training.frame_criterion import FrameCriterion
-from speechtl.transfer.method import TransferMethod
+from speechtl.transfer.method import Step, TransferMethod
 
 
 def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_lengths: tf.Tensor) -> tf.Tensor:
@@ -23,7 +25,7 @@ def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_l
         ``(batch,)`` losses in nats.
     """
     labelled = label_lengths > 0
-    # The operation wants one label and one frame everywhere; unlabelled rows get a dummy and are masked out below.
+    # The operation needs at least one label and one frame per row; unlabelled rows get a dummy, masked out below.
     counts = tf.maximum(label_lengths, 1)
     width = tf.maximum(tf.shape(labels)[1], 1)
     dense = tf.pad(labels, [[0, 0], [0, width - tf.shape(labels)[1]]])
@@ -42,61 +44,75 @@ def ctc_losses(logits: tf.Tensor, lengths: tf.Tensor, labels: tf.Tensor, label_l
     return tf.where(labelled, losses, 0.0)
 
 
-def loss_terms(
-    model: AcousticModel,
-    methods: Sequence[TransferMethod],
-    batch: Batch,
-    language: str,
-    seed: tf.Tensor | None,
-    progress: tf.Tensor,
-    criterion: FrameCriterion | None = None,
-) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-    """Run the model on a batch and return every term of the loss.
+class LossTerms(NamedTuple):
+    """The objective on one batch: named scalars, each this replica's part of the mean over the whole batch.
 
-    Args:
+    Attributes:
+        terms: parts of the loss, whose sum is minimised. ``ctc`` (or ``framewise``) is a mean over the labelled
+            utterances alone, 0 if there are none or the language has no head.
+        measures: values that methods log besides.
+    """
+
+    terms: dict[str, tf.Tensor]
+    measures: dict[str, tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What is minimised.
+
+    Attributes:
         model: the acoustic model.
         methods: transfer methods, whose terms are added.
-        batch: one language's utterances.
-        language: whose head is trained.
-        seed: ``(2,)`` int32 dropout seed, None for evaluation.
-        progress: share of the training done, in [0, 1].
-        criterion: what stands in the place of CTC.
-
-    Returns:
-        Named scalars, each the part of this replica in the mean over the whole batch, to be summed; and likewise what
-        the methods measure, which is no part of the loss. ``ctc`` (or what stands in its place) is a mean over the
-        labelled utterances of the batch alone, 0 if there are none or the language has no head.
+        criterion: the frame-wise criterion that replaces CTC, or None.
     """
-    features = batch.features
-    for method in methods:
-        features = method.inputs(model, features, batch, seed)
-    encoded = model.encode(features, batch.lengths, seed, language)
-    rows, frames = tf.unstack(tf.shape(encoded.outputs[encoded.last])[:2])
-    if model.has_head(language):
-        logits = model.logits(encoded, language, seed)
-        lengths = encoded.lengths[encoded.last]
-        if criterion is None:
-            losses = ctc_losses(logits, lengths, batch.labels, batch.label_lengths)
-        else:
-            losses = criterion(logits, lengths, batch, language)
-    else:
-        logits, losses = tf.zeros((rows, frames, 0)), tf.zeros(rows)
-    total = tf.cast(batch.total, tf.float32)
-    terms = {
-        criterion.name if criterion else "ctc": tf.reduce_sum(losses)
-        / tf.cast(tf.maximum(batch.labelled, 1), tf.float32)
-    }
-    share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
-    measures: dict[str, tf.Tensor] = {}
-    for method in methods:
-        for name, term in method.loss_terms(model, batch, encoded, logits, language, progress).items():
-            terms[_numbered(name, terms)] = term * share
-        for name, value in method.measures(model, batch, encoded, logits, language).items():
-            measures[_numbered(name, measures)] = value * share
-    return terms, measures
+
+    model: AcousticModel
+    methods: Sequence[TransferMethod] = ()
+    criterion: FrameCriterion | None = None
+
+    def __call__(self, batch: Batch, language: str, seed: tf.Tensor | None, progress: tf.Tensor) -> LossTerms:
+        """Run the model on a batch and compute every term of the loss.
+
+        Args:
+            batch: utterances of one language.
+            language: of the batch, whose head is trained.
+            seed: ``(2,)`` int32 dropout seed, None for evaluation.
+            progress: scalar, fraction of the training completed, in [0, 1].
+        """
+        model, features = self.model, batch.features
+        for method in self.methods:
+            features = method.inputs(model, features, batch, seed)
+        encoded = model.encode(features, batch.lengths, seed, language)
+        logits, losses = self._losses(encoded, batch, language, seed)
+        total = tf.cast(batch.total, tf.float32)
+        labelled = tf.cast(tf.maximum(batch.labelled, 1), tf.float32)
+        terms = {self.criterion.name if self.criterion else "ctc": tf.reduce_sum(losses) / labelled}
+        share = tf.cast(tf.shape(batch.features)[0], tf.float32) / total
+        measures: dict[str, tf.Tensor] = {}
+        step = Step(model, batch, encoded, logits, language, progress)
+        for method in self.methods:
+            for name, term in method.loss_terms(step).items():
+                terms[_numbered(name, terms)] = term * share
+            for name, value in method.measures(step).items():
+                measures[_numbered(name, measures)] = value * share
+        return LossTerms(terms, measures)
+
+    def _losses(
+        self, encoded: Encoded, batch: Batch, language: str, seed: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return logits ``(batch, frames, units)`` and the criterion's loss of each utterance ``(batch,)``."""
+        model = self.model
+        rows, frames = tf.unstack(tf.shape(encoded.outputs[encoded.last])[:2])
+        if not model.has_head(language):
+            return tf.zeros((rows, frames, 0)), tf.zeros(rows)
+        logits, lengths = model.logits(encoded, language, seed), encoded.lengths[encoded.last]
+        if self.criterion is None:
+            return logits, ctc_losses(logits, lengths, batch.labels, batch.label_lengths)
+        return logits, self.criterion(logits, lengths, batch, language)
 
 
 def _numbered(name: str, known: Mapping[str, tf.Tensor]) -> str:
-    """Return a name that is not taken: two tables of one method have terms of one name."""
+    """Return the name, numbered if it is taken: two tables of one method have terms of the same name."""
     number = sum(other.rstrip("0123456789_") == name for other in known) + 1
     return name if number == 1 else f"{name}_{number}"

@@ -23,6 +23,7 @@ from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.frame_criterion import FrameCriterion
 from speechtl.training.log import TrainingLog
+from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.state import Progress, load_state, save_state
 from speechtl.training.update import Update
@@ -88,9 +89,11 @@ class Trainer:
         with strategy.scope():
             self.optimizer = make_optimizer(config, steps, self.variables)
         self.steps = steps
-        self.update = Update(model, methods, self.variables, self.optimizer, config, seed, strategy, self.criterion)
+        self.update = Update(
+            Objective(model, methods, self.criterion), self.variables, self.optimizer, config, seed, strategy
+        )
         self.forward = {source.language: forward_function(model, source.language) for source in [*train, *dev]}
-        self.terms = {source.language: terms_function(model, methods, source.language) for source in dev}
+        self.terms = {source.language: terms_function(Objective(model, methods), source.language) for source in dev}
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one.

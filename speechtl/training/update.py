@@ -1,6 +1,6 @@
 """One compiled update of the weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -8,11 +8,8 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError
-from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.config import TrainingConfig
-from speechtl.training.frame_criterion import FrameCriterion
-from speechtl.training.objective import loss_terms
-from speechtl.transfer.method import TransferMethod
+from speechtl.training.objective import Objective
 
 
 class Update:
@@ -20,29 +17,24 @@ class Update:
 
     def __init__(
         self,
-        model: AcousticModel,
-        methods: Sequence[TransferMethod],
+        objective: Objective,
         variables: Mapping[str, keras.Variable],
         optimizer: keras.optimizers.Optimizer,
         config: TrainingConfig,
         seed: int | None,
         strategy: tf.distribute.Strategy,
-        criterion: FrameCriterion | None = None,
     ):
         """Keep what an update needs.
 
         Args:
-            model: the model.
-            methods: whose loss terms are added.
+            objective: what is minimised.
             variables: the weights that are trained; no gradient is computed for any other.
             optimizer: built over these.
             config: ``clip_norm`` and ``jit``.
             seed: of dropout; None trains without.
             strategy: in whose scope the model was made.
-            criterion: what stands in the place of CTC.
         """
-        self.criterion = criterion
-        self.model, self.methods, self.variables = model, methods, list(variables.values())
+        self.objective, self.variables = objective, list(variables.values())
         self.optimizer, self.config, self.seed, self.strategy = optimizer, config, seed, strategy
         self._functions: dict[str, Any] = {}
 
@@ -79,7 +71,7 @@ class Update:
                 replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
                 dice = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
             with tf.GradientTape() as tape:
-                terms, measures = loss_terms(self.model, self.methods, batch, language, dice, share, self.criterion)
+                terms, measures = self.objective(batch, language, dice, share)
                 loss = tf.add_n(list(terms.values()))
             found = tape.gradient(loss, [variable.value for variable in self.variables])
             # What a batch does not pass through (other languages' heads and blocks) stays: a gradient of zero would
@@ -106,7 +98,7 @@ class Update:
         shapes = None
         if replicas == 1:
             whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
-            features = tf.TensorSpec((None, None, self.model.inputs))
+            features = tf.TensorSpec((None, None, self.objective.model.inputs))
             labels = tf.TensorSpec((None, None), tf.int32)
             batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole)
             shapes = (batch, whole, tf.TensorSpec((), tf.float32))

@@ -5,10 +5,9 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field
 
-from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError, list_problems
-from speechtl.models.acoustic_model import AcousticModel, Encoded
-from speechtl.transfer.method import TransferMethod, load_source, source_inventories
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.transfer.method import Step, TransferMethod, load_source, source_inventories
 
 
 class ConservativeTraining(TransferMethod):
@@ -58,33 +57,26 @@ class ConservativeTraining(TransferMethod):
             raise ModelError(list_problems(f"{self.source}: cannot measure the distance to this model", problems))
         return model
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the penalty, ``kl`` or ``l2_sp``."""
         if self.weight == 0:
             return {}
-        source = model.references[self.source]
+        source = step.model.references[self.source]
         if self.distance == "parameter":
             theirs = source.variables()
             squares = [
                 tf.reduce_sum(tf.square(variable.value - theirs[name].value))
-                for name, variable in model.trainable_variables().items()
+                for name, variable in step.model.trainable_variables().items()
                 if name in theirs
             ]
             return {"l2_sp": self.weight * tf.add_n(squares)}
-        head = model.head_name(language)
+        head = step.model.head_name(step.language)
         if head not in source.heads:
             return {}
-        anchor = source.encode(batch.features, batch.lengths, language=language)
+        anchor = source.encode(step.batch.features, step.batch.lengths, language=step.language)
         target = tf.stop_gradient(tf.nn.log_softmax(source.logits(anchor, head)))
-        frames = kl_divergence(target, tf.nn.log_softmax(logits))
+        frames = kl_divergence(target, tf.nn.log_softmax(step.logits))
+        encoded = step.encoded
         valid = tf.sequence_mask(encoded.lengths[encoded.last], tf.shape(frames)[1], dtype=frames.dtype)
         return {"kl": self.weight * tf.reduce_mean(tf.reduce_sum(frames * valid, axis=1))}
 

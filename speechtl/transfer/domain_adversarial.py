@@ -8,12 +8,11 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from speechtl.batches.pipeline import Batch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mean_over_time
-from speechtl.transfer.method import TransferMethod, choose_blocks
+from speechtl.transfer.method import Step, TransferMethod, choose_blocks
 
 
 class DomainAdversarial(TransferMethod):
@@ -89,35 +88,25 @@ class DomainAdversarial(TransferMethod):
         model.beside[classifier.name] = classifier
         model.training_only.append(f"beside/{classifier.name}")
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``domain``: cross entropy in nats per decision, a mean over utterances."""
-        if not self._counts(encoded):
+        if not self._counts(step):
             return {}
-        scores, domains, shares = self._decide(model, batch, encoded, language, self.strength(progress))
+        scores, domains, shares = self._decide(step, self.strength(step.progress))
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(domains, scores)
         return {"domain": tf.reduce_sum(losses * shares)}
 
-    def measures(
-        self, model: AcousticModel, batch: Batch, encoded: Encoded, logits: tf.Tensor, language: str
-    ) -> dict[str, tf.Tensor]:
+    def measures(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``domain_accuracy``: the share of right decisions."""
-        if not self._counts(encoded):
+        if not self._counts(step):
             return {}
-        scores, domains, shares = self._decide(model, batch, encoded, language, tf.constant(0.0))
+        scores, domains, shares = self._decide(step, tf.constant(0.0))
         right = tf.cast(tf.argmax(scores, axis=-1, output_type=tf.int32) == domains, tf.float32)
         return {"domain_accuracy": tf.reduce_sum(right * shares)}
 
-    def _counts(self, encoded: Encoded) -> bool:
-        # Held-out speech, heard without a seed, has domains and speakers of its own.
-        return self.weight > 0 and encoded.seed is not None
+    def _counts(self, step: Step) -> bool:
+        # Held-out speech, encoded without a seed, has other domains and speakers.
+        return self.weight > 0 and step.encoded.seed is not None
 
     def strength(self, progress: tf.Tensor) -> tf.Tensor:
         """Return ``λ``."""
@@ -125,18 +114,18 @@ class DomainAdversarial(TransferMethod):
             return tf.constant(self.weight)
         return self.weight * (2.0 / (1.0 + tf.exp(-self.ramp * progress)) - 1.0)
 
-    def _decide(self, model: AcousticModel, batch: Batch, encoded: Encoded, language: str, strength: tf.Tensor):
+    def _decide(self, step: Step, strength: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return scores ``(batch, decisions, domains)``, the true domains and weights that sum to 1."""
-        block, classifier = self._block(model), model.beside[self._name(model)]
-        lengths = encoded.lengths[block]
-        outputs = reverse_gradient(encoded.outputs[block], strength)
+        block, classifier = self._block(step.model), step.model.beside[self._name(step.model)]
+        batch, lengths = step.batch, step.encoded.lengths[block]
+        outputs = reverse_gradient(step.encoded.outputs[block], strength)
         if self.pooling == "mean":
             outputs, decisions = mean_over_time(outputs, lengths)[:, tf.newaxis], tf.minimum(lengths, 1)
         else:
             decisions = lengths
         scores = classifier(outputs)
         local = {"domain": batch.domains, "speaker": batch.speakers, "language": tf.zeros_like(batch.domains)}[self.by]
-        domains = tf.gather(tf.constant(classifier.numbers[language]), local)
+        domains = tf.gather(tf.constant(classifier.numbers[step.language]), local)
         valid = tf.sequence_mask(decisions, tf.shape(scores)[1], dtype=tf.float32)
         shares = valid / tf.cast(tf.maximum(decisions, 1), tf.float32)[:, tf.newaxis]
         return scores, tf.repeat(domains[:, tf.newaxis], tf.shape(scores)[1], axis=1), shares / _rows(shares)

@@ -1,6 +1,7 @@
 """What every transfer method is: a frozen section with a few hooks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,27 @@ from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
 from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign, load_arrays
+
+
+@dataclass(frozen=True)
+class Step:
+    """One forward pass of the model in training, and what it was computed from.
+
+    Attributes:
+        model: the model being trained.
+        batch: utterances of one language, with the features as they were before any method's ``inputs``.
+        encoded: the output of every encoder block.
+        logits: ``(batch, frames, units)`` of the head of this language.
+        language: of the batch.
+        progress: scalar, fraction of the training completed, in [0, 1].
+    """
+
+    model: AcousticModel
+    batch: Batch
+    encoded: Encoded
+    logits: tf.Tensor
+    language: str
+    progress: tf.Tensor
 
 
 class TransferMethod(Section):
@@ -49,38 +71,14 @@ class TransferMethod(Section):
         """
         return features
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
-        """Return extra loss terms of a batch, each a scalar per utterance on average.
-
-        Args:
-            model: the model in training.
-            batch: the batch.
-            encoded: every block's output in the one forward pass.
-            logits: ``(batch, frames, units)`` of the head that is trained, in the same pass.
-            language: of the batch, whose head that is.
-            progress: how much of the training is done, in [0, 1].
-        """
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
+        """Return additional loss terms, by name: each a scalar, averaged over the utterances of the batch."""
         return {}
 
-    def measures(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-    ) -> dict[str, tf.Tensor]:
-        """Return what else there is to log of a batch (the accuracy of a classifier, say), each a scalar mean.
+    def measures(self, step: Step) -> dict[str, tf.Tensor]:
+        """Return values that are logged but not trained on (a classifier's accuracy, say): each a scalar mean.
 
-        The arguments are those of `loss_terms`; what both compute is computed once, since they share a graph.
+        Whatever `loss_terms` computes as well is computed once, since both are traced into one graph.
         """
         return {}
 

@@ -5,12 +5,11 @@ from typing import Literal
 import tensorflow as tf
 from pydantic import Field, model_validator
 
-from speechtl.batches.pipeline import Batch
 from speechtl.config import Section
 from speechtl.errors import ModelError, list_problems
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.language_head import attach_language_head, language_head
-from speechtl.transfer.method import TransferMethod, choose_blocks
+from speechtl.transfer.method import Step, TransferMethod, choose_blocks
 
 
 class LanguageIdentification(Section):
@@ -90,23 +89,15 @@ class Multitask(TransferMethod):
             layer.trainable = False
         return model
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the cross entropy of the language head, ``language``."""
-        head = language_head(model)
-        if self.identify is None or head is None or language not in head.languages:
+        head = language_head(step.model)
+        if self.identify is None or head is None or step.language not in head.languages:
             return {}
-        heard, lengths = head.heard(batch.features, batch.lengths, encoded)
+        heard, lengths = head.heard(step.batch.features, step.batch.lengths, step.encoded)
         if self.identify.stop_gradient:
             heard = tf.stop_gradient(heard)
-        surprise = head.surprise(heard, lengths, language)
+        surprise = head.surprise(heard, lengths, step.language)
         return {"language": self.identify.weight * tf.reduce_mean(tf.where(lengths > 0, surprise, 0.0))}
 
 

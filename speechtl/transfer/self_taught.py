@@ -10,9 +10,9 @@ from pydantic import Field
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mask
-from speechtl.transfer.method import TransferMethod
+from speechtl.transfer.method import Step, TransferMethod
 
 # Keeps the masks apart from the dropouts, which draw from the same seed.
 SALT = 9_000
@@ -105,19 +105,12 @@ class SelfTaught(TransferMethod):
         covered = tf.nn.max_pool1d(starts[:, :, tf.newaxis], span, 1, "VALID")[:, :, 0] > 0
         return covered & tf.sequence_mask(lengths, frames) & (batch.label_lengths == 0)[:, tf.newaxis]
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``self_taught``: cross entropy in nats, or squared error, per hidden frame."""
         if self.weight == 0:
             return {}
-        hidden, predicted = self.hidden(model, batch, encoded.seed), self._predict(model, encoded)
+        model, batch = step.model, step.batch
+        hidden, predicted = self.hidden(model, batch, step.encoded.seed), self._predict(step)
         stacked = stack(batch.features, batch.lengths, model.subsampling)
         if self.target == "features":
             losses = tf.reduce_mean(tf.math.squared_difference(predicted, stacked), axis=-1)
@@ -128,20 +121,14 @@ class SelfTaught(TransferMethod):
             losses = tf.reduce_mean(losses, axis=-1)
         return {"self_taught": self.weight * _mean(losses, hidden)}
 
-    def measures(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-    ) -> dict[str, tf.Tensor]:
+    def measures(self, step: Step) -> dict[str, tf.Tensor]:
         """Return how often the index of a hidden frame is found, and how many vectors are in use on either side."""
         if self.weight == 0 or self.target == "features":
             return {}
-        hidden = self.hidden(model, batch, encoded.seed)
+        model, batch = step.model, step.batch
+        hidden = self.hidden(model, batch, step.encoded.seed)
         targets = self.quantise(stack(batch.features, batch.lengths, model.subsampling), model.inputs)
-        predicted = tf.argmax(self._by_codebook(self._predict(model, encoded)), axis=-1, output_type=tf.int32)
+        predicted = tf.argmax(self._by_codebook(self._predict(step)), axis=-1, output_type=tf.int32)
         found = tf.reduce_mean(tf.cast(targets == predicted, tf.float32), axis=-1)
         return {
             "self_taught_accuracy": _mean(found, hidden),
@@ -170,8 +157,8 @@ class SelfTaught(TransferMethod):
         projected = tf.einsum("bts,csd->btcd", stacked, projections)
         return tf.argmax(tf.einsum("btcd,cnd->btcn", projected, vectors), axis=-1, output_type=tf.int32)
 
-    def _predict(self, model: AcousticModel, encoded: Encoded) -> tf.Tensor:
-        return model.beside[self._name(model)](encoded.outputs[self._block(model)])
+    def _predict(self, step: Step) -> tf.Tensor:
+        return step.model.beside[self._name(step.model)](step.encoded.outputs[self._block(step.model)])
 
     def _by_codebook(self, scores: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(scores)

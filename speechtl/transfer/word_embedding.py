@@ -6,10 +6,9 @@ import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
-from speechtl.batches.pipeline import Batch
 from speechtl.errors import LexiconError, ModelError
 from speechtl.lang.phone_attributes import AttributeTable, attribute_matrix
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.word_embedding import (
     NAME,
     Pooling,
@@ -17,7 +16,7 @@ from speechtl.models.word_embedding import (
     hinge_ranking_losses,
     word_embedding_of,
 )
-from speechtl.transfer.method import TransferMethod
+from speechtl.transfer.method import Step, TransferMethod
 
 
 class WordEmbeddings(TransferMethod):
@@ -75,42 +74,31 @@ class WordEmbeddings(TransferMethod):
             raise ModelError(f"word_embedding: {error}") from error
         return model
 
-    def loss_terms(
-        self,
-        model: AcousticModel,
-        batch: Batch,
-        encoded: Encoded,
-        logits: tf.Tensor,
-        language: str,
-        progress: tf.Tensor,
-    ) -> dict[str, tf.Tensor]:
+    def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the ranking loss, ``ranking``; nothing for a language without transcripts."""
-        if not model.has_head(language):
+        if not step.model.has_head(step.language):
             return {}
-        similarity, other = self._similarities(model, batch, encoded, language)
+        similarity, other = self._similarities(step)
         return {"ranking": self.weight * tf.reduce_mean(hinge_ranking_losses(similarity, other, self.margin))}
 
-    def measures(
-        self, model: AcousticModel, batch: Batch, encoded: Encoded, logits: tf.Tensor, language: str
-    ) -> dict[str, tf.Tensor]:
+    def measures(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``right_word``: the share of utterances that are nearer to their own word than to any other here."""
-        if not model.has_head(language):
+        if not step.model.has_head(step.language):
             return {}
-        similarity, other = self._similarities(model, batch, encoded, language)
+        similarity, other = self._similarities(step)
         wrong = tf.reduce_max(tf.where(other, similarity, -2.0), axis=1)
         nearer = tf.linalg.diag_part(similarity) > wrong
         return {"right_word": tf.reduce_mean(tf.cast(nearer, tf.float32))}
 
-    def _similarities(
-        self, model: AcousticModel, batch: Batch, encoded: Encoded, language: str
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    def _similarities(self, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
         """Return the cosines of utterances (rows) and pronunciations (columns), and which pairs are different words."""
+        model, batch = step.model, step.batch
         embedding = word_embedding_of(model)
-        phones = attribute_matrix(model.inventories[model.head_name(language)], self.table)
+        phones = attribute_matrix(model.inventories[model.head_name(step.language)], self.table)
         # Unit 0 pads the labels; it is no phone.
         vectors = tf.constant(np.concatenate([np.zeros_like(phones[:1]), phones]))
         read = embedding.read(tf.gather(vectors, batch.labels), batch.label_lengths)
         labelled = batch.label_lengths > 0
         other = tf.reduce_any(batch.labels[:, tf.newaxis] != batch.labels[tf.newaxis], axis=-1)
         other &= labelled[:, tf.newaxis] & labelled[tf.newaxis]
-        return tf.matmul(embedding.hear(encoded), read, transpose_b=True), other
+        return tf.matmul(embedding.hear(step.encoded), read, transpose_b=True), other

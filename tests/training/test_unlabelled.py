@@ -19,7 +19,7 @@ from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
-from speechtl.training.objective import loss_terms
+from speechtl.training.objective import Objective
 from speechtl.training.train import Trainer
 from speechtl.transfer.method import TransferMethod
 
@@ -32,8 +32,8 @@ class Quiet(TransferMethod):
 
     method: Literal["quiet"] = "quiet"
 
-    def loss_terms(self, model, batch, encoded, logits, language, progress):
-        return {"quiet": tf.reduce_mean(tf.square(encoded.outputs[encoded.last]))}
+    def loss_terms(self, step):
+        return {"quiet": tf.reduce_mean(tf.square(step.encoded.outputs[step.encoded.last]))}
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_the_ctc_term_is_a_mean_over_labelled_utterances(make_corpus, lexicon_fi
     for more in ((), (silent,)):
         source = Source([folder], *parts, features=FEATURES, unlabelled=more)
         (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig(frames=10**6)), 12)
-        terms.append(float(loss_terms(model, (), batch, "xx", None, tf.constant(0.0))[0]["ctc"]))
+        terms.append(float(Objective(model)(batch, "xx", None, tf.constant(0.0)).terms["ctc"]))
     assert terms[0] == pytest.approx(terms[1], rel=1e-5)
 
 

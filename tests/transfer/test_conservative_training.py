@@ -7,7 +7,7 @@ from speechtl.errors import ConfigError, ModelError
 from speechtl.experiment.experiment import load_config, train
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import load_arrays
-from speechtl.training.objective import loss_terms
+from speechtl.training.objective import Objective
 from speechtl.transfer.conservative_training import ConservativeTraining, kl_divergence
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
@@ -41,7 +41,7 @@ def make_batch(lengths=(40, 25), bins=12, seed=0):
 def terms_and_gradients(model, methods, batch, language="xx"):
     variables = model.trainable_variables()
     with tf.GradientTape() as tape:
-        terms, _ = loss_terms(model, methods, batch, language, None, tf.constant(0.0))
+        terms, _ = Objective(model, methods)(batch, language, None, tf.constant(0.0))
         extra = tf.add_n([term for name, term in terms.items() if name != "ctc"] or [tf.constant(0.0)])
     gradients = tape.gradient(extra, [v.value for v in variables.values()], unconnected_gradients="zero")
     return terms, dict(zip(variables, gradients, strict=True))

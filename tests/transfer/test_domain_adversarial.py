@@ -23,8 +23,9 @@ from speechtl.models.blocks import mean_over_time
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
 from speechtl.training.block_outputs import pooled_outputs
-from speechtl.training.objective import loss_terms
+from speechtl.training.objective import Objective
 from speechtl.transfer.domain_adversarial import DomainAdversarial, reverse_gradient
+from speechtl.transfer.method import Step
 
 # Nothing is dropped, but it says that this is training.
 SEED = tf.constant([1, 2])
@@ -70,7 +71,7 @@ def prepared(method, sources):
 def gradients(model, method, batch, progress):
     variables = model.trainable_variables()
     with tf.GradientTape() as tape:
-        terms, measures = loss_terms(model, [method], batch, "xx", SEED, tf.constant(progress))
+        terms, measures = Objective(model, [method])(batch, "xx", SEED, tf.constant(progress))
     found = tape.gradient(terms["domain"], [v.value for v in variables.values()], unconnected_gradients="zero")
     return dict(zip(variables, map(np.asarray, map(tf.convert_to_tensor, found)), strict=True)), terms, measures
 
@@ -154,7 +155,8 @@ def test_one_numbering_for_all_languages(by, expected, make_corpus):
     for source in (first, second):
         batch = one_batch(source)
         encoded = model.encode(batch.features, batch.lengths)
-        _, numbers, _ = method._decide(model, batch, encoded, source.language, tf.constant(0.0))
+        step = Step(model, batch, encoded, None, source.language, tf.constant(0.0))
+        _, numbers, _ = method._decide(step, tf.constant(0.0))
         named = {"domain": source.domains, "speaker": source.speakers, "language": [source.language] * len(source)}[by]
         assert [expected[number] for number in numbers.numpy()[:, 0]] == [named[i] for i in batch.utterances.numpy()]
 
@@ -204,7 +206,7 @@ def test_the_verb_finds_what_a_block_keeps_and_draws_it(make_config, make_corpus
     name_domains(make_corpus("train", seed=1), "clean")
     distort(make_corpus("other", seed=3), "noisy")
     train(load_config(make_config(), ["training.epochs=1", "normalisation.kind=none"]), tmp_path / "exp")
-    command = ["domains", str(tmp_path / "exp"), "--data", str(tmp_path / "train"), "--data", str(tmp_path / "other")]
+    command = ["probe", str(tmp_path / "exp"), "--data", str(tmp_path / "train"), "--data", str(tmp_path / "other")]
     result = CliRunner().invoke(app, [*command, "--block", "first:1", "-o", str(tmp_path / "seen.svg")])
     assert result.exit_code == 0, result.output
     assert re.search(

@@ -15,7 +15,7 @@ from speechtl.experiment.experiment import Experiment, load_config, train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
-from speechtl.training.objective import loss_terms
+from speechtl.training.objective import Objective
 from speechtl.training.train import Trainer
 from speechtl.transfer.self_taught import SelfTaught, perplexity, random_quantisers, stack
 
@@ -44,7 +44,7 @@ def make_batch(lengths=(200, 151), labelled=(), seed=0, features=None):
 
 
 def terms_of(model, method, batch, seed=SEED, language="und"):
-    terms, measures = loss_terms(model, [method], batch, language, seed, tf.constant(0.0))
+    terms, measures = Objective(model, [method])(batch, language, seed, tf.constant(0.0))
     return {name: float(value) for name, value in (terms | measures).items()}
 
 
@@ -207,7 +207,7 @@ def test_labelled_speech_has_ctc_and_unlabelled_speech_has_predictions():
     method = SelfTaught(codebook_size=32)
     model, batch = method.prepare(make_model(units={"und": 5})), make_batch(labelled=(1,))
     values = terms_of(model, method, batch)
-    plain, _ = loss_terms(model, [], batch, "und", SEED, tf.constant(0.0))
+    plain, _ = Objective(model)(batch, "und", SEED, tf.constant(0.0))
     assert values["ctc"] == float(plain["ctc"]) > 0
     alone = make_batch((200,), features=batch.features[:1])
     hidden = method.hidden(model, batch, SEED)
@@ -231,7 +231,7 @@ def test_hidden_speech_is_predicted_from_its_surroundings_after_a_few_steps(targ
     @tf.function
     def step(number):
         with tf.GradientTape() as tape:
-            terms, measures = loss_terms(model, [method], batch, "und", tf.stack([number, 0]), 0.0)
+            terms, measures = Objective(model, [method])(batch, "und", tf.stack([number, 0]), 0.0)
         optimizer.apply(tape.gradient(terms["self_taught"], variables), list(model.variables().values()))
         return terms["self_taught"], measures
 

@@ -22,6 +22,7 @@ from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.word_embedding import hinge_ranking_losses, restore_word_embedding
+from speechtl.transfer.method import Step
 from speechtl.transfer.word_embedding import WordEmbeddings
 
 BINS = 16
@@ -153,8 +154,9 @@ def test_a_word_is_no_rival_of_itself_and_alone_has_no_loss():
     method, model = small_model()
     batch = make_batch([[1, 2], [1, 2], [1, 2]])
     encoded = model.encode(batch.features, batch.lengths)
-    assert method.loss_terms(model, batch, encoded, None, "xx", tf.constant(0.0))["ranking"] == 0
-    assert method.measures(model, batch, encoded, None, "xx")["right_word"] == 1
+    step = Step(model, batch, encoded, None, "xx", tf.constant(0.0))
+    assert method.loss_terms(step)["ranking"] == 0
+    assert method.measures(step)["right_word"] == 1
 
 
 def test_the_loss_of_a_batch_is_that_of_its_embeddings():
@@ -171,7 +173,7 @@ def test_the_loss_of_a_batch_is_that_of_its_embeddings():
         [max(0.0, 0.7 - heard[i] @ read[i] + heard[i] @ read[j]) for j in range(4) if words[j] != words[i]]
         for i in range(4)
     ]
-    term = method.loss_terms(model, batch, encoded, None, "xx", tf.constant(0.0))["ranking"]
+    term = method.loss_terms(Step(model, batch, encoded, None, "xx", tf.constant(0.0)))["ranking"]
     np.testing.assert_allclose(term, 3.0 * np.mean([np.mean(one) for one in hinges]), rtol=1e-4)
 
 
