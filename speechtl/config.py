@@ -9,6 +9,7 @@ from typing import Any, TypeVar, get_args
 import pydantic
 
 from speechtl.errors import ConfigError, list_problems
+from speechtl.files import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -31,14 +32,7 @@ def read_toml(path: str | Path) -> dict[str, Any]:
     Raises:
         ConfigError: the file is missing, not UTF-8, or not TOML; names file and line.
     """
-    path = Path(path)
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from error
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read: {error.strerror}; give the path of a TOML file") from error
+    text = read_text(path, error=ConfigError, advice="give the path of a TOML file")
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

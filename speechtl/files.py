@@ -1,5 +1,6 @@
-"""Write files so that a reader never sees half of one."""
+"""Read text with errors that name the line; write files so that a reader never sees half of one."""
 
+import codecs
 import contextlib
 import os
 import secrets
@@ -7,7 +8,99 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from speechtl.errors import DataError
+from speechtl.errors import DataError, SpeechtlError, list_problems
+
+
+def read_bytes(path: str | Path, *, error: type[SpeechtlError] = DataError, advice: str = "check the path") -> bytes:
+    """Read a whole file.
+
+    Args:
+        path: the file.
+        error: class of the error.
+        advice: what the user should do if the file cannot be read; the end of the message.
+
+    Raises:
+        SpeechtlError: an ``error``: the file cannot be read; names the file.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as failure:
+        raise error(f"{path}: cannot read: {failure.strerror or failure}; {advice}") from failure
+
+
+def read_text(path: str | Path, *, error: type[SpeechtlError] = DataError, advice: str = "check the path") -> str:
+    """Read a whole UTF-8 file, without its byte order mark. Line ends stay as they are.
+
+    Args:
+        path: the file.
+        error: class of the error.
+        advice: what the user should do if the file cannot be read.
+
+    Raises:
+        SpeechtlError: an ``error``: the file cannot be read, or is not UTF-8; names the file and the line.
+    """
+    return decode_text(read_bytes(path, error=error, advice=advice), path, error=error)
+
+
+def read_lines(
+    path: str | Path, *, error: type[SpeechtlError] = DataError, advice: str = "check the path"
+) -> list[str]:
+    """Read the lines of a UTF-8 file, without line ends (Unix or Windows) and byte order mark.
+
+    Args:
+        path: the file.
+        error: class of the error.
+        advice: what the user should do if the file cannot be read.
+
+    Raises:
+        SpeechtlError: an ``error``: the file cannot be read, or lists every line that is not UTF-8.
+    """
+    lines, problems = [], []
+    for number, line, fault in decode_lines(read_bytes(path, error=error, advice=advice)):
+        lines.append(line.removesuffix("\r"))
+        if fault:
+            problems.append(f"{path}:{number}: {fault}")
+    if problems:
+        heading = f"{path}: {len(problems)} problems"
+        raise error(problems[0] if len(problems) == 1 else list_problems(heading, problems))
+    return lines
+
+
+def decode_text(content: bytes, origin: str | Path, *, error: type[SpeechtlError] = DataError) -> str:
+    """Decode the content of a UTF-8 file, without its byte order mark.
+
+    Args:
+        content: all of the file.
+        origin: the file that the message names.
+        error: class of the error.
+
+    Raises:
+        SpeechtlError: an ``error``: not UTF-8; names the file and the line.
+    """
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        number, fault = next((number, fault) for number, _, fault in decode_lines(content) if fault)
+        raise error(f"{origin}:{number}: {fault}") from None
+
+
+def decode_lines(content: bytes) -> Iterator[tuple[int, str, str]]:
+    r"""Split the content of a UTF-8 file into lines; a byte order mark is left out.
+
+    Only ``\n`` ends a line: ``str.splitlines`` would also cut at U+2028 and its like.
+
+    Yields:
+        The number of a line, from 1, its text (``""`` if it is not UTF-8), and what is wrong with it (``""`` if it is).
+    """
+    raw_lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    if not raw_lines[-1]:
+        raw_lines.pop()
+    for number, raw in enumerate(raw_lines, start=1):
+        try:
+            yield number, raw.decode("utf-8"), ""
+        except UnicodeDecodeError as error:
+            byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
+            yield number, "", f"not UTF-8 ({byte}); save the file as UTF-8"
 
 
 @contextlib.contextmanager

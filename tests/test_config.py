@@ -39,7 +39,9 @@ def test_read_toml_of_a_folder(tmp_path):
 def test_read_toml_names_the_line_that_is_not_utf8(tmp_path):
     path = tmp_path / "conf.toml"
     path.write_bytes(b'[model]\nname = "gr\xf6\xdfer"\n')
-    with pytest.raises(ConfigError, match=r"conf\.toml:2: not UTF-8; save the file as UTF-8"):
+    with pytest.raises(
+        ConfigError, match=r"conf\.toml:2: not UTF-8 \(byte 0xF6 at column 11\); save the file as UTF-8"
+    ):
         read_toml(path)
 
 

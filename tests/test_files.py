@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from speechtl.errors import DataError
-from speechtl.files import atomic_write, replacing
+from speechtl.errors import DataError, LexiconError
+from speechtl.files import atomic_write, decode_lines, read_bytes, read_lines, read_text, replacing
 
 
 def names(folder):
@@ -109,3 +109,35 @@ def test_two_writers_of_one_file_do_not_meet(tmp_path):
         second.write("second")
     assert path.read_text() == "first"
     assert names(tmp_path) == ["text"]
+
+
+def test_text_and_lines_without_byte_order_mark(tmp_path):
+    path = tmp_path / "list"
+    path.write_bytes(b"\xef\xbb\xbfgr\xc3\xb6\xc3\x9fe\r\n\nlast\xe2\x80\xa8line")
+    assert read_text(path) == "größe\r\n\nlast\u2028line"
+    assert read_lines(path) == ["größe", "", "last\u2028line"]
+    (tmp_path / "empty").write_bytes(b"")
+    assert read_text(tmp_path / "empty") == ""
+    assert read_lines(tmp_path / "empty") == []
+
+
+def test_every_line_that_is_not_utf_8_is_named(tmp_path):
+    content = b"good\n\xe9t\xe9\n\nna\xefve\n"
+    first = "not UTF-8 (byte 0xE9 at column 1); save the file as UTF-8"
+    second = "not UTF-8 (byte 0xEF at column 3); save the file as UTF-8"
+    assert list(decode_lines(content)) == [(1, "good", ""), (2, "", first), (3, "", ""), (4, "", second)]
+    path = tmp_path / "words"
+    path.write_bytes(content)
+    with pytest.raises(LexiconError) as caught:
+        read_lines(path, error=LexiconError)
+    assert str(caught.value) == f"{path}: 2 problems\n  {path}:2: {first}\n  {path}:4: {second}"
+    with pytest.raises(DataError) as caught:
+        read_text(path)
+    assert str(caught.value) == f"{path}:2: {first}"
+
+
+@pytest.mark.parametrize("read", [read_bytes, read_lines, read_text])
+def test_a_file_that_cannot_be_read_is_named_with_the_advice(tmp_path, read):
+    with pytest.raises(LexiconError) as caught:
+        read(tmp_path / "none", error=LexiconError, advice="give the path of a lexicon")
+    assert str(caught.value) == f"{tmp_path}/none: cannot read: No such file or directory; give the path of a lexicon"

@@ -14,6 +14,7 @@ from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
+from speechtl.files import read_text
 
 AUDIO = {".wav", ".flac", ".sph", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a"}
 TEXTS = (".txt", ".lab")
@@ -116,19 +117,20 @@ def _from_folder(path: Path) -> DataDir:
             beside = file.with_suffix(suffix)
             if beside.is_file():
                 try:
-                    text = beside.read_bytes().decode("utf-8-sig")
-                except UnicodeDecodeError:
-                    problems.append(f"{beside}: not UTF-8; save the file as UTF-8")
+                    text = read_text(beside)
+                except DataError as error:
+                    problems.append(str(error))
                 break
         entries.append((str(file.relative_to(path).with_suffix("")), file, text, path.absolute().name))
     return _make(path, entries, problems)
 
 
 def _from_table(path: Path) -> DataDir:
+    wanted = "a CSV of audio files and texts, a folder of audio or a data directory"
     try:
-        content = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: neither UTF-8 nor a folder; give a CSV of audio files and texts") from error
+        content = read_text(path)
+    except DataError as error:
+        raise DataError(f"{error}, or give {wanted}") from error
     first = content.partition("\n")[0]
     delimiter = max(("\t", "|", ";", ","), key=first.count)
     rows = list(csv.reader(content.splitlines(), delimiter=delimiter))

@@ -210,6 +210,7 @@ def splice(
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.errors import DataError, LexiconError
     from speechtl.features.config import FeatureConfig
+    from speechtl.files import read_lines
     from speechtl.lang.lexicon import Lexicon
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
@@ -224,7 +225,7 @@ def splice(
     data = DataDir.load(source)
     timed, label = read_ctm(phones, data), "{}" if entries is None else "_{}"
     if words is not None and entries is not None:
-        listed = [line.partition("#")[0].strip() for line in words.read_text(encoding="utf-8").splitlines()]
+        listed = [line.partition("#")[0].strip() for line in read_lines(words)]
         said = {word: [option.phones for option in entries.pronounce(word)] for word in listed if word}
         options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
         spliced = splice_words(data, timed, said, options, section, destination, label=label)

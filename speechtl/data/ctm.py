@@ -8,7 +8,7 @@ from pathlib import Path
 
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, read_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,15 +45,10 @@ def read_ctm(path: str | Path, data: DataDir) -> dict[str, list[TimedLabel]]:
     Raises:
         DataError: the file cannot be read, or lists every line that is malformed or names an unknown recording.
     """
-    path = Path(path)
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot read: {error}; check the path") from error
     utterances = _utterances_by_recording(data)
     found: dict[str, list[TimedLabel]] = {}
     problems = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_lines(path), 1):
         fields = line.split()
         if not fields or line.startswith(";;"):
             continue

@@ -1,12 +1,13 @@
 """Kaldi text tables: one entry per line, a key, white space, the rest of the line."""
 
+import codecs
 import dataclasses
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from speechtl.errors import DataError, list_problems
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, decode_lines, read_bytes
 
 # Kaldi separates a key from its value by these alone; str.split() would also cut at a no-break space inside a word.
 BLANKS = " \t"
@@ -92,18 +93,13 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
     table = Table(Path(path))
     out_of_order: list[tuple[int, str, str]] = []
     previous = ""
-    windows_lines = 0
-    for number, raw in _raw_lines(table.path):
-        windows_lines += raw.endswith(b"\r")
-        try:
-            line = raw.decode("utf-8")
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
-            _note(table, number, f"not UTF-8 ({byte}); save the file as UTF-8", "encoding")
+    content = read_bytes(table.path)
+    if content.startswith(codecs.BOM_UTF8):
+        _note(table, 1, "starts with a byte order mark; save the file as UTF-8 without one", "encoding")
+    for number, line, fault in decode_lines(content):
+        if fault:
+            _note(table, number, fault, "encoding")
             continue
-        if number == 1 and line.startswith("\ufeff"):
-            _note(table, number, "starts with a byte order mark; save the file as UTF-8 without one", "encoding")
-            line = line[1:]
         key, value = split_line(line)
         if not key:
             _note(table, number, "empty line (expected a key and a value); remove it", "blank-line")
@@ -124,6 +120,7 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         if key < previous:
             out_of_order.append((number, key, previous))
         previous = key
+    windows_lines = content.count(b"\r\n") + content.endswith(b"\r")
     if windows_lines:
         message = (
             f"{windows_lines} lines have Windows line ends, which Kaldi's tools take as text; convert them (fix does)"
@@ -217,18 +214,6 @@ def raise_problems(path: Path, problems: Sequence[Problem]) -> None:
         raise DataError(str(problems[0]))
     if problems:
         raise DataError(list_problems(f"{path}: {len(problems)} problems", map(str, problems)))
-
-
-def _raw_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read: {error.strerror}; check the path") from error
-    # Only \n ends a line: splitlines() would also cut at U+2028 and friends.
-    lines = content.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    yield from enumerate(lines, start=1)
 
 
 def _note(table: Table, line: int, message: str, kind: str, key: str = "") -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.errors import LexiconError, list_problems
+from speechtl.files import read_text
 from speechtl.lang.ipa import split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 
@@ -133,10 +134,7 @@ def read_rule_file(path: Path) -> RuleFile:
     Raises:
         LexiconError: the file cannot be read, or lists every bad line.
     """
-    try:
-        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise LexiconError(f"{path}: cannot read: {error}; give a file of spelling rules in UTF-8") from error
+    text = unicodedata.normalize("NFC", read_text(path, error=LexiconError, advice="give a file of spelling rules"))
     rules, section, problems = RuleFile(), "", []
     for number, line in enumerate(text.split("\n"), start=1):
         line = re.sub(r"(^|\s)//.*", "", line).strip()

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, decode_lines, read_bytes
 
 # An n-gram, and its log10 probability and log10 back-off weight.
 Ngram = tuple[str, ...]
@@ -76,15 +76,13 @@ def read_arpa(path: str | Path) -> list[Entries]:
     """
     path = Path(path)
     reader = _Reader(path)
-    for number, raw in enumerate(_read_bytes(path).split(b"\n"), start=1):
-        try:
-            line = raw.decode("utf-8").strip(" \t\r")
-        except UnicodeDecodeError as error:
-            reader.note(number, f"not UTF-8 (byte 0x{raw[error.start]:02X}); save the file as UTF-8")
+    for number, text, fault in decode_lines(_read(path)):
+        if fault:
+            reader.note(number, fault)
             # The section's count takes the line as an n-gram, so that this is the only complaint about it.
             reader.bad_lines += 1
             continue
-        if line:
+        if line := text.strip(" \t\r"):
             reader.take(number, line)
     return reader.finish()
 
@@ -204,11 +202,8 @@ class _Reader:
         return self.tables
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of an ARPA file") from error
+def _read(path: Path) -> bytes:
+    content = read_bytes(path, error=LexiconError, advice="give the path of an ARPA file")
     if not content.startswith(_GZIP_MAGIC):
         return content
     try:

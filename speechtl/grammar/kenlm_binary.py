@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechtl.errors import LexiconError
+from speechtl.files import read_bytes
 from speechtl.grammar.arpa import LOG10_ZERO, Entries, Ngram
 from speechtl.grammar.kneser_ney import UNKNOWN
 
@@ -54,10 +55,7 @@ def read_kenlm_binary(path: str | Path) -> list[Entries]:
         LexiconError: the file cannot be read, is cut off, was made by another version of KenLM, holds no words, or
             holds hash tables.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a language model") from error
+    content = read_bytes(path, error=LexiconError, advice="give the path of a language model")
     try:
         return _Trie(content, str(path)).tables()
     except (struct.error, IndexError, UnicodeDecodeError) as error:

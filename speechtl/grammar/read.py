@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from speechtl.errors import LexiconError
+from speechtl.files import decode_text
 from speechtl.grammar.automaton import reachable
 from speechtl.grammar.fst_text import looks_like_fst_text, read_fst_text
 from speechtl.grammar.jsgf import parse_jsgf
@@ -149,10 +150,4 @@ def _read(path: Path, size: int = -1) -> bytes:
 
 def _text(path: Path, content: bytes, *, whole: bool) -> str:
     """Decode UTF-8; a beginning may end within a character, and may be of any kind of file."""
-    try:
-        return content.removeprefix(_BYTE_ORDER_MARK).decode("utf-8", "strict" if whole else "replace")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise LexiconError(
-            f"{path}:{line}: not UTF-8 (byte 0x{content[error.start]:02X}); save the file as UTF-8"
-        ) from error
+    return decode_text(content, path, error=LexiconError) if whole else content.decode("utf-8-sig", "replace")

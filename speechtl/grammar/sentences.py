@@ -1,11 +1,12 @@
 """Read the words of texts: Kaldi ``text`` tables, plain sentences, word lists."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from speechtl.data.tables import read_table, split_line
-from speechtl.errors import DataError, list_problems
+from speechtl.errors import DataError
+from speechtl.files import read_lines
 
 Layout = Literal["kaldi", "plain"]
 
@@ -23,7 +24,7 @@ def read_sentences(path: str | Path, layout: Layout = "kaldi") -> list[list[str]
     path = Path(path)
     if path.is_dir():
         path = path / "text"
-    lines: Iterator[str] = iter(read_table(path).values()) if layout == "kaldi" else _lines(path)
+    lines: Iterable[str] = read_table(path).values() if layout == "kaldi" else read_lines(path)
     return [words for words in map(_split, lines) if words]
 
 
@@ -33,7 +34,7 @@ def read_words(path: str | Path) -> list[str]:
     Raises:
         DataError: the file cannot be read, has no words, or lists every bad line.
     """
-    words = dict.fromkeys(word for word, _ in map(split_line, _lines(Path(path))) if word)
+    words = dict.fromkeys(word for word, _ in map(split_line, read_lines(path)) if word)
     if not words:
         raise DataError(f"{path}: no words; give a lexicon or a word list, one word a line")
     return list(words)
@@ -42,22 +43,3 @@ def read_words(path: str | Path) -> list[str]:
 def _split(line: str) -> list[str]:
     # str.split() without an argument would also cut at a no-break space inside a word.
     return [word for word in line.replace("\t", " ").split(" ") if word]
-
-
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read: {error.strerror}; check the path") from error
-    lines = []
-    problems = []
-    for number, raw in enumerate(content.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        try:
-            lines.append(raw.decode("utf-8").rstrip("\r"))
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
-            problems.append(f"{path}:{number}: not UTF-8 ({byte}); save the file as UTF-8")
-    if problems:
-        heading = f"{path}: {len(problems)} problems"
-        raise DataError(problems[0] if len(problems) == 1 else list_problems(heading, problems))
-    return iter(lines)

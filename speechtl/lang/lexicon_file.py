@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from speechtl.errors import LexiconError, list_problems
+from speechtl.files import decode_lines, read_bytes
 from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
@@ -166,24 +167,16 @@ def _warn_of_repetitions(path: Path, lines: list[tuple[int, str]], words: Iterab
 
 def _read_lines(path: Path) -> tuple[list[tuple[int, str]], Problems]:
     """Return the lines that are not empty, with their numbers, and the problems of lines that are not plain text."""
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a lexicon") from error
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    content = read_bytes(path, error=LexiconError, advice="give the path of a lexicon")
+    lines: list[tuple[int, str]] = []
     problems: Problems = []
-    try:
-        text = data.decode("utf-8")
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line]
-        strange = _STRANGE_SPACE.search(text) is not None
-    except UnicodeDecodeError:
-        lines, strange = [], True
-        for number, raw in enumerate(data.split(b"\n"), start=1):
-            try:
-                lines.append((number, raw.decode("utf-8")))
-            except UnicodeDecodeError as error:
-                problems.append((number, f"not UTF-8 (byte 0x{raw[error.start]:02x}); save the file as UTF-8"))
-    if strange:
+    for number, line, fault in decode_lines(content):
+        if fault:
+            problems.append((number, fault))
+        elif line:
+            lines.append((number, line))
+    # One search over all of the file is much faster than one for every line.
+    if _STRANGE_SPACE.search(content.decode("utf-8-sig", "replace")):
         for number, line in lines:
             found = _STRANGE_SPACE.search(line)
             if found:

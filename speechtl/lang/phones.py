@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, decode_lines, read_bytes
 from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
@@ -46,20 +46,15 @@ class PhoneInventory:
             LexiconError: the file cannot be read, or lists every bad line.
         """
         path = Path(path)
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise LexiconError(f"{path}: cannot read: {error.strerror}; give the path of a phone table") from error
+        content = read_bytes(path, error=LexiconError, advice="give the path of a phone table")
         numbers: dict[int, str] = {}
         seen: dict[str, int] = {}
         problems = []
-        for line, raw in enumerate(data.split(b"\n"), start=1):
-            if not raw.strip():
-                continue
-            try:
-                fields = raw.decode("utf-8").split()
-            except UnicodeDecodeError:
-                problems.append(f"{path}:{line}: not UTF-8; save the file as UTF-8")
+        for line, text, fault in decode_lines(content):
+            if fault:
+                problems.append(f"{path}:{line}: {fault}")
+            fields = text.split()
+            if not fields:
                 continue
             if len(fields) != 2 or not fields[1].isdecimal():
                 problems.append(f"{path}:{line}: expected 'phone number' (got '{' '.join(fields)}')")

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from speechtl.errors import DataError, list_problems
+from speechtl.files import read_lines
 from speechtl.report.line_chart import short, ticks
 from speechtl.report.style import COLOURS
 
@@ -107,7 +108,7 @@ def read_curves(path: str | Path) -> list[Curve]:
     path = Path(path)
     found: dict[str, dict[float, list[list[float]]]] = {}
     problems = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_lines(path), 1):
         if not line.strip() or line.startswith("#"):
             continue
         name, *cells = line.split("\t")

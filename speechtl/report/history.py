@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from speechtl.errors import ModelError, list_problems
+from speechtl.files import read_bytes
 
 Point = tuple[float, float]
 
@@ -46,12 +47,8 @@ def read_history(path: Path) -> History:
     Raises:
         ModelError: the log is missing, cannot be read, has bad lines (all are listed) or no training in it.
     """
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"{path}: cannot read: {error.strerror}; give the directory of an experiment that speechtl train made"
-        ) from error
+    advice = "give the directory of an experiment that speechtl train made"
+    raw = read_bytes(path, error=ModelError, advice=advice)
     *lines, rest = raw.split(b"\n")
     events: list[dict[str, Any]] = []
     problems = []

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from speechtl.errors import DataError
+from speechtl.files import read_lines
 from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, Unit, split_words
 
 _UNITS: dict[str, Unit] = {"WER": "word", "PER": "phone", "CER": "character"}
 MEASURES = tuple(_UNITS)
 _RATE = re.compile(r"%(WER|CER|PER) ")
 _MISSING = re.compile(r"Scored \d+ sentences, (\d+) not present")
+_AGAIN = "score again with speechtl score --out"
 _INTERVAL = re.compile(r"(?P<note>\S+ % confidence) interval (?P<low>\S+) to (?P<high>\S+) \((?P<how>.*)\)")
 
 
@@ -56,17 +58,16 @@ def read_scored_test(folder: Path, experiment: Path) -> ScoredTest:
     Raises:
         DataError: a file is missing or not as ``speechtl score`` writes it, or they do not belong together.
     """
-    lines = _lines(folder / "wer")
+    lines = read_lines(folder / "wer", advice=_AGAIN)
     measure = next((match[1] for line in lines if (match := _RATE.match(line))), None)
     if measure is None:
-        raise DataError(f"{folder / 'wer'}: no line with %WER, %CER or %PER; score again with speechtl score --out")
+        raise DataError(f"{folder / 'wer'}: no line with %WER, %CER or %PER; {_AGAIN}")
     alignments = _read_alignments(folder / "per_utt")
     per_utterance = {utterance: _count(pairs) for utterance, pairs in alignments.items()}
     score = ErrorRate(_UNITS[measure], sum(per_utterance.values(), Counts()), per_utterance, alignments, [])
     if score.kaldi_line() not in lines:
         raise DataError(
-            f"{folder}: per_utt and wer are not of the same score (per_utt sums up to {score.kaldi_line()}); "
-            "score again with speechtl score --out"
+            f"{folder}: per_utt and wer are not of the same score (per_utt sums up to {score.kaldi_line()}); {_AGAIN}"
         )
     interval = next((match for line in lines if (match := _INTERVAL.match(line))), None)
     place = folder.relative_to(experiment)
@@ -94,7 +95,7 @@ def _folders(experiment: Path) -> Iterator[Path]:
 def _read_alignments(path: Path) -> dict[str, list[Pair]]:
     """Read rows of ``ref``, ``hyp``, ``op`` and ``#csid``; words, and so columns, hold no blanks."""
     alignments: dict[str, list[Pair]] = {}
-    lines = _lines(path)
+    lines = read_lines(path, advice=_AGAIN)
     for start in range(0, len(lines), 4):
         rows = [split_words(line) for line in lines[start : start + 4]]
         heads = [tuple(row[:2]) for row in rows]
@@ -103,8 +104,7 @@ def _read_alignments(path: Path) -> dict[str, list[Pair]]:
         same_length = len({len(row) for row in rows[:3]}) == 1
         if heads != [(utterance, name) for name in ("ref", "hyp", "op", "#csid")] or not same_length:
             raise DataError(
-                f"{path}:{start + 1}: expected rows of ref, hyp, op and #csid with as many columns each; "
-                "score again with speechtl score --out"
+                f"{path}:{start + 1}: expected rows of ref, hyp, op and #csid with as many columns each; {_AGAIN}"
             )
         alignments[utterance] = [
             Pair(operation, None if operation == "I" else reference, None if operation == "D" else hypothesis)
@@ -123,22 +123,12 @@ def _count(pairs: Sequence[Pair]) -> Counts:
 def _read_speakers(path: Path) -> dict[str, Counts]:
     """Read the rows between the heading and the sum."""
     speakers = {}
-    for number, line in enumerate(_lines(path)[1:-1], start=2):
+    for number, line in enumerate(read_lines(path, advice=_AGAIN)[1:-1], start=2):
         name, *cells = split_words(line)
         try:
             sentences, words, substitutions, deletions, insertions = map(int, cells[:5])
             wrong = round(float(cells[7]) * sentences / 100)
         except (ValueError, IndexError) as error:
-            raise DataError(
-                f"{path}:{number}: not a row of a speaker; score again with speechtl score --out"
-            ) from error
+            raise DataError(f"{path}:{number}: not a row of a speaker; {_AGAIN}") from error
         speakers[name] = Counts(substitutions, deletions, insertions, words, sentences, wrong)
     return speakers
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_bytes().decode("utf-8").removesuffix("\n").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = (error.strerror or str(error)) if isinstance(error, OSError) else "not UTF-8"
-        raise DataError(f"{path}: cannot read: {reason}; score again with speechtl score --out") from error

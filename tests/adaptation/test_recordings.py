@@ -123,5 +123,5 @@ def test_nothing_of_use_is_one_error(tmp_path):
     with pytest.raises(DataError, match=r"nowhere: missing; give a data directory, a folder of audio or a CSV"):
         read_recordings(tmp_path / "nowhere", tmp_path / "out", CONFIG)
     (folder / "silent.txt").write_bytes("é".encode("latin-1"))
-    with pytest.raises(DataError, match=r"silent\.txt: not UTF-8"):
+    with pytest.raises(DataError, match=r"silent\.txt:1: not UTF-8"):
         read_recordings(folder, tmp_path / "out", CONFIG)

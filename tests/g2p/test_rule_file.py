@@ -125,5 +125,5 @@ def test_every_bad_line_is_named(tmp_path):
     with pytest.raises(LexiconError, match=r"no rules in the section \[letters\]"):
         read_rule_file(path)
     path.write_bytes(b"[letters]\n\xff")
-    with pytest.raises(LexiconError, match="cannot read"):
+    with pytest.raises(LexiconError, match=r"2: not UTF-8 \(byte 0xFF at column 1\); save the file as UTF-8"):
         read_rule_file(path)

@@ -414,7 +414,7 @@ def test_a_wrong_automaton_says_where_and_what(tmp_path, text, messages):
         (b"turn left\nturn right\n", "not a grammar in a known format (starts with 'turn left\nturn right')"),
         (b"\xd6\xfd\xb2\x7e\x06\x00", "a compiled automaton of OpenFst; give it as text: fstprint --acceptor"),
         (b"\x1f\x8b\x08broken", "damaged gzip file"),
-        (b"0 1 a\n1 2 \xe9\n2\n", "not UTF-8 (byte 0xE9)"),
+        (b"0 1 a\n1 2 \xe9\n2\n", "not UTF-8 (byte 0xE9 at column 5); save the file as UTF-8"),
         (b"mmap lm http://kheafield.com/code incomplete\n", "a language model (n-grams), not a grammar of commands"),
         (b"\\data\\\nngram 1=1\n", "a language model (n-grams), not a grammar of commands; give it with --lm"),
     ],

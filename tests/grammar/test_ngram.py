@@ -262,7 +262,7 @@ def test_reader_lists_every_problem_with_its_line(tmp_path):
         f"  {path}:4: the header says 7 2-grams, the section has 5; is the file cut off?",
         f"  {path}:5: expected 'ngram N=COUNT' or '\\1-grams:' (got 'ngrams 3')",
         f"  {path}:10: 4 fields in \\1-grams: (expected {fields}): '-0.25\ta b\u00a0c\t-0.25'",
-        f"  {path}:11: not UTF-8 (byte 0xFF); save the file as UTF-8",
+        f"  {path}:11: not UTF-8 (byte 0xFF at column 7); save the file as UTF-8",
         f"  {path}:14: 'b' not among the unigrams; add it there or remove this line",
         f"  {path}:15: '<s> b' stands twice; keep one",
         f"  {path}:16: log10 probability must be at most 0, back-off finite (got 0.5, 0)",

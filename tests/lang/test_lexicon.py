@@ -144,7 +144,7 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path):
         "F: 7 problems",
         "F:2: 'lonely' has no phones; add them or remove the line",
         "F:3: 'many': 'həloʊ' is 5 phones (h ə l o ʊ); put spaces between phones",
-        "F:4: not UTF-8 (byte 0xfc); save the file as UTF-8",
+        "F:4: not UTF-8 (byte 0xFC at column 9); save the file as UTF-8",
         "F:5: 'cmu': 'AH': 'A' (U+0041 LATIN CAPITAL LETTER A) is not IPA; is it ARPABET or X-SAMPA?; "
         "'H' (U+0048 LATIN CAPITAL LETTER H) is not IPA; is it ARPABET or X-SAMPA?",
         "F:5: 'cmu': 'S': 'S' (U+0053 LATIN CAPITAL LETTER S) is not IPA; is it ARPABET or X-SAMPA?",

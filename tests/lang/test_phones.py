@@ -279,7 +279,7 @@ def test_all_bad_lines_of_a_phone_table_are_listed(tmp_path):
         f"  {path}:5: expected 'phone number' (got 'c')",
         f"  {path}:7: number 0 already belongs to '<blk>'",
         f"  {path}:8: expected 'phone number' (got 'e x')",
-        f"  {path}:9: not UTF-8; save the file as UTF-8",
+        f"  {path}:9: not UTF-8 (byte 0xFF at column 1); save the file as UTF-8",
     ]
     path.write_text("a 1\nb 3\n")
     with pytest.raises(LexiconError, match=r"no line '<blk> 0'.*\n.*no phone has number 2"):

@@ -75,6 +75,6 @@ def test_damaged_scores_are_refused(tmp_path):
     (folder / "wer").write_text("12 %\n")
     assert error_of(folder) == f"{folder}/wer: no line with %WER, %CER or %PER; {again}"
     (folder / "wer").write_bytes(b"%WER \xff\n")
-    assert error_of(folder) == f"{folder}/wer: cannot read: not UTF-8; {again}"
+    assert error_of(folder) == f"{folder}/wer:1: not UTF-8 (byte 0xFF at column 6); save the file as UTF-8"
     (folder / "wer").unlink()
     assert error_of(folder) == f"{folder}/wer: cannot read: No such file or directory; {again}"
