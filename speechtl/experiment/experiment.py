@@ -166,7 +166,7 @@ class Experiment:
         """
         if name is None and len(self.languages) == 1:
             return self.languages[0]
-        if name in self.model.heads and name not in self.languages and self.model.own:
+        if name in self.model.heads and name not in self.languages and self.model.private:
             wanted = f"'{name}' is a head of languages with encoder blocks of their own; say which language"
         elif name is not None and (name in self.languages or name in self.model.heads):
             return name

@@ -87,19 +87,20 @@ class AcousticModel:
 
     Attributes:
         blocks: the encoder's named blocks, in order, which languages share.
-        own: by language, by name, blocks that it runs through instead of the shared ones of these names.
+        private: by language, by name, blocks of this language that replace the shared ones of these names.
         heads: CTC heads by name.
         head_of: by language, the name of its head: its own name, unless several languages share one.
         inventories: by head, the phones of its units, where they are known.
-        behind: layers that transfer methods attach: their output replaces that of the block they are listed under
-            (``"input"`` stands for the features). They take and give ``(batch, frames, size)``.
-        inside: layers that add to the output of a linear layer within a block, by ``block/layer`` (see `correct`).
-        columns: frozen encoders that run beside this one, by number, and
-        laterals: by block, what makes their outputs there a part of this one's (see `speechtl.models.lateral`).
-        beside: other layers that methods attach, by name (a domain classifier, say).
+        after: layers attached by transfer methods after a block (``"input"``: the features), by its name. They act in
+            this order, each on the output of the one before, and map ``(batch, frames, size)`` to the same shape.
+        within: layers whose output is added to that of a linear layer within a block, by ``block/layer`` (see
+            `correct`).
+        columns: frozen encoders that run in parallel on the same features, by number.
+        laterals: lateral connections from the columns' outputs to this encoder, by block (`speechtl.models.lateral`).
+        auxiliary: other layers attached by transfer methods, by name: a domain classifier, say.
         training_only: paths of the attached layers that ``weights.h5`` does without; checkpoints have them.
         speaker_paths: paths of the attached layers that belong to one speaker and can be stored alone.
-        references: other models that methods compare this one with, by name; not among its layers and never stored.
+        teachers: other models that methods compare this one with, by name; not among its layers and never stored.
     """
 
     def __init__(
@@ -119,18 +120,18 @@ class AcousticModel:
         """
         self.config, self.inputs = config, inputs
         self.blocks = self._fresh_blocks()
-        self.own: dict[str, dict[str, Block]] = {}
+        self.private: dict[str, dict[str, Block]] = {}
         self.heads: dict[str, Head] = {}
         self.inventories: dict[str, PhoneInventory] = {}
         self.head_of: dict[str, str] = {}
-        self.behind: dict[str, list[keras.layers.Layer]] = {}
-        self.inside: dict[str, list[keras.layers.Layer]] = {}
+        self.after: dict[str, list[keras.layers.Layer]] = {}
+        self.within: dict[str, list[keras.layers.Layer]] = {}
         self.columns: dict[str, AcousticModel] = {}
         self.laterals: dict[str, Lateral] = {}
-        self.beside: dict[str, keras.layers.Layer] = {}
+        self.auxiliary: dict[str, keras.layers.Layer] = {}
         self.training_only: list[str] = []
         self.speaker_paths: list[str] = []
-        self.references: dict[str, AcousticModel] = {}
+        self.teachers: dict[str, AcousticModel] = {}
         languages = head_of or {name: name for name in units}
         for name, count in units.items():
             self.add_head(name, count, [language for language, head in languages.items() if head == name])
@@ -153,7 +154,7 @@ class AcousticModel:
         self.heads[name] = CtcHead(self.blocks[-1].output_size, units, self.config.head_dropout, name)
         self.head_of.update(dict.fromkeys([name] if languages is None else languages, name))
 
-    def add_own_blocks(self, language: str, names: Iterable[str]) -> None:
+    def add_private_blocks(self, language: str, names: Iterable[str]) -> None:
         """Give a language blocks of its own, at first copies of the shared ones; those that it has already stay.
 
         What is attached inside or behind a block acts on all languages.
@@ -161,7 +162,7 @@ class AcousticModel:
         Raises:
             ModelError: there is no such block.
         """
-        present = self.own.get(language, {})
+        present = self.private.get(language, {})
         shared = {name: self.block(name) for name in names if name not in present}
         if not shared:
             return
@@ -171,8 +172,8 @@ class AcousticModel:
                     ours.assign(theirs.value)
                 present[block.name] = block
         # In the order of the encoder, however often and in whichever order blocks are added.
-        self.own[language] = {name: present[name] for name in self.block_names if name in present}
-        for place in self.inside:
+        self.private[language] = {name: present[name] for name in self.block_names if name in present}
+        for place in self.within:
             self._connect(place)
 
     def add_column(self, column: "AcousticModel") -> None:
@@ -216,14 +217,14 @@ class AcousticModel:
         linear = self.linear_layers(block)
         if name not in linear:
             raise ModelError(f"no linear layer '{name}' in block '{block}'; it has: {', '.join(linear) or 'none'}")
-        self.inside.setdefault(place, []).append(layer)
+        self.within.setdefault(place, []).append(layer)
         self._connect(place)
 
     def _connect(self, place: str) -> None:
         """Make the linear layer at a place, in the shared block and in languages' own ones, add what is attached."""
         block, _, name = place.partition("/")
-        attached = self.inside[place]
-        own = [blocks[block] for blocks in self.own.values() if block in blocks]
+        attached = self.within[place]
+        own = [blocks[block] for blocks in self.private.values() if block in blocks]
         for each in [self.block(block), *own]:
             _linear_layers(each)[name].correction = lambda inputs: tf.add_n([layer(inputs) for layer in attached])
 
@@ -231,24 +232,24 @@ class AcousticModel:
         """Yield every layer with the path its weights are stored under."""
         for block in self.blocks:
             yield f"encoder/{block.name}", block
-        for language, blocks in self.own.items():
+        for language, blocks in self.private.items():
             for name, block in blocks.items():
-                yield f"own/{language}/{name}", block
+                yield f"private/{language}/{name}", block
         for language, head in self.heads.items():
             yield f"heads/{language}", head
-        for place, attached in self.behind.items():
+        for place, attached in self.after.items():
             for layer in attached:
-                yield f"behind/{place}/{layer.name}", layer
-        for place, attached in self.inside.items():
+                yield f"after/{place}/{layer.name}", layer
+        for place, attached in self.within.items():
             for layer in attached:
-                yield f"inside/{place}/{layer.name}", layer
+                yield f"within/{place}/{layer.name}", layer
         for number, column in self.columns.items():
             for path, layer in column.layers():
                 yield f"columns/{number}/{path}", layer
         for name, lateral in self.laterals.items():
             yield f"laterals/{name}", lateral
-        for name, layer in self.beside.items():
-            yield f"beside/{name}", layer
+        for name, layer in self.auxiliary.items():
+            yield f"auxiliary/{name}", layer
 
     def variables(self) -> dict[str, keras.Variable]:
         """Return all weights by path, for example ``encoder/tdnn1/conv/kernel`` (no counters or seeds)."""
@@ -283,7 +284,7 @@ class AcousticModel:
             seed: ``(2,)`` int32 dropout seed while training, None for inference.
             language: whose own blocks are taken where it has any; None for the shared ones throughout.
         """
-        own = self.own.get(language, {}) if language is not None else {}
+        own = self.private.get(language, {}) if language is not None else {}
         beside = [column.encode(features, lengths, language=language) for column in self.columns.values()]
         x = self._attached("input", features)
         outputs, all_lengths = {}, {}
@@ -299,7 +300,7 @@ class AcousticModel:
         return Encoded(outputs, all_lengths, seed)
 
     def _attached(self, place: str, x: tf.Tensor) -> tf.Tensor:
-        for layer in self.behind.get(place, ()):
+        for layer in self.after.get(place, ()):
             x = layer(x)
         return x
 

@@ -171,7 +171,7 @@ def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
     Raises:
         ModelError: the phones of a language are not known, or not IPA.
     """
-    model.beside[NAME] = space
+    model.auxiliary[NAME] = space
     for language in list(model.heads):
         if language not in model.inventories:
             raise ModelError(f"attributes: the phones of language '{language}' are not known; give its inventory")
@@ -190,7 +190,7 @@ def restore_attributes(model: AcousticModel, arrays: Mapping[str, np.ndarray], o
     centre, projection = arrays.get("centre"), arrays.get("projection")
     table = None if centre is None else table_of_width(len(centre))
     if table is None or projection is None:
-        raise ModelError(f"{origin}: weights of an unknown layer 'beside/{NAME}'; another version may know it")
+        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
     phones = arrays["own_phones"].tobytes().decode().split() if "own" in arrays else []
     inputs, width = projection.shape
     size = width if "embedding" in arrays else 0
@@ -205,7 +205,7 @@ def add_language(model: AcousticModel, language: str, inventory: PhoneInventory)
         ModelError: the model has no attribute heads, or a head of this name already.
         LexiconError: phones that are not IPA.
     """
-    space = model.beside.get(NAME)
+    space = model.auxiliary.get(NAME)
     if not isinstance(space, AttributeSpace):
         raise ModelError(
             "this model scores the phones it was trained on and no others; write the words with its phones (speechtl "

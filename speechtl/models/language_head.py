@@ -78,7 +78,7 @@ def _quick(weight: tf.Tensor, pace: float) -> tf.Tensor:
 
 def language_head(model: AcousticModel) -> LanguageHead | None:
     """Return the model's language head, or None if it has none."""
-    heads = [layer for name, layer in model.beside.items() if name.startswith(f"{FOLDER}/")]
+    heads = [layer for name, layer in model.auxiliary.items() if name.startswith(f"{FOLDER}/")]
     return heads[0] if heads else None
 
 
@@ -91,8 +91,8 @@ def attach_language_head(model: AcousticModel, place: str, size: int, languages:
     present = language_head(model)
     if present is None:
         inputs = model.inputs if place == "input" else model.block(place).output_size
-        model.beside[f"{FOLDER}/{place}"] = LanguageHead(place, inputs, size, languages)
-        return model.beside[f"{FOLDER}/{place}"]
+        model.auxiliary[f"{FOLDER}/{place}"] = LanguageHead(place, inputs, size, languages)
+        return model.auxiliary[f"{FOLDER}/{place}"]
     lacking = [language for language in languages if language not in present.languages]
     if lacking:
         grown = LanguageHead(present.place, present.norm.scale.shape[0], present.size, [*present.languages, *lacking])
@@ -100,7 +100,7 @@ def attach_language_head(model: AcousticModel, place: str, size: int, languages:
         for variable in grown.weights:
             if variable.path in kept:
                 variable.assign(kept[variable.path].value)
-        model.beside[f"{FOLDER}/{present.place}"] = grown
+        model.auxiliary[f"{FOLDER}/{present.place}"] = grown
         return grown
     return present
 

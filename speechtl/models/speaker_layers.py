@@ -85,9 +85,9 @@ class LowRank(keras.layers.Layer):
         return tf.matmul(tf.matmul(inputs, self.down.value), self.up.value)
 
 
-# What makes the layers beside a model that it needs to be used.
-_BESIDE = {"beside/attributes": restore_attributes, "beside/word_embedding": restore_word_embedding}
-BEHIND = {"lhuc": Lhuc, "lin": LinearNetwork, "adapter": Adapter}
+# How the auxiliary layers that a trained model needs in use are made again.
+_AUXILIARY = {"auxiliary/attributes": restore_attributes, "auxiliary/word_embedding": restore_word_embedding}
+AFTER = {"lhuc": Lhuc, "lin": LinearNetwork, "adapter": Adapter}
 
 
 def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
@@ -95,12 +95,12 @@ def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
 
     Args:
         model: the model.
-        kind: ``"lhuc"``, ``"lin"`` or ``"adapter"``, behind a block; ``"lora"``, inside a block.
+        kind: ``"lhuc"``, ``"lin"`` or ``"adapter"``, after a block; ``"lora"``, within a block.
         place: name of the block, or ``"input"`` for what acts on the features.
         rank: width of ``adapter`` and ``lora``.
 
     Returns:
-        Paths of the new layers, as `AcousticModel.layers` gives them: ``behind/tdnn1/lhuc1``, where the number counts
+        Paths of the new layers, as `AcousticModel.layers` gives them: ``after/tdnn1/lhuc1``, where the number counts
         the layers at one place in the order in which they act.
 
     Raises:
@@ -116,14 +116,14 @@ def attach(model: AcousticModel, kind: str, place: str, rank: int) -> list[str]:
         for name, layer in linear.items():
             where = f"{place}/{name}"
             inputs, outputs = layer.kernel.shape
-            added = LowRank(inputs, outputs, rank, f"{kind}{len(model.inside.get(where, [])) + 1}")
+            added = LowRank(inputs, outputs, rank, f"{kind}{len(model.within.get(where, [])) + 1}")
             model.correct(where, added)
-            paths.append(f"inside/{where}/{added.name}")
+            paths.append(f"within/{where}/{added.name}")
         return paths
     size = _size(model, place)
-    attached = model.behind.setdefault(place, [])
-    attached.append(BEHIND[kind](size, rank, f"{kind}{len(attached) + 1}"))
-    return [f"behind/{place}/{attached[-1].name}"]
+    attached = model.after.setdefault(place, [])
+    attached.append(AFTER[kind](size, rank, f"{kind}{len(attached) + 1}"))
+    return [f"after/{place}/{attached[-1].name}"]
 
 
 def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
@@ -140,37 +140,37 @@ def restore(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str)
         ModelError: weights of a layer that cannot be attached to this model.
     """
     own: dict[str, set[str]] = {}
-    for language, block in (name.split("/")[1:3] for name in arrays if name.startswith("own/")):
+    for language, block in (name.split("/")[1:3] for name in arrays if name.startswith("private/")):
         own.setdefault(language, set()).add(block)
     for language, blocks in own.items():
-        model.add_own_blocks(language, blocks)
+        model.add_private_blocks(language, blocks)
     _restore_columns(model, arrays, origin)
-    heard = {name: array for name, array in arrays.items() if name.startswith(f"beside/{FOLDER}/")}
+    heard = {name: array for name, array in arrays.items() if name.startswith(f"auxiliary/{FOLDER}/")}
     for name, array in heard.items():
         if name.endswith("/conv/bias"):
             attach_language_head(model, name.split("/")[2], len(array), languages_in(list(heard)))
     present = {path for path, _ in model.layers()}
-    for path, restore_beside in _BESIDE.items():
+    for path, restore_auxiliary in _AUXILIARY.items():
         parts = {name[len(path) + 1 :]: array for name, array in arrays.items() if name.startswith(f"{path}/")}
         if parts and path not in present:
-            restore_beside(model, parts, origin)
+            restore_auxiliary(model, parts, origin)
     found: dict[tuple[str, ...], dict[str, np.ndarray]] = {}
     for name, array in arrays.items():
         steps = tuple(name.split("/"))
-        depth = {"behind": 3, "inside": 4}.get(steps[0], len(steps))
+        depth = {"after": 3, "within": 4}.get(steps[0], len(steps))
         if len(steps) > depth and "/".join(steps[:depth]) not in present:
             found.setdefault(steps[:depth], {})["/".join(steps[depth:])] = array
     for steps in sorted(found, key=_position):
         side, place, layer, parts = steps[0], "/".join(steps[1:-1]), steps[-1], found[steps]
         kind = layer.rstrip("0123456789")
-        known = kind == "lora" if side == "inside" else kind in BEHIND
+        known = kind == "lora" if side == "within" else kind in AFTER
         if not known or ("down" in parts) != (kind in ("adapter", "lora")):
             raise ModelError(f"{origin}: weights of an unknown layer '{'/'.join(steps)}'; a newer version may know it")
         rank = parts["down"].shape[1] if "down" in parts else 0
-        if side == "inside":
+        if side == "within":
             model.correct(place, LowRank(parts["down"].shape[0], parts["up"].shape[1], rank, layer))
         else:
-            model.behind.setdefault(place, []).append(BEHIND[kind](_size(model, place), rank, layer))
+            model.after.setdefault(place, []).append(AFTER[kind](_size(model, place), rank, layer))
 
 
 def _restore_columns(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:

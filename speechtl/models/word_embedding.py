@@ -146,7 +146,7 @@ def word_embedding_of(model: AcousticModel) -> WordEmbedding:
     Raises:
         ModelError: it has none.
     """
-    found = model.beside.get(NAME)
+    found = model.auxiliary.get(NAME)
     if not isinstance(found, WordEmbedding):
         raise ModelError(
             'this model has no word embeddings; train it with the transfer method "word_embedding", or decode with '
@@ -180,7 +180,7 @@ def restore_word_embedding(model: AcousticModel, arrays: Mapping[str, np.ndarray
     leave = next((array for name, array in arrays.items() if name.endswith("acoustic_leave/kernel")), None)
     table = None if centre is None else table_of_width(len(centre))
     if table is None or place is None or leave is None:
-        raise ModelError(f"{origin}: weights of an unknown layer 'beside/{NAME}'; another version may know it")
+        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
     block, (width, size) = place.tobytes().decode(), leave.shape
     pooling: Pooling = "attention" if width == size else "mean_max"
-    model.beside[NAME] = WordEmbedding(model.block(block).output_size, block, table, (), size, pooling)
+    model.auxiliary[NAME] = WordEmbedding(model.block(block).output_size, block, table, (), size, pooling)

@@ -45,7 +45,7 @@ class Attributes(TransferMethod):
         Raises:
             ModelError: phones that are not IPA, or the model has attributes of another shape already.
         """
-        space = model.beside.get(NAME)
+        space = model.auxiliary.get(NAME)
         if isinstance(space, AttributeSpace):
             there = {"table": space.table, "size": space.size, "own_vectors": space.own is not None}
             here = {"table": self.table, "size": self.size, "own_vectors": self.own_vectors}

@@ -37,9 +37,9 @@ class ConservativeTraining(TransferMethod):
         """
         if self.weight == 0:
             return model
-        if self.source not in model.references:
-            model.references[self.source] = load_source(self.source, model.inputs)
-        source = model.references[self.source]
+        if self.source not in model.teachers:
+            model.teachers[self.source] = load_source(self.source, model.inputs)
+        source = model.teachers[self.source]
         common = model.heads.keys() & source.heads.keys()
         if not common and self.distance == "output":
             raise ModelError(
@@ -61,7 +61,7 @@ class ConservativeTraining(TransferMethod):
         """Return the penalty, ``kl`` or ``l2_sp``."""
         if self.weight == 0:
             return {}
-        source = step.model.references[self.source]
+        source = step.model.teachers[self.source]
         if self.distance == "parameter":
             theirs = source.variables()
             squares = [
@@ -102,7 +102,7 @@ def _differences(model: AcousticModel, source: AcousticModel) -> list[str]:
         for name in sorted(ours.keys() & theirs.keys())
         if ours[name].shape != theirs[name].shape
     ]
-    encoder = {name for name in ours.keys() ^ theirs.keys() if name.startswith(("encoder/", "own/"))}
+    encoder = {name for name in ours.keys() ^ theirs.keys() if name.startswith(("encoder/", "private/"))}
     problems += [f"{name}: {'not in the source' if name in ours else 'in the source only'}" for name in sorted(encoder)]
     if not model.trainable_variables().keys() & theirs.keys():
         problems.append("no weight that both have is trained")

@@ -78,15 +78,15 @@ class DomainAdversarial(TransferMethod):
                 f"domain_adversarial: the training speech has one {self.by} ({', '.join(classes)}), expected two or "
                 "more; list speech of another one under [[data]] train or unlabelled"
             )
-        if self._name(model) in model.beside:
+        if self._name(model) in model.auxiliary:
             raise ModelError(f"two domain_adversarial tables tell the {self.by} from one block; drop one of them")
         size = model.block(self._block(model)).output_size
         classifier = DomainClassifier(size, self.hidden, len(classes), self._name(model))
         classifier.numbers = {
             language: np.array([classes.index(name) for name in known], np.int32) for language, known in names.items()
         }
-        model.beside[classifier.name] = classifier
-        model.training_only.append(f"beside/{classifier.name}")
+        model.auxiliary[classifier.name] = classifier
+        model.training_only.append(f"auxiliary/{classifier.name}")
 
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``domain``: cross entropy in nats per decision, a mean over utterances."""
@@ -116,7 +116,7 @@ class DomainAdversarial(TransferMethod):
 
     def _decide(self, step: Step, strength: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Return scores ``(batch, decisions, domains)``, the true domains and weights that sum to 1."""
-        block, classifier = self._block(step.model), step.model.beside[self._name(step.model)]
+        block, classifier = self._block(step.model), step.model.auxiliary[self._name(step.model)]
         batch, lengths = step.batch, step.encoded.lengths[block]
         outputs = reverse_gradient(step.encoded.outputs[block], strength)
         if self.pooling == "mean":

@@ -67,9 +67,9 @@ class LayerTransfer(TransferMethod):
 def _places(model: AcousticModel, blocks: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Return where blocks, those of a language's own as well, are here and in the source, which may share them."""
     places = {f"encoder/{name}": f"encoder/{name}" for name in blocks}
-    for language, own in model.own.items():
+    for language, own in model.private.items():
         for name in [name for name in blocks if name in own]:
-            path = f"own/{language}/{name}"
+            path = f"private/{language}/{name}"
             has_own = any(key.startswith(f"{path}/") for key in arrays)
             places[path] = path if has_own else f"encoder/{name}"
     return places

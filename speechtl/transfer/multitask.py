@@ -79,12 +79,12 @@ class Multitask(TransferMethod):
         shared = choose_blocks(model, self.shared)
         separate = [name for name in model.block_names if name not in shared]
         for language in self.languages or [name for name in model.head_of if name not in self.keep]:
-            model.add_own_blocks(language, separate)
+            model.add_private_blocks(language, separate)
         if self.identify is not None:
             place = _listening_place(model, self.identify.block)
             attach_language_head(model, place, self.identify.size, list(model.head_of))
         kept = [model.heads[model.head_name(language)] for language in self.keep]
-        kept += [block for language in self.keep for block in model.own.get(language, {}).values()]
+        kept += [block for language in self.keep for block in model.private.get(language, {}).values()]
         for layer in [*kept, *(model.blocks if self.keep_trunk else ())]:
             layer.trainable = False
         return model
@@ -103,7 +103,7 @@ class Multitask(TransferMethod):
 
 def _listening_place(model: AcousticModel, block: str | None) -> str:
     """Return the place of the language head: where it is already, where the config says, or the last one in common."""
-    own = {name for blocks in model.own.values() for name in blocks}
+    own = {name for blocks in model.private.values() for name in blocks}
     common = ["input"]
     for name in model.block_names:
         if name in own:
@@ -119,6 +119,6 @@ def _listening_place(model: AcousticModel, block: str | None) -> str:
     if present is not None and present.place != place:
         raise ModelError(
             f"multitask.identify: the source's language head hears '{present.place}', not '{place}'; leave block out, "
-            'or declare "beside/language/*" fresh'
+            'or declare "auxiliary/language/*" fresh'
         )
     return place

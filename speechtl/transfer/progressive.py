@@ -81,7 +81,7 @@ class Progressive(TransferMethod):
 
 def encoder_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the weights of an encoder and what is attached to it, without heads and what stands beside."""
-    return {name: array for name, array in arrays.items() if not name.startswith(("heads/", "beside/"))}
+    return {name: array for name, array in arrays.items() if not name.startswith(("heads/", "auxiliary/"))}
 
 
 def growth(model: AcousticModel) -> str:

@@ -74,12 +74,12 @@ class SelfTaught(TransferMethod):
             return model
         block = model.block(self._block(model))
         name = self._name(model)
-        if name in model.beside:
+        if name in model.auxiliary:
             raise ModelError(f"two self_taught tables predict {self.target} from block '{block.name}'; drop one")
         stacked = model.subsampling * model.inputs
         outputs = stacked if self.target == "features" else self.codebooks * self.codebook_size
-        model.beside[name] = Predictor(block.output_size, outputs, name)
-        model.training_only.append(f"beside/{name}")
+        model.auxiliary[name] = Predictor(block.output_size, outputs, name)
+        model.training_only.append(f"auxiliary/{name}")
         return model
 
     def inputs(self, model: AcousticModel, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
@@ -158,7 +158,7 @@ class SelfTaught(TransferMethod):
         return tf.argmax(tf.einsum("btcd,cnd->btcn", projected, vectors), axis=-1, output_type=tf.int32)
 
     def _predict(self, step: Step) -> tf.Tensor:
-        return step.model.beside[self._name(step.model)](step.encoded.outputs[self._block(step.model)])
+        return step.model.auxiliary[self._name(step.model)](step.encoded.outputs[self._block(step.model)])
 
     def _by_codebook(self, scores: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(scores)

@@ -60,7 +60,7 @@ class WordEmbeddings(TransferMethod):
         unknown = [language for language in model.heads if language not in model.inventories]
         if unknown:
             raise ModelError(f"word_embedding: the phones of language '{unknown[0]}' are not known; give its inventory")
-        if NAME in model.beside:
+        if NAME in model.auxiliary:
             there = word_embedding_of(model)
             kept = {name: getattr(there, name) for name in ("block", "table", "size", "pooling")}
             here = {"block": block, "table": self.table, "size": self.size, "pooling": self.pooling}
@@ -69,7 +69,7 @@ class WordEmbeddings(TransferMethod):
             return model
         phones = {phone for inventory in model.inventories.values() for phone in inventory}
         try:
-            model.beside[NAME] = WordEmbedding(inputs, block, self.table, sorted(phones), self.size, self.pooling)
+            model.auxiliary[NAME] = WordEmbedding(inputs, block, self.table, sorted(phones), self.size, self.pooling)
         except LexiconError as error:
             raise ModelError(f"word_embedding: {error}") from error
         return model

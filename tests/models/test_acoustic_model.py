@@ -137,7 +137,7 @@ def test_several_heads_share_the_encoder():
         model.block("tdnn9")
 
 
-def test_a_layer_behind_a_block_is_applied_and_stored():
+def test_a_layer_after_a_block_is_applied_and_stored():
     model = make("tdnn")
     features = np.random.default_rng(0).normal(size=(1, 12, 10)).astype(np.float32)
     _, before = logits(model, features, [12])
@@ -146,10 +146,10 @@ def test_a_layer_behind_a_block_is_applied_and_stored():
         def call(self, x):
             return 2 * x
 
-    model.behind["tdnn1"] = [Double(name="double")]
+    model.after["tdnn1"] = [Double(name="double")]
     _, after = logits(model, features, [12])
     np.testing.assert_allclose(after.outputs["tdnn1"], 2 * before.outputs["tdnn1"].numpy(), rtol=1e-6)
-    assert "behind/tdnn1/double" in dict(model.layers())
+    assert "after/tdnn1/double" in dict(model.layers())
 
 
 def test_languages_may_share_a_head():
@@ -175,23 +175,23 @@ def test_own_blocks_start_as_copies_and_then_go_their_own_way(encoder):
 
     before = outputs(None), outputs(None, SEED)
     last = model.block_names[-1]
-    model.add_own_blocks("ru", [last, "subsampling"])
-    model.add_own_blocks("ru", ["subsampling"])
-    assert list(model.own["ru"]) == ["subsampling", last]
+    model.add_private_blocks("ru", [last, "subsampling"])
+    model.add_private_blocks("ru", ["subsampling"])
+    assert list(model.private["ru"]) == ["subsampling", last]
     for language in ("de", "ru", None):
         for one, other in zip((outputs(language), outputs(language, SEED)), before, strict=True):
             for ours, theirs in zip(one, other, strict=True):
                 np.testing.assert_array_equal(ours, theirs)
     # Blocks are tied to their language: what changes one changes nothing for the other.
     for name, variable in model.variables().items():
-        if name.startswith(f"own/ru/{last}/") and name.endswith(("kernel", "scale")):
+        if name.startswith(f"private/ru/{last}/") and name.endswith(("kernel", "scale")):
             variable.assign(variable.value + 0.1)
     for ours, theirs in zip(outputs("de"), before[0], strict=True):
         np.testing.assert_array_equal(ours, theirs)
     changed = [np.abs(ours - theirs).max() for ours, theirs in zip(outputs("ru"), before[0], strict=True)]
     assert max(changed[:-1]) == 0 and changed[-1] > 1e-3
     with pytest.raises(ModelError, match="no encoder block 'nowhere'"):
-        model.add_own_blocks("ru", ["nowhere"])
+        model.add_private_blocks("ru", ["nowhere"])
 
 
 def test_an_unknown_encoder_or_key_is_a_config_error():

@@ -157,7 +157,7 @@ def small_model(phones="ptkbsaiu"):
 
 def test_logits_follow_the_formula():
     model = Attributes(own_vectors=True).prepare(small_model())
-    space = model.beside["attributes"]
+    space = model.auxiliary["attributes"]
     rng = np.random.default_rng(2)
     for variable in space.trainable_variables:
         variable.assign(rng.normal(size=variable.shape))
@@ -179,7 +179,7 @@ def test_what_no_phone_of_training_varies_in_says_nothing():
     """Here all phones are oral; a nasal vowel is scored by the rest of it."""
     for size in (0, 7):
         model = Attributes(size=size).prepare(small_model())
-        space = model.beside["attributes"]
+        space = model.auxiliary["attributes"]
         frames = tf.constant(np.random.default_rng(2).normal(size=(1, 3, 384)).astype(np.float32))
         matrix = attribute_matrix(["a", "ã"])
         with tf.GradientTape() as tape:
@@ -195,7 +195,7 @@ def test_what_no_phone_of_training_varies_in_says_nothing():
 
 def test_own_vectors_are_dropped_by_phone_and_only_in_training():
     model = Attributes(own_vectors=True, own_dropout=0.5).prepare(small_model())
-    space = model.beside["attributes"]
+    space = model.auxiliary["attributes"]
     space.rate = 0.0
     space.own.assign(tf.ones_like(space.own))
     frames = np.random.default_rng(2).normal(size=(1, 5, 384)).astype(np.float32)
@@ -211,7 +211,7 @@ def test_own_vectors_are_dropped_by_phone_and_only_in_training():
 
 def test_own_vectors_follow_their_phones_into_a_model_of_others():
     source = Attributes(own_vectors=True, table="chart", size=5).prepare(small_model())
-    for variable in source.beside["attributes"].trainable_variables:
+    for variable in source.auxiliary["attributes"].trainable_variables:
         variable.assign(np.random.default_rng(1).normal(size=variable.shape))
     other = small_model("zbã")
     arrays = arrays_of(source.variables())
@@ -221,14 +221,14 @@ def test_own_vectors_follow_their_phones_into_a_model_of_others():
     frames = np.random.default_rng(2).normal(size=(1, 3, 384)).astype(np.float32)
     scores = other.heads["xx"](frames).numpy()
     np.testing.assert_array_equal(scores, source.heads["new"](frames).numpy())
-    other.beside["attributes"].own.assign(tf.zeros_like(other.beside["attributes"].own))
+    other.auxiliary["attributes"].own.assign(tf.zeros_like(other.auxiliary["attributes"].own))
     without = other.heads["xx"](frames).numpy()
     changed = np.abs(scores - without).max(axis=(0, 1)) > 0.1
     # Blank, z, b, ã: training had b, and s and a, which are nearest to the others.
     assert list(changed) == [False, True, True, True]
     lent = (scores - without)[0]
-    own = dict(zip(sorted("ptkbsaiu"), source.beside["attributes"].own.numpy()))
-    normal = source.beside["attributes"].norm(frames)[0].numpy()
+    own = dict(zip(sorted("ptkbsaiu"), source.auxiliary["attributes"].own.numpy()))
+    normal = source.auxiliary["attributes"].norm(frames)[0].numpy()
     np.testing.assert_allclose(lent[:, 1:], normal @ np.stack([own["s"], own["b"], own["a"]], axis=1), atol=1e-2)
     with pytest.raises(ModelError, match=r"the source's heads have .*'own_vectors': True.*expected"):
         Attributes().prepare(other)
@@ -238,12 +238,12 @@ def test_own_vectors_follow_their_phones_into_a_model_of_others():
 def test_a_phone_that_training_never_had_is_half_way_to_its_nearest(inventory):
     """Also where a tone, which no phone is like, is among those of training."""
     model = Attributes(own_vectors=True).prepare(small_model(inventory))
-    for variable in model.beside["attributes"].trainable_variables:
+    for variable in model.auxiliary["attributes"].trainable_variables:
         variable.assign(np.random.default_rng(3).normal(size=variable.shape))
     add_language(model, "new", PhoneInventory(["z", "s"]))
     frames = np.random.default_rng(4).normal(size=(2, 5, 384)).astype(np.float32)
     z, s = np.moveaxis(model.heads["new"](frames).numpy()[..., 1:], -1, 0)
-    space = model.beside["attributes"]
+    space = model.auxiliary["attributes"]
     step = (attribute_matrix(["z"]) - attribute_matrix(["s"]))[0] / np.sqrt(attribute_matrix("s").shape[1]) / 2
     articulated = space.norm(frames).numpy() @ space.projection.numpy() + space.offset.numpy()
     np.testing.assert_allclose(z - s, articulated @ step, rtol=1e-3, atol=1e-3)
@@ -258,7 +258,7 @@ def test_phones_without_articulation_are_all_listed():
 
 
 def test_stored_weights_of_another_kind_are_refused():
-    with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'beside/attributes'"):
+    with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'auxiliary/attributes'"):
         restore_attributes(small_model(), {"centre": np.zeros(3), "projection": np.zeros((4, 3))}, "exp/x")
 
 

@@ -65,7 +65,7 @@ def test_the_kl_term_is_the_sum_over_valid_frames_of_the_divergence(source):
     method = ConservativeTraining(source=source, weight=0.25)
     method.prepare(model)
     terms, gradients = terms_and_gradients(model, [method], batch)
-    other = model.references[source]
+    other = model.teachers[source]
     expected = []
     for row, length in enumerate(batch.lengths.numpy()):
         # Alone and without padding, in float64.
@@ -128,7 +128,7 @@ def test_two_sources_give_two_terms(source):
         method.prepare(model)
     terms, _ = terms_and_gradients(model, methods, make_batch())
     assert float(terms["kl_2"]) == pytest.approx(2 * float(terms["kl"]), rel=1e-6)
-    assert len(model.references) == 1
+    assert len(model.teachers) == 1
 
 
 def test_the_source_is_neither_trained_nor_stored(source):
@@ -136,7 +136,7 @@ def test_the_source_is_neither_trained_nor_stored(source):
     names = model.variables().keys()
     ConservativeTraining(source=source).prepare(model)
     assert model.variables().keys() == names
-    assert not model.references[source].trainable_variables()
+    assert not model.teachers[source].trainable_variables()
 
 
 def test_sources_that_do_not_fit_are_refused(source, shared_config_maker):

@@ -102,7 +102,7 @@ def test_the_encoder_has_the_reversed_gradient_and_the_classifier_its_own(make_c
         method = DomainAdversarial(weight=weight, ramp=0.0, pooling="mean")
         found[weight], _, _ = gradients(prepared(method, [source]), method, batch, 0.5)
     model = prepared(DomainAdversarial(pooling="mean"), [source])
-    (classifier,) = model.beside.values()
+    (classifier,) = model.auxiliary.values()
     variables = model.trainable_variables()
     domains = np.array([["a", "b"].index(source.domains[i]) for i in batch.utterances.numpy()])
     with tf.GradientTape() as tape:  # the same classifier without any reversal
@@ -113,11 +113,11 @@ def test_the_encoder_has_the_reversed_gradient_and_the_classifier_its_own(make_c
     plain = tape.gradient(loss, [v.value for v in variables.values()], unconnected_gradients="zero")
     seen = set()
     for name, gradient in zip(variables, map(tf.convert_to_tensor, plain), strict=True):
-        sides = {"encoder": (-1.0, -4.0), "beside": (1.0, 1.0), "heads": (0.0, 0.0)}[name.split("/")[0]]
+        sides = {"encoder": (-1.0, -4.0), "auxiliary": (1.0, 1.0), "heads": (0.0, 0.0)}[name.split("/")[0]]
         for weight, factor in zip((1.0, 4.0), sides, strict=True):
             np.testing.assert_allclose(found[weight][name], factor * gradient, rtol=1e-3, atol=1e-6, err_msg=name)
         seen.update({name.split("/")[0]} if np.any(np.abs(gradient) > 1e-4) else ())
-    assert seen == {"encoder", "beside"}
+    assert seen == {"encoder", "auxiliary"}
 
 
 @pytest.mark.parametrize("pooling", ["mean", "frame"])
@@ -126,7 +126,7 @@ def test_loss_and_accuracy_are_those_of_utterances_alone(pooling, make_corpus):
     source = read_source(name_domains(make_corpus("train"), "a", "b", "c"))
     method = DomainAdversarial(weight=1.0, pooling=pooling)
     model = prepared(method, [source])
-    (classifier,) = model.beside.values()
+    (classifier,) = model.auxiliary.values()
     losses, right = [], []
     for index in range(len(source)):
         encoded = model.encode(source.features(index)[np.newaxis], tf.constant([source.frames[index]]))
@@ -150,7 +150,7 @@ def test_one_numbering_for_all_languages(by, expected, make_corpus):
     second = read_source(name_domains(make_corpus("two"), "b", "c"), "yy")
     method = DomainAdversarial(by=by)
     model = prepared(method, [first, second])
-    (classifier,) = model.beside.values()
+    (classifier,) = model.auxiliary.values()
     assert classifier.output_layer.units == len(expected)
     for source in (first, second):
         batch = one_batch(source)

@@ -20,6 +20,7 @@ from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import best_path
+from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
 from speechtl.transfer.layer_transfer import LayerTransfer
@@ -48,7 +49,7 @@ def updater(model, *methods):
         model = method.prepare(model)
     variables, config = model.trainable_variables(), TrainingConfig(learning_rate=0.01, weight_decay=0.0)
     strategy = tf.distribute.get_strategy()
-    return Update(model, methods, variables, make_optimizer(config, None, variables), config, 1, strategy)
+    return Update(Objective(model, methods), variables, make_optimizer(config, None, variables), config, 1, strategy)
 
 
 def moved(before, model):
@@ -70,7 +71,7 @@ def test_steps_on_one_language_leave_what_is_the_others_alone(shared, own):
     features = speech(0).features
     heard = model.logits(model.encode(features, tf.fill([3], 24)), "xx").numpy()
     update = updater(model, method)
-    assert {language: list(blocks) for language, blocks in model.own.items()} == {"xx": own, "yy": own}
+    assert {language: list(blocks) for language, blocks in model.private.items()} == {"xx": own, "yy": own}
     # Before the first step, everyone hears what the model heard without own blocks.
     for language in ("xx", "yy"):
         encoded = model.encode(features, tf.fill([3], 24), language=language)
@@ -84,7 +85,7 @@ def test_steps_on_one_language_leave_what_is_the_others_alone(shared, own):
         terms = update(speech(step), "yy", 2 + step, 0.2)
     assert np.isfinite(list(terms.values())).all()
     changed = {name.split("/conv")[0].split("/norm")[0] for name in moved(before, model)}
-    through = {f"own/yy/{name}" if name in own else f"encoder/{name}" for name in BLOCKS}
+    through = {f"private/yy/{name}" if name in own else f"encoder/{name}" for name in BLOCKS}
     assert changed == {*through, "heads/yy"}
 
 
@@ -100,9 +101,9 @@ def test_what_is_kept_stays_to_the_bit_and_with_the_trunk_all_that_it_says():
         before, said = arrays_of(model.variables()), says(model, "xx")
         update = updater(model, method)
         trained[trunk] = {"/".join(name.split("/")[:2]) for name in model.trainable_variables()}
-        assert list(model.own) == ["zz"]
-    assert trained[False] == {"own/zz", "heads/zz", *(f"encoder/{name}" for name in BLOCKS)}
-    assert trained[True] == {"own/zz", "heads/zz"}
+        assert list(model.private) == ["zz"]
+    assert trained[False] == {"private/zz", "heads/zz", *(f"encoder/{name}" for name in BLOCKS)}
+    assert trained[True] == {"private/zz", "heads/zz"}
     for step in range(2):
         update(speech(step), "zz", step, 0.1)
     after = arrays_of(model.variables())
@@ -127,7 +128,7 @@ def test_the_language_head_learns_without_moving_the_trunk_unless_it_may(stopped
         name for name, a in arrays_of(model.variables()).items() if "kernel" in name and np.any(a != before[name])
     }
     trunk = {f"encoder/{name}/conv/kernel" for name in BLOCKS[:2]}
-    assert kernels >= {"beside/language/tdnn1/conv/kernel", "beside/language/tdnn1/score-xx/kernel"}
+    assert kernels >= {"auxiliary/language/tdnn1/conv/kernel", "auxiliary/language/tdnn1/score-xx/kernel"}
     assert kernels & trunk == (set() if stopped else trunk)
 
 
@@ -213,20 +214,20 @@ def experiment(corpora):
 
 def test_a_model_reloads_with_own_blocks_and_language_head(experiment):
     arrays, model = load_arrays(experiment / "weights.h5")[0], Experiment.load(experiment).model
-    assert {language: list(blocks) for language, blocks in model.own.items()} == {
+    assert {language: list(blocks) for language, blocks in model.private.items()} == {
         "xx": ["subsampling"],
         "yy": ["subsampling"],
     }
     assert arrays.keys() == arrays_of(model.variables()).keys()
     kernel = "subsampling/conv/kernel"
-    assert np.abs(arrays[f"own/xx/{kernel}"] - arrays[f"own/yy/{kernel}"]).max() > 0.01
+    assert np.abs(arrays[f"private/xx/{kernel}"] - arrays[f"private/yy/{kernel}"]).max() > 0.01
     copied = AcousticModel(Experiment.load(experiment).config.model, 12, {"xx": 7, "yy": 7})
-    copied.add_own_blocks("xx", ["subsampling", "tdnn1"])
+    copied.add_private_blocks("xx", ["subsampling", "tdnn1"])
     LayerTransfer(source=str(experiment), blocks="first:2").prepare(copied)
     ours = arrays_of(copied.variables())
-    np.testing.assert_array_equal(ours[f"own/xx/{kernel}"], arrays[f"own/xx/{kernel}"])
-    np.testing.assert_array_equal(ours["own/xx/tdnn1/conv/kernel"], arrays["encoder/tdnn1/conv/kernel"])
-    assert not copied.own["xx"]["tdnn1"].trainable and not copied.block("tdnn1").trainable
+    np.testing.assert_array_equal(ours[f"private/xx/{kernel}"], arrays[f"private/xx/{kernel}"])
+    np.testing.assert_array_equal(ours["private/xx/tdnn1/conv/kernel"], arrays["encoder/tdnn1/conv/kernel"])
+    assert not copied.private["xx"]["tdnn1"].trainable and not copied.block("tdnn1").trainable
 
 
 def test_errors_of_held_out_speech_are_told_for_each_language(experiment, corpora):
@@ -332,7 +333,7 @@ def test_a_language_is_added_and_the_old_ones_say_what_they_said(experiment, cor
         LanguageIdentifier(after)
     # What is new has blocks of its own behind the shared ones, and they have learnt.
     arrays = load_arrays(root / "three" / "weights.h5")[0]
-    assert np.any(arrays["own/zz/tdnn2/conv/kernel"] != arrays["encoder/tdnn2/conv/kernel"])
+    assert np.any(arrays["private/zz/tdnn2/conv/kernel"] != arrays["encoder/tdnn2/conv/kernel"])
 
 
 def test_languages_with_one_inventory(corpora, tmp_path):

@@ -163,7 +163,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_hidden_frames(codebooks):
     values = terms_of(model, method, batch)
     hidden = method.hidden(model, batch, SEED).numpy()
     encoded = model.encode(method.inputs(model, batch.features, batch, SEED), batch.lengths, SEED)
-    scores = model.beside["self_taught_quantised_tdnn2"](encoded.outputs["tdnn2"]).numpy().astype(float)
+    scores = model.auxiliary["self_taught_quantised_tdnn2"](encoded.outputs["tdnn2"]).numpy().astype(float)
     targets = method.quantise(stack(batch.features, batch.lengths, 2), BINS).numpy()
     losses, found = [], []
     for row, step in np.argwhere(hidden):
@@ -181,7 +181,7 @@ def test_reconstruction_is_the_mean_squared_error_of_hidden_frames():
     values = terms_of(model, method, batch)
     hidden = method.hidden(model, batch, SEED).numpy()
     encoded = model.encode(method.inputs(model, batch.features, batch, SEED), batch.lengths, SEED)
-    predicted = model.beside["self_taught_features_tdnn1"](encoded.outputs["tdnn1"]).numpy()
+    predicted = model.auxiliary["self_taught_features_tdnn1"](encoded.outputs["tdnn1"]).numpy()
     stacked = stack(batch.features, batch.lengths, 3).numpy()
     assert values.keys() == {"ctc", "self_taught"}
     assert values["self_taught"] == pytest.approx(2 * np.mean((predicted - stacked)[hidden] ** 2), rel=1e-5)
@@ -252,7 +252,7 @@ def test_tables_that_predict_the_same_and_unknown_blocks_are_refused():
         SelfTaught(block="tdnn9").prepare(model)
     SelfTaught(block="tdnn1").prepare(model)
     SelfTaught(target="features").prepare(model)
-    assert len(model.training_only) == len(model.beside) == 3
+    assert len(model.training_only) == len(model.auxiliary) == 3
 
 
 # Whole runs

@@ -96,9 +96,9 @@ def test_layers_act_in_the_order_in_which_they_were_attached(source, tmp_path):
         method.prepare(experiment.model)
     own = speaker_variables(experiment.model)
     assert {
-        "behind/tdnn2/lhuc1/amplitude",
-        "behind/tdnn2/adapter2/norm/scale",
-        "behind/tdnn2/lhuc3/amplitude",
+        "after/tdnn2/lhuc1/amplitude",
+        "after/tdnn2/adapter2/norm/scale",
+        "after/tdnn2/lhuc3/amplitude",
     } <= own.keys()
     assert experiment.model.trainable_variables().keys() == own.keys()
     rng = np.random.default_rng(4)
@@ -136,8 +136,8 @@ def test_a_layer_without_a_place_is_refused(source):
 def test_weights_of_unknown_layers_are_refused(source):
     from speechtl.models.speaker_layers import restore
 
-    arrays = load_arrays(source / "weights.h5")[0] | {"behind/tdnn1/magic1/wand": np.zeros(3)}
-    with pytest.raises(ModelError, match=r"weights of an unknown layer 'behind/tdnn1/magic1'"):
+    arrays = load_arrays(source / "weights.h5")[0] | {"after/tdnn1/magic1/wand": np.zeros(3)}
+    with pytest.raises(ModelError, match=r"weights of an unknown layer 'after/tdnn1/magic1'"):
         restore(Experiment.load(source).model, arrays, "x")
 
 
@@ -152,7 +152,7 @@ def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared
     still = [*SHORT, "training.learning_rate=1e-30", "training.weight_decay=0.0"]
     train(load_config(make_config(name="b.toml", transfer=copy), still), tmp_path / "again")
     first, second = (load_arrays(tmp_path / name / "weights.h5")[0] for name in ("adapted", "again"))
-    assert first.keys() == second.keys() and any(name.startswith("behind/") for name in first)
+    assert first.keys() == second.keys() and any(name.startswith("after/") for name in first)
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
     model = Experiment.load(tmp_path / "again").model

@@ -163,7 +163,7 @@ def test_the_loss_of_a_batch_is_that_of_its_embeddings():
     method, model = small_model(margin=0.7, weight=3.0)
     batch = make_batch([[1, 2, 7], [3, 8], [1, 2, 7], [4, 9, 5, 7]])
     encoded = model.encode(batch.features, batch.lengths)
-    embedding = model.beside["word_embedding"]
+    embedding = model.auxiliary["word_embedding"]
     heard = embedding.hear(encoded).numpy()
     words = [[PHONES[unit - 1] for unit in row if unit] for row in batch.labels.numpy()]
     read = embedding.embed_pronunciations(words)
@@ -180,7 +180,7 @@ def test_the_loss_of_a_batch_is_that_of_its_embeddings():
 @pytest.mark.parametrize("pooling", ["attention", "mean_max"])
 def test_padding_changes_nothing_and_order_does(pooling):
     _, model = small_model(pooling=pooling)
-    embedding = model.beside["word_embedding"]
+    embedding = model.auxiliary["word_embedding"]
     alone = embedding.embed_pronunciations([["t", "a"]])
     together = embedding.embed_pronunciations([["t", "a"], ["a", "t"], ["s", "u", "m", "i", "k"]])
     np.testing.assert_allclose(alone[0], together[0], atol=1e-6)
@@ -196,15 +196,15 @@ def test_the_block_that_is_heard_is_stored_with_the_weights():
     stored = {
         name.split("/", 2)[-1]: np.asarray(variable.value)
         for name, variable in model.variables().items()
-        if name.startswith("beside/word_embedding/")
+        if name.startswith("auxiliary/word_embedding/")
     }
     _, other = small_model()
-    del other.beside["word_embedding"]
+    del other.auxiliary["word_embedding"]
     restore_word_embedding(other, stored, "exp/x")
-    there = other.beside["word_embedding"]
+    there = other.auxiliary["word_embedding"]
     assert (there.block, there.table, there.size, there.pooling) == ("subsampling", "chart", 8, "mean_max")
     del stored["centre"]
-    with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'beside/word_embedding'"):
+    with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'auxiliary/word_embedding'"):
         restore_word_embedding(other, stored, "exp/x")
 
 
@@ -231,7 +231,7 @@ def test_the_nearest_pronunciation_of_a_word_counts():
 
 
 def test_both_encoders_are_in_the_experiment(world):
-    there, again = (Experiment.load(world / "exp").model.beside["word_embedding"] for _ in range(2))
+    there, again = (Experiment.load(world / "exp").model.auxiliary["word_embedding"] for _ in range(2))
     np.testing.assert_array_equal(there.embed_pronunciations(UNHEARD[:3]), again.embed_pronunciations(UNHEARD[:3]))
-    fresh = small_model(size=32, pooling="mean_max")[1].beside["word_embedding"]
+    fresh = small_model(size=32, pooling="mean_max")[1].auxiliary["word_embedding"]
     assert np.abs(there.embed_pronunciations(["ta"]) - fresh.embed_pronunciations(["ta"])).max() > 0.01
