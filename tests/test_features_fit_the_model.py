@@ -16,7 +16,9 @@ from speechtl.cli.decode import decode
 from speechtl.cli.probe import probe
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon

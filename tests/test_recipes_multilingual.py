@@ -13,7 +13,7 @@ import soundfile
 
 from speechtl.config import read_toml
 from speechtl.data.datadir import DataDir
-from speechtl.experiment.experiment import load_config
+from speechtl.experiment.config import load_config
 
 RECIPE = Path(__file__).resolve().parent.parent / "recipes" / "multilingual"
 LOCAL = RECIPE / "local"

@@ -28,6 +28,7 @@ from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
 from speechtl.grammar.ngram import NgramModel
 from speechtl.lang.lexicon import Lexicon
+from speechtl.layout import ExperimentLayout
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,7 +177,7 @@ def adapt(request: Request) -> Adapted:
     else:
         file = save_experiment(request.out, experiment, source_path, learner, data.path, lexicon)
     if request.new_words is not None and lexicon is not None:
-        lexicon.save(request.out / "lexicon" / f"{language}.txt")
+        lexicon.save(ExperimentLayout(request.out).lexicon(language))
     taken = time.monotonic() - started
     result = Adapted(config, seconds, len(speech), verdict.epochs, comparisons, warnings, [], learner.parameters, file)
     result.lines.extend(_lines(result, request, taken))
@@ -185,7 +186,7 @@ def adapt(request: Request) -> Adapted:
 
 
 def _lexicon(request: Request, experiment: Experiment, language: str) -> Lexicon | None:
-    has_own = (experiment.path / "lexicon" / f"{language}.txt").is_file()
+    has_own = experiment.directory.lexicon(language).is_file()
     lexicon = request.lexicon or (experiment.lexicon(language) if has_own else None)
     if lexicon is not None and request.new_words is not None:
         lexicon.merge(request.new_words)

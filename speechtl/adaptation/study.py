@@ -259,4 +259,4 @@ def _numbers(score: Score) -> dict[str, Any]:
 
 
 def _has_lexicon(experiment: Experiment, language: str) -> bool:
-    return (experiment.path / "lexicon" / f"{language}.txt").is_file()
+    return experiment.directory.lexicon(language).is_file()

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.adaptation.recordings import read_tables
-from speechtl.experiment.phone_tables import phone_tables
+from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.joint_sequence import GraphemeToPhoneme
 from speechtl.g2p.new_words import parse_new_words
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation
-from speechtl.lang.phones import PhoneInventory
 
 
 def new_words(
@@ -38,14 +37,14 @@ def new_words(
     wanted = list(words)
     model = GraphemeToPhoneme.load(g2p) if g2p is not None else None
     if model is not None:
-        kept = source / "lexicon" / f"{language}.txt"
-        own = lexicon or (Lexicon.load(kept, stress="keep", tone="keep") if kept.is_file() else Lexicon())
+        kept = ExperimentDirectory(source)
+        own = lexicon or (kept.own_lexicon(language) if kept.lexicon(language).is_file() else Lexicon())
         named = {word.partition("=")[0].strip() for word in words}
         spoken = {word for text in read_tables(data).text.values() for word in text.split()}
         wanted += sorted(spoken - set(own.words) - named)
     if not wanted:
         return None
-    inventory = PhoneInventory.load(phone_tables(source)[language])
+    inventory = ExperimentDirectory(source).inventory(language)
     added = Lexicon()
     for new in parse_new_words(wanted, model, inventory, notation=notation):
         for said in new.pronunciations:

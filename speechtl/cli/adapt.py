@@ -76,22 +76,13 @@ def adapt(
     from speechtl.adaptation.adapt import adapt as run
     from speechtl.adaptation.result import require_free
     from speechtl.adaptation.vocabulary import new_words
-    from speechtl.config import override, parse, read_toml
-    from speechtl.decoding.config import DecodingConfig
-    from speechtl.experiment.experiment import load_config
+    from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.grammar.read import read_language_model
-    from speechtl.lang.lexicon import Lexicon
 
     require_free(out, source, overwrite)
-    kept = load_config(source / "config.toml")
-    given = read_toml(config).get("decoding", {}) if config else {}
+    kept = ExperimentDirectory(source)
     mine = [setting for setting in settings or [] if setting.startswith("decoding.")]
-    table = override({"decoding": {**kept.decoding.model_dump(exclude_none=True), **given}}, mine)["decoding"]
-    decoding = parse(DecodingConfig, table, f"{config or source / 'config.toml'}: [decoding]")
-    spelling = next((one for one in kept.data if language in (None, one.language)), kept.data[0])
-    loaded = None
-    if lexicon is not None:
-        loaded = Lexicon.load(lexicon, notation=notation, stress=spelling.stress, tone=spelling.tone)
+    loaded = kept.read_lexicon(lexicon, language, notation) if lexicon is not None else None
     request = Request(
         source=source,
         data=data,
@@ -100,9 +91,9 @@ def adapt(
         settings=tuple(setting for setting in settings or [] if not setting.startswith("decoding.")),
         language=language,
         lexicon=loaded,
-        new_words=new_words(source, spelling.language, loaded, data, words or [], g2p, notation),
+        new_words=new_words(source, kept.data_of(language).language, loaded, data, words or [], g2p, notation),
         lm=read_language_model(lm) if lm else None,
-        decoding=decoding,
+        decoding=kept.decoding_config(config, mine),
         test=test,
         replay=replay,
         source_speech=source_speech,

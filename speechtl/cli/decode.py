@@ -112,7 +112,7 @@ def decode(
     from speechtl.decoding.lexicon_decoder import LexiconDecoder
     from speechtl.decoding.tune import parse_grid, tune
     from speechtl.errors import ConfigError, DataError, list_problems
-    from speechtl.experiment.phone_tables import phone_tables
+    from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.features.archives import write_ark_scp
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
@@ -134,28 +134,28 @@ def decode(
     settings = [*(settings or []), *([f"decoding.oov={oov}"] if oov else [])]
     if speaker and posteriors:
         raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
-    tables, section = _read_experiment(experiment, config, settings)
+    kept = ExperimentDirectory(experiment)
+    section = kept.decoding_config(config, settings)
     data_dir = DataDir.load(data)
     source = Posteriors(experiment, posteriors or [], speaker)
-    several = (
-        language is None and len(tables) > 1 and not posteriors and phones_of == "model" and section.mode != "embedding"
-    )
+    searched = not posteriors and phones_of == "model" and section.mode != "embedding"
+    several = language is None and len(kept.languages) > 1 and searched
     spoken = _spoken(source, data) if several else {}
     # The first language says how lexicons are read where any may be decoded.
-    one = language or (next(iter(tables)) if phones_of == "lexicon" and tables else None)
-    languages = sorted({u.name for u in spoken.values()}) if several else [_choose(experiment, one, tables)]
+    one = language or (kept.languages[0] if phones_of == "lexicon" and kept.languages else None)
+    languages = sorted({u.name for u in spoken.values()}) if several else [kept.language(one)]
     if len(languages) > 1 and (lm or grammar or tune_on or (lexicon and not lexicon.is_dir())):
         raise ConfigError(
             "--lm, --grammar, --tune and the file of a --lexicon are of one language; name it with --language "
-            f"({', '.join(tables)})"
+            f"({', '.join(kept.languages)})"
         )
-    lexicons = {name: _load_lexicon(lexicon, name, notation, tables) for name in languages} if lexicon else {}
+    lexicons = {name: kept.read_lexicon(lexicon, name, notation) for name in languages} if lexicon else {}
     if phones_of == "lexicon":
         lexicons, languages = {NEW_LANGUAGE: lexicons[languages[0]]}, [NEW_LANGUAGE]
         source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
         inventories = {NEW_LANGUAGE: source.new_phones}
     else:
-        inventories = {name: PhoneInventory.load(phone_tables(experiment)[name]) for name in languages}
+        inventories = {name: kept.inventory(name) for name in languages}
     rules = read_lm_or_grammar(lm, grammar)
     if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, lexicons[languages[0]])):
         heading = f"warning: {grammar} has words that {lexicon} lacks; what has them cannot be found:"
@@ -237,7 +237,7 @@ def decode(
                 line = _as_json(utterance, frames[utterance], found[utterance], spoken.get(utterance))
                 file.write(json.dumps(line, ensure_ascii=False) + "\n")
         if times:
-            _write_ctms(experiment, out, found, data_dir)
+            _write_ctms(kept.frame_shift, out, found, data_dir)
             if data_dir.text:
                 print(f"{out}: {_describe(_calibration(found, data_dir.text))}")
     _write_toml(out / "decoding.toml", section)
@@ -271,14 +271,10 @@ def _decode_by_embedding(source: "Posteriors", data: Path, out: Path, words: "Le
     print(f"{out}: {len(found)} utterances")
 
 
-def _write_ctms(experiment: Path, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
+def _write_ctms(shift: float, out: Path, found: "dict[str, list[Hypothesis]]", data_dir: "DataDir") -> None:
     from speechtl.alignment.span import in_seconds
-    from speechtl.config import read_toml
     from speechtl.data.ctm import write_ctm
 
-    # An experiment's config has every value written out.
-    table = read_toml(experiment / "config.toml")
-    shift = table["features"]["frame_shift_ms"] / 1000 * table["model"]["encoder"]["subsampling"]["factor"]
     known = {utterance: best[0] for utterance, best in found.items() if utterance in data_dir.utt2spk}
     words = {utterance: in_seconds(one.word_spans, shift) for utterance, one in known.items()}
     write_ctm(out / "ctm", words, data_dir)
@@ -307,61 +303,10 @@ def _describe(calibration: "Calibration") -> str:
     )
 
 
-def _read_experiment(
-    experiment: Path, config: Path | None, settings: list[str]
-) -> tuple[dict[str, dict[str, Any]], "DecodingConfig"]:
-    """Return the ``[[data]]`` tables by language, and the settings, without loading the model.
-
-    Stored posteriors can so be decoded without TensorFlow. If ``any_language`` and none is named, lexicons are read as
-    the first one's.
-    """
-    from speechtl.config import override, parse, read_toml
-    from speechtl.decoding.config import DecodingConfig
-    from speechtl.errors import ConfigError, ModelError
-
-    if not (experiment / "config.toml").is_file():
-        raise ModelError(
-            f"{experiment}: not an experiment directory (no config.toml); give one that speechtl train made"
-        )
-    table = read_toml(experiment / "config.toml")
-    other = [setting for setting in settings if not setting.startswith("decoding.")]
-    if other:
-        raise ConfigError(
-            f"--set {other[0]}: only settings of the decoding can be changed here; expected decoding.key=value"
-        )
-    given = read_toml(config).get("decoding", {}) if config else {}
-    merged = override({"decoding": {**table.get("decoding", {}), **given}}, settings)["decoding"]
-    section = parse(DecodingConfig, merged, f"{config or experiment / 'config.toml'}: [decoding]")
-    return {source.get("language", "und"): source for source in table.get("data", [])}, section
-
-
-def _choose(experiment: Path, language: str | None, tables: dict[str, dict[str, Any]]) -> str:
-    """Return the language that is meant; that of a head is as good, if the model tells it apart at the head alone."""
-    from speechtl.errors import ModelError
-
-    if language is None and len(tables) == 1:
-        return next(iter(tables))
-    if language is None or (language not in tables and language not in {t.get("head") for t in tables.values()}):
-        wanted = "say which language" if language is None else f"no head for language '{language}'"
-        raise ModelError(f"{experiment}: {wanted}; this model has: {', '.join(tables)} (--language)")
-    return language
-
-
 def _spoken(source: "Posteriors", data: Path) -> "dict[str, SpokenLanguage]":
     from speechtl.recognition.language_identifier import spoken_languages
 
     return spoken_languages(source.model, data)
-
-
-def _load_lexicon(
-    path: Path, language: str, notation: Literal["ipa", "arpabet", "xsampa"], tables: dict[str, dict[str, Any]]
-) -> "Lexicon":
-    """Read a lexicon as the experiment reads its own, with stress and tone or without."""
-    from speechtl.lang.lexicon import Lexicon
-
-    table = next((table for name, table in tables.items() if language in (name, table.get("head"))), {})
-    spelling = {key: table[key] for key in ("stress", "tone") if key in table}
-    return Lexicon.load(path / f"{language}.txt" if path.is_dir() else path, notation=notation, **spelling)
 
 
 def _write_toml(path: Path, section: "DecodingConfig") -> None:

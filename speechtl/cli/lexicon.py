@@ -297,14 +297,16 @@ def oov(
 def _inventory(experiment: Path | None, language: str | None) -> "PhoneInventory | None":
     """Return the phones of an experiment's model; the language may be left out where there is one only."""
     from speechtl.errors import LexiconError
-    from speechtl.experiment.phone_tables import phone_tables
+    from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.lang.phones import PhoneInventory
+    from speechtl.layout import ExperimentLayout
 
     if experiment is None:
         if language is not None:
             raise LexiconError(f"--language {language}: says which phones of an experiment; give --experiment too")
         return None
-    found = phone_tables(experiment)
+    layout = ExperimentLayout(experiment)
+    found = (ExperimentDirectory(layout) if layout.config.is_file() else layout).phone_tables()
     if language is None and len(set(found.values())) == 1:
         language = next(iter(found))
     if language is None or language not in found:

@@ -23,6 +23,7 @@ from speechtl.cli import (
     train,
     transcribe,
 )
+from speechtl.cli.console import show_log
 from speechtl.errors import SpeechtlError
 
 app = typer.Typer(
@@ -67,6 +68,7 @@ def main() -> None:
     """Run the command line: a user's mistake is one message and exit code 1, a bug keeps its traceback."""
     # TensorFlow announces at every start what it found and did not find; its errors stay.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    show_log()
     try:
         app()
     except SpeechtlError as error:

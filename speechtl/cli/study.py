@@ -61,17 +61,11 @@ def study(
     from speechtl.adaptation.config import METHODS, choose_config
     from speechtl.adaptation.study import Study, run_study
     from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
-    from speechtl.config import override, parse, read_toml
-    from speechtl.decoding.config import DecodingConfig
-    from speechtl.experiment.experiment import load_config
+    from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_language_model
-    from speechtl.lang.lexicon import Lexicon
 
-    given = read_toml(config).get("decoding", {}) if config else {}
-    kept = load_config(source / "config.toml")
-    table = override({"decoding": {**kept.decoding.model_dump(), **given}}, settings or [])["decoding"]
-    decoding = parse(DecodingConfig, table, f"{config or source / 'config.toml'}: [decoding]")
+    kept = ExperimentDirectory(source)
     chosen = {}
     for text in systems or ["default", *METHODS]:
         first, *rest = text.split(",")
@@ -83,9 +77,9 @@ def study(
     lines = run_study(
         Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
         out,
-        Lexicon.load(lexicon) if lexicon else None,
+        kept.read_lexicon(lexicon, language) if lexicon else None,
         read_language_model(lm) if lm else None,
-        decoding,
+        kept.decoding_config(config, settings or []),
         language,
     )
     rows = study_rows(lines)

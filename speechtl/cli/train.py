@@ -14,8 +14,8 @@ def train(
     ] = None,
 ) -> None:
     """Train an acoustic model, or continue where a run stopped."""
-    from speechtl.experiment.experiment import load_config
-    from speechtl.experiment.experiment import train as run
+    from speechtl.experiment.config import load_config
+    from speechtl.experiment.train import train as run
 
     result = run(load_config(config, settings or ()), directory)
     parts = [f"dev loss {result['dev_loss']:.3f}"] if "dev_loss" in result else []

@@ -144,7 +144,7 @@ def transcribe(
     for name in languages if not phones else ():
         data = next(data for data in model.config.data if name in (data.language, data.head_name))
         given = lexicon / f"{name}.txt" if lexicon and lexicon.is_dir() else lexicon
-        words = read_lexicon(given, experiment / "lexicon" / f"{name}.txt", notation, data, new_words or [])
+        words = read_lexicon(given, model.directory.lexicon(name), notation, data, new_words or [])
         if phones_of == "lexicon":
             language = NEW_LANGUAGE
             model.add_language(language, PhoneInventory(sorted(words.phones())))
@@ -234,5 +234,5 @@ def _sections(model: "Experiment", config: Path | None, settings: list[str]) -> 
     given = read_toml(config) if config else {}
     own = {"decoding": model.config.decoding.model_dump(exclude_none=True)}
     table = override({name: {**own.get(name, {}), **given.get(name, {})} for name in known}, settings)
-    origin = config or model.path / "config.toml"
+    origin = config or model.directory.config
     return lambda section, name: parse(section, table[name], f"{origin}: [{name}]")

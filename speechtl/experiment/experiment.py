@@ -1,96 +1,35 @@
-"""From a config file to a trained model, and back from an experiment directory to posteriors.
+"""A trained experiment: its model, and what turns speech into posteriors."""
 
-An experiment directory stands alone: ``config.toml`` (every value written out), ``phones/<head>.txt``,
-``lexicon/<language>.txt``, ``cmvn.h5`` where normalisation is global, ``weights.h5`` once training has ended,
-``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues.
-"""
-
-import json
-import os
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tomli_w
-from pydantic import model_validator
 
-from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
-from speechtl.batches.frame_labels import label_frames
-from speechtl.batches.global_stats import global_stats
+from speechtl.batches.config import DataConfig
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
-from speechtl.config import Section, override, parse, read_toml
-from speechtl.decoding.config import DecodingConfig
-from speechtl.errors import ConfigError, LexiconError, ModelError
-from speechtl.features.config import FeatureConfig
-from speechtl.files import atomic_write
+from speechtl.errors import ModelError
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.directory import ExperimentDirectory, choose_language, read_inventories
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.layout import ExperimentLayout
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import add_language
 from speechtl.models.speaker_layers import restore
-from speechtl.models.weights import assign, load_arrays, save_arrays
-from speechtl.training.config import TrainingConfig
+from speechtl.models.weights import assign, load_arrays
 from speechtl.training.evaluate import forward_function
-from speechtl.training.train import Trainer
-from speechtl.transfer.inventories import head_inventories, read_lexicon
-from speechtl.transfer.methods import Method
-from speechtl.transfer.speaker_layers import SPEAKER_FILE, load_speaker
-
-
-class ExperimentConfig(Section):
-    """A whole config file; every section has defaults but ``[[data]]``."""
-
-    seed: int = 1
-    features: FeatureConfig = FeatureConfig()
-    normalisation: NormalisationConfig = NormalisationConfig()
-    data: tuple[DataConfig, ...]
-    model: ModelConfig = ModelConfig()
-    batches: BatchConfig = BatchConfig()
-    augmentation: AugmentationConfig = AugmentationConfig()
-    training: TrainingConfig = TrainingConfig()
-    transfer: tuple[Method, ...] = ()
-    decoding: DecodingConfig = DecodingConfig()
-
-    @model_validator(mode="after")
-    def _check(self) -> "ExperimentConfig":
-        languages = [data.language for data in self.data]
-        if not languages:
-            raise ValueError("no [[data]] table; name at least one language's training data")
-        if len(set(languages)) < len(languages):
-            raise ValueError(
-                f"two [[data]] tables of one language (got {languages}); list its directories in one table"
-            )
-        for data in self.data:
-            if any(other.language == data.head_name != other.head_name for other in self.data):
-                raise ValueError(
-                    f"head = '{data.head_name}' is the name of a language that has another head; choose another name"
-                )
-        return self
-
-    @property
-    def head_of(self) -> dict[str, str]:
-        """By language, the name of its head."""
-        return {data.language: data.head_name for data in self.data}
-
-
-def load_config(path: str | Path, settings: Sequence[str] = ()) -> ExperimentConfig:
-    """Read a config file and apply ``section.key=value`` settings.
-
-    Raises:
-        ConfigError: the file or a setting is wrong; all problems at once.
-    """
-    return parse(ExperimentConfig, override(read_toml(path), settings), path)
+from speechtl.transfer.speaker_layers import load_speaker
 
 
 class Experiment:
     """A trained experiment: its config, its model and what turns speech into posteriors.
 
     Attributes:
-        path: the experiment directory.
+        directory: the experiment directory.
         config: every value it was trained with.
         model: with its weights.
         normaliser: of features.
@@ -99,15 +38,20 @@ class Experiment:
 
     def __init__(
         self,
-        path: Path,
+        directory: ExperimentDirectory,
         config: ExperimentConfig,
         model: AcousticModel,
         normaliser: Normaliser,
         speaker_stats: np.ndarray | None = None,
     ):
-        self.path, self.config, self.model, self.normaliser = path, config, model, normaliser
+        self.directory, self.config, self.model, self.normaliser = directory, config, model, normaliser
         self.speaker_stats = speaker_stats
         self._forward: dict[str, Any] = {}
+
+    @property
+    def path(self) -> Path:
+        """The experiment directory's path."""
+        return self.directory.path
 
     @classmethod
     def load(cls, path: str | Path, speaker: str | Path | None = None) -> "Experiment":
@@ -120,26 +64,28 @@ class Experiment:
         Raises:
             ModelError: the directory is missing, unfinished or damaged, or the speaker belongs to another model.
         """
-        path = Path(path)
-        if not (path / "weights.h5").is_file() and (path / SPEAKER_FILE).is_file():
-            source = load_arrays(path / SPEAKER_FILE)[1].get("source")
-            raise ModelError(f"{path}: holds one speaker's parameters alone; give {source} with --speaker {path}")
-        if not (path / "config.toml").is_file():
-            raise ModelError(f"{path}: not an experiment directory (no config.toml); give one that speechtl train made")
-        if not (path / "weights.h5").is_file():
-            raise ModelError(f"{path}: training has not ended (no weights.h5); continue with speechtl train")
-        config = load_config(path / "config.toml")
-        inventories = _read_inventories(path, config)
-        model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
-        arrays = load_arrays(path / "weights.h5")[0]
-        restore(model, arrays, str(path / "weights.h5"))
-        assign(model.variables(), arrays, str(path / "weights.h5"))
-        stats = load_arrays(path / "cmvn.h5")[0]["global"] if config.normalisation.kind == "global" else None
+        layout = ExperimentLayout(path)
+        if not layout.weights.is_file() and layout.speaker.is_file():
+            source = load_arrays(layout.speaker)[1].get("source")
+            raise ModelError(
+                f"{layout.path}: holds one speaker's parameters alone; give {source} with --speaker {layout.path}"
+            )
+        directory = ExperimentDirectory(layout)
+        if not layout.weights.is_file():
+            raise ModelError(f"{layout.path}: training has not ended (no weights.h5); continue with speechtl train")
+        config = load_config(layout.config)
+        model = AcousticModel(
+            config.model, config.features.dimension, read_inventories(layout, config.data), config.head_of
+        )
+        arrays = load_arrays(layout.weights)[0]
+        restore(model, arrays, str(layout.weights))
+        assign(model.variables(), arrays, str(layout.weights))
+        stats = load_arrays(layout.cmvn)[0]["global"] if config.normalisation.kind == "global" else None
         speaker_stats = None
         if speaker is not None:
-            file = Path(speaker) / SPEAKER_FILE if Path(speaker).is_dir() else Path(speaker)
+            file = ExperimentLayout(speaker).speaker if Path(speaker).is_dir() else Path(speaker)
             speaker_stats = load_speaker(file, model)
-        return cls(path, config, model, Normaliser(config.normalisation, stats), speaker_stats)
+        return cls(directory, config, model, Normaliser(config.normalisation, stats), speaker_stats)
 
     @property
     def languages(self) -> list[str]:
@@ -154,26 +100,15 @@ class Experiment:
     @cached_property
     def inventories(self) -> dict[str, PhoneInventory]:
         """Phones by head."""
-        return _read_inventories(self.path, self.config)
+        return read_inventories(self.directory, self.config.data)
 
     def language(self, name: str | None) -> str:
-        """Return ``name``, or the only language there is.
-
-        The name of a head that several languages share stands for any language whose phones it has.
+        """Return ``name``, or the only language there is; see `choose_language`.
 
         Raises:
             ModelError: the model lacks that language, or has several and none was named.
         """
-        if name is None and len(self.languages) == 1:
-            return self.languages[0]
-        if name in self.model.heads and name not in self.languages and self.model.private:
-            wanted = f"'{name}' is a head of languages with encoder blocks of their own; say which language"
-        elif name is not None and (name in self.languages or name in self.model.heads):
-            return name
-        else:
-            wanted = "say which language" if name is None else f"no head for language '{name}'"
-        known = ", ".join(self.languages) or "none"
-        raise ModelError(f"{self.path}: {wanted}; this model has: {known} (--language)")
+        return choose_language(name, self.languages, self.model.heads, self.path, bool(self.model.private))
 
     def inventory(self, language: str | None = None) -> PhoneInventory:
         """Return the phones of a language (of the only one by default)."""
@@ -199,10 +134,7 @@ class Experiment:
         Raises:
             LexiconError: it was trained on phone transcripts, without a lexicon.
         """
-        path = self.path / "lexicon" / f"{self.language(language)}.txt"
-        if not path.is_file():
-            raise LexiconError(f"{path}: this model was trained without a lexicon; give one with --lexicon")
-        return Lexicon.load(path, stress="keep", tone="keep")
+        return self.directory.own_lexicon(self.language(language))
 
     def posteriors(self, features: np.ndarray, language: str | None = None) -> np.ndarray:
         """Return log-posteriors of one utterance.
@@ -253,147 +185,3 @@ class Experiment:
         logits, valid = self._forward[language](tf.constant(features), tf.constant(lengths))
         scores = tf.nn.log_softmax(logits).numpy()
         return [row[:length] for row, length in zip(scores, valid.numpy(), strict=True)]
-
-
-def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
-    """Train the experiment that a config describes, or continue it where it stopped; a finished one is left alone.
-
-    Uses every GPU of this machine, and every machine of ``TF_CONFIG``.
-
-    Args:
-        config: the experiment.
-        directory: where everything is kept.
-
-    Returns:
-        ``dev_loss`` and ``dev_per`` of the final model, empty without dev data.
-
-    Raises:
-        ConfigError: the directory holds another experiment, or a source experiment does not fit.
-        DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
-    """
-    directory = Path(directory)
-    # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
-    strategy = _strategy()
-    tf.keras.utils.set_random_seed(config.seed)
-    if config.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    _check_directory(config, directory)
-    finished = _finished(directory)
-    if finished is not None:
-        # What [decoding] says may have changed.
-        _write_config(config, directory)
-        return finished
-    _check_sources(config)
-    lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
-    inventories = head_inventories(config.data, config.transfer, lexicons)
-    kind = config.normalisation.kind
-    stats = global_stats(config.data, config.features) if kind == "global" else None
-    normaliser = Normaliser(config.normalisation, stats)
-    train_sources, dev_sources = [], []
-    for data in config.data:
-        shared = (normaliser, lexicons[data.language], inventories.get(data.head_name))
-        train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
-        if config.training.criterion == "frames" and data.head_name in inventories:
-            label_frames(train_sources[-1], data.train, inventories[data.head_name], config.features)
-        dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
-    with strategy.scope():
-        model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
-        for method in config.transfer:
-            model = method.prepare(model)
-        for method in config.transfer:
-            method.attach(model, train_sources)
-    trainer = Trainer(
-        model,
-        config.transfer,
-        train_sources,
-        dev_sources,
-        config.training,
-        config.batches,
-        config.augmentation,
-        directory,
-        config.seed,
-        strategy,
-    )
-    if trainer.is_chief:
-        _write_directory(config, directory, inventories, lexicons, normaliser)
-    frames = sum(int(source.frames.sum()) for source in train_sources)
-    hours = frames * config.features.frame_shift_ms / 3.6e6
-    silent = sum(not labels for source in train_sources for labels in source.labels)
-    print(
-        f"{sum(map(len, train_sources))} utterances{f' ({silent} unlabelled)' if silent else ''}, {hours:.2f} h; "
-        f"{model.parameter_count():,} parameters; {trainer.steps} steps",
-        flush=True,
-    )
-    return trainer.run()
-
-
-def _strategy() -> tf.distribute.Strategy:
-    if os.environ.get("TF_CONFIG"):
-        return tf.distribute.MultiWorkerMirroredStrategy()
-    if len(tf.config.list_physical_devices("GPU")) > 1:
-        return tf.distribute.MirroredStrategy()
-    return tf.distribute.get_strategy()
-
-
-def _check_directory(config: ExperimentConfig, directory: Path) -> None:
-    """Refuse to mix two experiments in one directory."""
-    path = directory / "config.toml"
-    if not path.exists():
-        return
-    kept, now = load_config(path).model_dump(), config.model_dump()
-    changed = [name for name in now if name != "decoding" and now[name] != kept[name]]
-    if changed:
-        raise ConfigError(
-            f"{path}: this directory holds an experiment with other values of: {', '.join(changed)}; "
-            "use another directory, or delete this one to start over"
-        )
-
-
-def _finished(directory: Path) -> dict[str, Any] | None:
-    """Return the last evaluation of a finished experiment, None for another."""
-    log = directory / "log.jsonl"
-    if not (directory / "weights.h5").exists() or not log.exists():
-        return None
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
-    # A killed run may have left half a line.
-    last = json.loads(lines[-1]) if lines and lines[-1].endswith("\n") else {}
-    if last.get("event") != "final":
-        return None
-    return {name: value for name, value in last.items() if name not in ("event", "step", "epochs_averaged")}
-
-
-def _check_sources(config: ExperimentConfig) -> None:
-    """Check that the experiments that methods borrow from see the same features."""
-    for method in config.transfer:
-        for source in method.sources():
-            kept = load_config(Path(source) / "config.toml")
-            for section in ("features", "normalisation"):
-                if getattr(kept, section) != getattr(config, section):
-                    raise ConfigError(
-                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused "
-                        "on the features it was trained on; copy that section"
-                    )
-
-
-def _write_directory(config, directory: Path, inventories, lexicons, normaliser: Normaliser) -> None:
-    for head, inventory in inventories.items():
-        inventory.save(directory / "phones" / f"{head}.txt")
-    for language, lexicon in lexicons.items():
-        if lexicon is not None and config.head_of[language] in inventories:
-            lexicon.save(directory / "lexicon" / f"{language}.txt")
-    if normaliser.global_stats is not None:
-        save_arrays(directory / "cmvn.h5", {"global": normaliser.global_stats})
-    # Last, since its presence says that the rest is there.
-    _write_config(config, directory)
-
-
-def _write_config(config: ExperimentConfig, directory: Path) -> None:
-    with atomic_write(directory / "config.toml") as file:
-        file.write(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
-
-
-def _read_inventories(path: Path, config: ExperimentConfig) -> dict[str, PhoneInventory]:
-    files = {head: path / "phones" / f"{head}.txt" for head in config.head_of.values()}
-    trained = {data.head_name for data in config.data if data.train}
-    # A language of unlabelled speech alone has none.
-    return {head: PhoneInventory.load(file) for head, file in files.items() if head in trained or file.exists()}

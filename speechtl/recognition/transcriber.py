@@ -302,7 +302,7 @@ class Transcriber:
 
 def _prior(experiment: Experiment) -> np.ndarray | None:
     """Return the statistics of the training speech, where the experiment has kept them."""
-    path = experiment.path / "cmvn.h5"
+    path = experiment.directory.cmvn
     return load_arrays(path)[0]["global"] if path.is_file() else None
 
 

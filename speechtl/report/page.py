@@ -9,6 +9,7 @@ from typing import Any
 from speechtl.config import read_toml
 from speechtl.errors import ModelError
 from speechtl.files import atomic_write
+from speechtl.layout import ExperimentLayout
 from speechtl.report.history import History, curve, read_history
 from speechtl.report.line_chart import Line, line_chart, short
 from speechtl.report.score_sections import Scored, rate_table, score_section
@@ -65,12 +66,13 @@ def read_experiment(path: Path, name: str) -> ReportedExperiment:
     Raises:
         ModelError, ConfigError, DataError: see `write_report`.
     """
-    config = path / "config.toml"
+    layout = ExperimentLayout(path)
+    config = layout.config
     if not config.is_file():
         raise ModelError(f"{path}: not an experiment (no config.toml); give a directory that speechtl train made")
     tables = read_toml(config)
     text = config.read_text(encoding="utf-8")
-    return ReportedExperiment(name, tables, text, read_history(path / "log.jsonl"), find_scored_tests(path))
+    return ReportedExperiment(name, tables, text, read_history(layout.log), find_scored_tests(path))
 
 
 def html_page(experiments: Sequence[ReportedExperiment]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from speechtl.errors import DataError
 from speechtl.files import read_lines
+from speechtl.layout import ExperimentLayout
 from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, Unit, split_words
 
 _UNITS: dict[str, Unit] = {"WER": "word", "PER": "phone", "CER": "character"}
@@ -89,7 +90,7 @@ def _folders(experiment: Path) -> Iterator[Path]:
         folder = Path(parent)
         if "per_utt" in files:
             yield folder
-        folders[:] = [name for name in folders if not (folder / name / "config.toml").exists()]
+        folders[:] = [name for name in folders if not ExperimentLayout(folder / name).config.exists()]
 
 
 def _read_alignments(path: Path) -> dict[str, list[Pair]]:

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from speechtl.files import atomic_write
+from speechtl.layout import ExperimentLayout
 
 
 class TrainingLog:
@@ -15,14 +16,15 @@ class TrainingLog:
 
     def __init__(self, directory: Path, step: int):
         """Continue the log of a run that stands at ``step``, dropping what a killed run wrote beyond it."""
-        self.path = directory / "log.jsonl"
+        layout = ExperimentLayout(directory)
+        self.path = layout.log
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step and step]
             with atomic_write(self.path) as file:
                 file.writelines(kept)
         self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
-        self._summaries = tf.summary.create_file_writer(os.fspath(directory / "tensorboard"))
+        self._summaries = tf.summary.create_file_writer(os.fspath(layout.tensorboard))
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Write one event; numbers become TensorBoard scalars named ``event/name``."""

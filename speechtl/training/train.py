@@ -16,6 +16,7 @@ from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
 from speechtl.files import remove_half_written
+from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
@@ -66,7 +67,7 @@ class Trainer:
         self.model, self.methods, self.train, self.dev = model, methods, train, dev
         self.config, self.batches, self.augmentation = config, batches, augmentation
         self.directory, self.seed, self.strategy = directory, seed, strategy
-        self.state_path = directory / "state" / "checkpoint.h5"
+        self.state_path = ExperimentLayout(directory).checkpoint
         cluster = strategy.cluster_resolver
         self.is_chief = (
             cluster is None or not cluster.task_type or (cluster.task_type == "worker" and cluster.task_id == 0)
@@ -194,7 +195,7 @@ class Trainer:
         if self.is_chief:
             dropped = tuple(f"{path}/" for path in self.model.training_only)
             kept = {name: v for name, v in self.model.variables().items() if not name.startswith(dropped)}
-            save_arrays(self.directory / "weights.h5", arrays_of(kept))
+            save_arrays(ExperimentLayout(self.directory).weights, arrays_of(kept))
         return result
 
     def _wait_for_all(self) -> None:
@@ -217,7 +218,7 @@ class Trainer:
         return progress.epoch - best["epoch"] >= self.config.patience
 
     def _epoch_path(self, epoch: int) -> Path:
-        return self.directory / "state" / f"epoch-{epoch:04d}.h5"
+        return ExperimentLayout(self.directory).epoch_weights(epoch)
 
     def _save(self, progress: Progress) -> None:
         if self.is_chief:

@@ -1,13 +1,13 @@
 """The phones of a model's heads, and the lexicons that spell words with them."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from speechtl.batches.config import DataConfig
 from speechtl.batches.needed_phones import needed_phones
 from speechtl.errors import ConfigError
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
+from speechtl.layout import ExperimentLayout
 from speechtl.transfer.method import TransferMethod, source_inventories
 
 
@@ -17,7 +17,7 @@ def read_lexicon(data: DataConfig, methods: Sequence[TransferMethod]) -> Lexicon
         return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
     kept = [source for method in methods if method.keeps_head(data.head_name) for source in method.sources()]
     for source in kept if not data.train else ():
-        path = Path(source) / "lexicon" / f"{data.language}.txt"
+        path = ExperimentLayout(source).lexicon(data.language)
         if path.is_file():
             return Lexicon.load(path, stress="keep", tone="keep")
     return None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +11,7 @@ from speechtl.batches.source import Source
 from speechtl.config import Section, parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
+from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
 from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign, load_arrays
@@ -101,7 +101,7 @@ def source_weights(source: str) -> dict[str, np.ndarray]:
     Raises:
         ModelError: the experiment is missing, unfinished or damaged.
     """
-    path = Path(source) / "weights.h5"
+    path = ExperimentLayout(source).weights
     if not path.is_file():
         raise ModelError(f"{path}: missing; source must be a finished experiment directory, train {source} first")
     return load_arrays(path)[0]
@@ -109,7 +109,7 @@ def source_weights(source: str) -> dict[str, np.ndarray]:
 
 def source_inventories(source: str) -> dict[str, PhoneInventory]:
     """Return the phone inventories of an experiment, by head."""
-    return {path.stem: PhoneInventory.load(path) for path in sorted((Path(source) / "phones").glob("*.txt"))}
+    return {head: PhoneInventory.load(path) for head, path in ExperimentLayout(source).phone_tables().items()}
 
 
 def load_source(source: str, inputs: int) -> AcousticModel:
@@ -122,14 +122,14 @@ def load_source(source: str, inputs: int) -> AcousticModel:
     Raises:
         ConfigError, ModelError: the experiment is missing, unfinished or damaged.
     """
-    path = Path(source) / "config.toml"
+    path = ExperimentLayout(source).config
     table = read_toml(path)
     config = parse(ModelConfig, table.get("model", {}), f"{path}: [model]")
     heads = {data["language"]: data.get("head", data["language"]) for data in table.get("data", [])}
     model = AcousticModel(config, inputs, source_inventories(source), heads)
     arrays = source_weights(source)
     restore(model, arrays, source)
-    assign(model.variables(), arrays, str(Path(source) / "weights.h5"))
+    assign(model.variables(), arrays, str(ExperimentLayout(source).weights))
     freeze(model)
     return model
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydantic import Field, field_validator
 from speechtl.batches.source import Source
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
+from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.speaker_layers import restore
 from speechtl.models.weights import assign
@@ -54,7 +54,7 @@ class Progressive(TransferMethod):
             raise ModelError("progressive: the model has columns already; name all of them in one table")
         problems = []
         for source in self.columns:
-            path = Path(source) / "config.toml"
+            path = ExperimentLayout(source).config
             theirs = parse(ModelConfig, read_toml(path).get("model", {}), f"{path}: [model]").encoder
             if theirs != model.config.encoder:
                 problems.append(f"{path}: [model.encoder] is {theirs!r}, here it is {model.config.encoder!r}")

@@ -15,7 +15,6 @@ from speechtl.models.speaker_layers import attach, restore
 from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
 from speechtl.transfer.method import TransferMethod, choose_blocks, freeze
 
-SPEAKER_FILE = "speaker.h5"
 _STATS = "cmvn"
 
 

@@ -18,7 +18,9 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig

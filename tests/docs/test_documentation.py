@@ -12,7 +12,7 @@ import typer
 
 from speechtl.cli import main
 from speechtl.config import parse, tomllib
-from speechtl.experiment.experiment import ExperimentConfig, load_config
+from speechtl.experiment.config import ExperimentConfig, load_config
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"

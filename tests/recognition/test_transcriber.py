@@ -16,7 +16,9 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
-from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.cmvn import accumulate
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig

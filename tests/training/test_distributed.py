@@ -21,7 +21,8 @@ if devices > 1:
     import speechtl.experiment.experiment
     names = [f"CPU:{number}" for number in range(devices)]
     speechtl.experiment.experiment._strategy = lambda: tf.distribute.MirroredStrategy(names)
-from speechtl.experiment.experiment import load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.train import train
 import speechtl.training.train
 import time
 write = speechtl.training.train.save_arrays

@@ -10,7 +10,9 @@ from conftest import PHONES, WORDS
 from speechtl.batches.pipeline import Batch
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, DataError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.training.frame_criterion import FrameCriterion

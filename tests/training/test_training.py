@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.models.weights import load_arrays
 from speechtl.training.train import Trainer
 

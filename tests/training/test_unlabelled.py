@@ -12,7 +12,9 @@ from speechtl.batches.pipeline import make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError, DataError, ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
@@ -39,9 +41,7 @@ class Quiet(TransferMethod):
 @pytest.fixture
 def quiet(monkeypatch):
     """Let every run have the method above, of which configs know nothing."""
-    monkeypatch.setattr(
-        "speechtl.experiment.experiment.Trainer", lambda model, _, *rest: Trainer(model, (Quiet(),), *rest)
-    )
+    monkeypatch.setattr("speechtl.experiment.train.Trainer", lambda model, _, *rest: Trainer(model, (Quiet(),), *rest))
 
 
 @pytest.fixture

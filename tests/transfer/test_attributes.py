@@ -10,7 +10,9 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory

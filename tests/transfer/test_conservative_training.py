@@ -4,7 +4,8 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment.experiment import load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import load_arrays
 from speechtl.training.objective import Objective

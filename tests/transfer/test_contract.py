@@ -9,7 +9,9 @@ import tomli_w
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError
-from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, load_arrays

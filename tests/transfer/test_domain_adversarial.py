@@ -15,7 +15,8 @@ from speechtl.batches.source import Normaliser, Source
 from speechtl.cli.main import app
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, ModelError
-from speechtl.experiment.experiment import load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.train import train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.models.weights import load_arrays
 
 

@@ -13,7 +13,9 @@ from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import ConfigError, DataError, ModelError
-from speechtl.experiment.experiment import Experiment, ExperimentConfig, load_config, train
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays

@@ -5,7 +5,9 @@ import pytest
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import TdnnConfig

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
-from speechtl.experiment.experiment import Experiment, load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from speechtl.errors import ModelError
-from speechtl.experiment.experiment import load_config, train
+from speechtl.experiment.config import load_config
+from speechtl.experiment.train import train
 from speechtl.models.weights import load_arrays
 
 

@@ -15,7 +15,9 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.nearest_word import NearestWord
 from speechtl.errors import ConfigError, LexiconError, ModelError
-from speechtl.experiment.experiment import Experiment, ExperimentConfig, train
+from speechtl.experiment.config import ExperimentConfig
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_attributes import attribute_matrix

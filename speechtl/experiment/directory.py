@@ -1,0 +1,210 @@
+"""An experiment on disk: what it says of itself without its model, and how it is written."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import tomli_w
+
+from speechtl.batches.config import DataConfig
+from speechtl.config import AnySection, Section, override, parse, read_toml
+from speechtl.decoding.config import DecodingConfig
+from speechtl.errors import ConfigError, LexiconError, ModelError
+from speechtl.features.config import FeatureConfig
+from speechtl.files import atomic_write
+from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phones import PhoneInventory
+from speechtl.layout import ExperimentLayout
+
+
+class ExperimentDirectory(ExperimentLayout):
+    """An experiment directory, read without its model: nothing here needs TensorFlow.
+
+    Raises:
+        ModelError: there is no experiment.
+        ConfigError: its config cannot be read.
+    """
+
+    def __init__(self, path: str | Path | ExperimentLayout):
+        super().__init__(path)
+        if not self.config.is_file():
+            raise ModelError(
+                f"{self.path}: not an experiment directory (no config.toml); give one that speechtl train made"
+            )
+        self._table = read_toml(self.config)
+
+    @cached_property
+    def features(self) -> FeatureConfig:
+        """How the model's features are computed."""
+        return parse(FeatureConfig, self._table.get("features", {}), f"{self.config}: [features]")
+
+    @cached_property
+    def data(self) -> dict[str, DataConfig]:
+        """By language, its training data and how its lexicon is read."""
+        tables = [parse(DataConfig, table, f"{self.config}: [[data]]") for table in self._table.get("data", [])]
+        return {table.language: table for table in tables}
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that the model was trained with, as the config lists them."""
+        return list(self.data)
+
+    def phone_tables(self) -> dict[str, Path]:
+        """Return the phone tables by head, and by language where several languages share a head."""
+        tables = super().phone_tables()
+        shared = {name: tables[data.head_name] for name, data in self.data.items() if data.head_name in tables}
+        return shared | tables
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds from one frame of posteriors to the next."""
+        # An experiment's config has every value written out.
+        return self.features.frame_shift_ms / 1000 * self._table["model"]["encoder"]["subsampling"]["factor"]
+
+    def language(self, wanted: str | None) -> str:
+        """Return the language that is meant; see `choose_language`."""
+        heads = {data.head_name for data in self.data.values()}
+        return choose_language(wanted, self.languages, heads, self.path)
+
+    def data_of(self, language: str | None = None) -> DataConfig:
+        """Return the ``[[data]]`` table of a language or, if it is the name of a head, the first one with that head.
+
+        Without a language it is the first table.
+        """
+        tables = list(self.data.values())
+        return next((one for one in tables if language in (None, one.language, one.head_name)), tables[0])
+
+    def inventory(self, language: str | None = None) -> PhoneInventory:
+        """Return the phones of a language (of the only one by default), or of a head."""
+        return PhoneInventory.load(self.phones(self.data_of(self.language(language)).head_name))
+
+    def own_lexicon(self, language: str | None = None) -> Lexicon:
+        """Return the lexicon that a language was trained with.
+
+        Raises:
+            LexiconError: it was trained on phone transcripts, without a lexicon.
+        """
+        path = self.lexicon(self.language(language))
+        if not path.is_file():
+            raise LexiconError(f"{path}: this model was trained without a lexicon; give one with --lexicon")
+        return Lexicon.load(path, stress="keep", tone="keep")
+
+    def read_lexicon(self, path: str | Path, language: str | None = None, notation: Notation = "ipa") -> Lexicon:
+        """Read a lexicon as the model reads its own: with stress and tone, or without.
+
+        Args:
+            path: the file, or a folder that holds ``LANGUAGE.txt``.
+            language: whose; None for the first one.
+            notation: in which the file is written.
+        """
+        data = self.data_of(language)
+        file = Path(path) / f"{language or data.language}.txt" if Path(path).is_dir() else Path(path)
+        return Lexicon.load(file, notation=notation, stress=data.stress, tone=data.tone)
+
+    def decoding_config(self, config: str | Path | None = None, settings: Sequence[str] = ()) -> DecodingConfig:
+        """Return the experiment's ``[decoding]``, under that of a config file, under ``decoding.key=value`` settings.
+
+        Raises:
+            ConfigError: a wrong value or key, or a setting of another section.
+        """
+        return self.section(DecodingConfig, "decoding", config, only(("decoding",), settings))
+
+    def section(
+        self, section: type[AnySection], name: str, config: str | Path | None = None, settings: Sequence[str] = ()
+    ) -> AnySection:
+        """Return a section: the experiment's, under that of a config file, under settings (those of others count not).
+
+        Args:
+            section: its class.
+            name: its name in the files.
+            config: a TOML file whose table of that name goes over the experiment's; None for none.
+            settings: ``section.key=value``.
+        """
+        given = read_toml(config) if config else {}
+        mine = [setting for setting in settings if setting.partition(".")[0] == name]
+        table = override({name: {**self._table.get(name, {}), **given.get(name, {})}}, mine)[name]
+        return parse(section, table, f"{config or self.config}: [{name}]")
+
+
+def only(sections: Sequence[str], settings: Sequence[str]) -> Sequence[str]:
+    """Return the settings, all of which are of some sections.
+
+    Raises:
+        ConfigError: one of them is of another.
+    """
+    for setting in settings:
+        if setting.partition(".")[0] not in sections:
+            raise ConfigError(f"--set {setting}: expected {' or '.join(f'{name}.key=value' for name in sections)}")
+    return settings
+
+
+def choose_language(
+    wanted: str | None, languages: Sequence[str], heads: Collection[str], origin: Path, private_blocks: bool = False
+) -> str:
+    """Return the language that is meant: the one that is named, or the only one.
+
+    The name of a head that several languages share stands for any language whose phones it has.
+
+    Args:
+        wanted: a language or a head, or None.
+        languages: those of the model.
+        heads: names of its heads.
+        origin: the experiment, for errors.
+        private_blocks: whether languages have encoder blocks of their own, so that a head does not say enough.
+
+    Raises:
+        ModelError: the model lacks that language, or has several and none was named.
+    """
+    if wanted is None and len(languages) == 1:
+        return languages[0]
+    if wanted in heads and wanted not in languages and private_blocks:
+        problem = f"'{wanted}' is a head of languages with encoder blocks of their own; say which language"
+    elif wanted is not None and (wanted in languages or wanted in heads):
+        return wanted
+    else:
+        problem = "say which language" if wanted is None else f"no head for language '{wanted}'"
+    known = ", ".join(languages) or "none"
+    raise ModelError(f"{origin}: {problem}; this model has: {known} (--language)")
+
+
+def write_experiment(
+    directory: ExperimentLayout,
+    config: Section,
+    inventories: Mapping[str, PhoneInventory],
+    lexicons: Mapping[str, Lexicon],
+    global_stats: np.ndarray | None,
+) -> None:
+    """Write all of an experiment directory but what training adds; the config last.
+
+    Args:
+        directory: where.
+        config: the whole `ExperimentConfig`.
+        inventories: phones by head.
+        lexicons: by language.
+        global_stats: CMVN statistics, where normalisation is global.
+    """
+    from speechtl.models.weights import save_arrays
+
+    for head, inventory in inventories.items():
+        inventory.save(directory.phones(head))
+    for language, lexicon in lexicons.items():
+        lexicon.save(directory.lexicon(language))
+    if global_stats is not None:
+        save_arrays(directory.cmvn, {"global": global_stats})
+    # Last, since its presence says that the rest is there.
+    write_config(directory, config)
+
+
+def write_config(directory: ExperimentLayout, config: Section) -> None:
+    """Write the config with every value that is not None."""
+    with atomic_write(directory.config) as file:
+        file.write(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
+
+
+def read_inventories(directory: ExperimentLayout, tables: Sequence[DataConfig]) -> dict[str, PhoneInventory]:
+    """Return the phones of an experiment's heads, by head."""
+    files = {data.head_name: directory.phones(data.head_name) for data in tables}
+    trained = {data.head_name for data in tables if data.train}
+    # A language of unlabelled speech alone has none.
+    return {head: PhoneInventory.load(file) for head, file in files.items() if head in trained or file.exists()}

@@ -1,0 +1,142 @@
+"""Training: from a config to an experiment directory."""
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from speechtl.batches.frame_labels import label_frames
+from speechtl.batches.global_stats import global_stats
+from speechtl.batches.source import Normaliser, Source
+from speechtl.errors import ConfigError
+from speechtl.experiment.config import ExperimentConfig, load_config
+from speechtl.experiment.directory import write_config, write_experiment
+from speechtl.layout import ExperimentLayout
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.training.train import Trainer
+from speechtl.transfer.inventories import head_inventories, read_lexicon
+
+logger = logging.getLogger(__name__)
+
+
+def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
+    """Train the experiment that a config describes, or continue it where it stopped; a finished one is left alone.
+
+    Uses every GPU of this machine, and every machine of ``TF_CONFIG``. Unless ``deterministic = false``, it makes
+    TensorFlow deterministic for the whole process (``enable_op_determinism``).
+
+    Args:
+        config: the experiment.
+        directory: where everything is kept.
+
+    Returns:
+        ``dev_loss`` and ``dev_per`` of the final model, empty without dev data.
+
+    Raises:
+        ConfigError: the directory holds another experiment, or a source experiment does not fit.
+        DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
+    """
+    layout = ExperimentLayout(directory)
+    # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
+    strategy = _strategy()
+    tf.keras.utils.set_random_seed(config.seed)
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    _check_directory(config, layout)
+    finished = _finished(layout)
+    if finished is not None:
+        # What [decoding] says may have changed.
+        write_config(layout, config)
+        return finished
+    _check_sources(config)
+    lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
+    inventories = head_inventories(config.data, config.transfer, lexicons)
+    kind = config.normalisation.kind
+    stats = global_stats(config.data, config.features) if kind == "global" else None
+    normaliser = Normaliser(config.normalisation, stats)
+    train_sources, dev_sources = [], []
+    for data in config.data:
+        shared = (normaliser, lexicons[data.language], inventories.get(data.head_name))
+        train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
+        if config.training.criterion == "frames" and data.head_name in inventories:
+            label_frames(train_sources[-1], data.train, inventories[data.head_name], config.features)
+        dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
+    with strategy.scope():
+        model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
+        for method in config.transfer:
+            model = method.prepare(model)
+        for method in config.transfer:
+            method.attach(model, train_sources)
+    trainer = Trainer(
+        model,
+        config.transfer,
+        train_sources,
+        dev_sources,
+        config.training,
+        config.batches,
+        config.augmentation,
+        layout.path,
+        config.seed,
+        strategy,
+    )
+    if trainer.is_chief:
+        kept = {name: one for name, one in lexicons.items() if one is not None and config.head_of[name] in inventories}
+        write_experiment(layout, config, inventories, kept, normaliser.global_stats)
+    frames = sum(int(source.frames.sum()) for source in train_sources)
+    hours = frames * config.features.frame_shift_ms / 3.6e6
+    silent = sum(not labels for source in train_sources for labels in source.labels)
+    logger.info(
+        f"{sum(map(len, train_sources))} utterances{f' ({silent} unlabelled)' if silent else ''}, {hours:.2f} h; "
+        f"{model.parameter_count():,} parameters; {trainer.steps} steps"
+    )
+    return trainer.run()
+
+
+def _strategy() -> tf.distribute.Strategy:
+    if os.environ.get("TF_CONFIG"):
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    if len(tf.config.list_physical_devices("GPU")) > 1:
+        return tf.distribute.MirroredStrategy()
+    return tf.distribute.get_strategy()
+
+
+def _check_directory(config: ExperimentConfig, directory: ExperimentLayout) -> None:
+    """Refuse to mix two experiments in one directory."""
+    path = directory.config
+    if not path.exists():
+        return
+    kept, now = load_config(path).model_dump(), config.model_dump()
+    changed = [name for name in now if name != "decoding" and now[name] != kept[name]]
+    if changed:
+        raise ConfigError(
+            f"{path}: this directory holds an experiment with other values of: {', '.join(changed)}; "
+            "use another directory, or delete this one to start over"
+        )
+
+
+def _finished(directory: ExperimentLayout) -> dict[str, Any] | None:
+    """Return the last evaluation of a finished experiment, None for another."""
+    if not directory.weights.exists() or not directory.log.exists():
+        return None
+    lines = directory.log.read_text(encoding="utf-8").splitlines(keepends=True)
+    # A killed run may have left half a line.
+    last = json.loads(lines[-1]) if lines and lines[-1].endswith("\n") else {}
+    if last.get("event") != "final":
+        return None
+    return {name: value for name, value in last.items() if name not in ("event", "step", "epochs_averaged")}
+
+
+def _check_sources(config: ExperimentConfig) -> None:
+    """Check that the experiments that methods borrow from see the same features."""
+    for method in config.transfer:
+        for source in method.sources():
+            kept = load_config(ExperimentLayout(source).config)
+            for section in ("features", "normalisation"):
+                if getattr(kept, section) != getattr(config, section):
+                    raise ConfigError(
+                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused "
+                        "on the features it was trained on; copy that section"
+                    )
