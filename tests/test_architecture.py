@@ -43,8 +43,8 @@ ARROWS = {
         *("models", "training"),
     },
     "adaptation": {
-        *("alignment", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang", "models"),
-        *("report", "scoring", "training", "transfer"),
+        *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
+        *("models", "report", "scoring", "training", "transfer"),
     },
 }
 ARROWS["cli"] = set(ARROWS) - {"models"}

@@ -16,6 +16,7 @@ from speechtl.alignment.ctc import frames_needed
 from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.augmentation import augment, draw
 from speechtl.batches.config import BatchConfig
+from speechtl.batches.padding import pad_features, pad_labels
 from speechtl.batches.pipeline import Batch
 from speechtl.batches.plan import plan_epoch, plan_once
 from speechtl.batches.source import Source
@@ -68,16 +69,12 @@ class Speech:
 
     def batch(self) -> Batch:
         """Return all utterances as one batch."""
-        rows, lengths = len(self), np.array([len(matrix) for matrix in self.features], np.int32)
-        features = np.zeros((rows, lengths.max(), self.features[0].shape[1]), np.float32)
-        counts = np.array([len(labels) for labels in self.labels], np.int32)
-        labels = np.zeros((rows, counts.max()), np.int32)
-        for row, (matrix, units) in enumerate(zip(self.features, self.labels, strict=True)):
-            features[row, : len(matrix)], labels[row, : len(units)] = matrix, units
-        unused = tf.zeros([rows], tf.int32)
+        features, lengths = pad_features(self.features, self.features[0].shape[1])
+        labels, counts = pad_labels(self.labels)
+        unused = tf.zeros([len(self)], tf.int32)
         speech = tf.constant(features), tf.constant(lengths), tf.constant(labels), tf.constant(counts)
         labelled = tf.constant(np.count_nonzero(counts), tf.int32)
-        return Batch(*speech, unused, unused, unused, tf.constant(rows), labelled)
+        return Batch(*speech, unused, unused, unused, tf.constant(len(self)), labelled)
 
 
 @dataclasses.dataclass

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
@@ -16,7 +17,6 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
 from speechtl.files import read_text
 
-AUDIO = {".wav", ".flac", ".sph", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a"}
 TEXTS = (".txt", ".lab")
 # Seconds. What is longer is hardly one utterance, and takes memory in proportion (attention: its square).
 LONGEST = 60.0
@@ -59,7 +59,7 @@ def read_recordings(
         raise DataError(f"{path}: is the folder that results are written into; choose another one")
     if not data.utt2spk:
         raise DataError(
-            f"{path}: no recordings; give {', '.join(sorted(AUDIO))} files, a CSV of them or a data directory"
+            f"{path}: no recordings; give {', '.join(sorted(AUDIO_SUFFIXES))} files, a CSV of them or a data directory"
         )
     left_out = {}
     if need_text:
@@ -109,7 +109,7 @@ def read_tables(path: Path) -> DataDir:
 
 
 def _from_folder(path: Path) -> DataDir:
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO and file.is_file()]
+    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
     entries, problems = [], []
     for file in files:
         text = ""

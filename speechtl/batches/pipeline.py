@@ -8,8 +8,12 @@ import tensorflow as tf
 
 from speechtl.batches.augmentation import augment, draw, numbers
 from speechtl.batches.config import AugmentationConfig
+from speechtl.batches.padding import pad_features, pad_labels
 from speechtl.batches.plan import PlannedBatch
 from speechtl.batches.source import Source
+
+# Batches that are loaded at a time.
+_PARALLEL = 2
 
 
 class Batch(NamedTuple):
@@ -38,6 +42,20 @@ class Batch(NamedTuple):
     labelled: tf.Tensor
 
 
+class Shard(NamedTuple):
+    """The part of every batch that this process computes.
+
+    Every batch is dealt to all replicas like cards; this process runs some of them.
+
+    Attributes:
+        replicas: numbers of the replicas of this process; each gets one element per batch, in this order.
+        of: number of replicas in all.
+    """
+
+    replicas: Sequence[int] = (0,)
+    of: int = 1
+
+
 def make_dataset(
     source: Source,
     batches: Sequence[PlannedBatch],
@@ -45,77 +63,79 @@ def make_dataset(
     *,
     augmentation: AugmentationConfig | None = None,
     seed: tuple[int, ...] = (),
-    replicas: Sequence[int] = (0,),
-    replica_count: int = 1,
-    parallel: int = 2,
+    shard: Shard = Shard(),  # noqa: B008 (immutable)
 ) -> tf.data.Dataset:
     """Load, pad and augment batches of one source.
 
     Args:
-        source: where the utterances are.
+        source: the utterances.
         batches: in order; all of this source.
         bins: feature dimension.
         augmentation: noise and masks, or None.
         seed: of the augmentation, for example ``(run seed, epoch)``.
-        replicas: which replicas' parts to give: for each batch, one element per replica, in this order.
-        replica_count: parts that every batch is dealt into, like cards.
-        parallel: batches loaded at a time.
+        shard: the part of every batch to yield.
 
     Returns:
         A dataset of `Batch`; an empty part has one all-padding row, with label length 0 and length 0.
     """
-    speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
-    domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
-    no_matrix = np.zeros((0, bins), np.float32)
-    pairs = numbers(augmentation)
-
-    def parts() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        for batch in batches:
-            counts = np.array([len(batch.utterances), sum(bool(source.labels[i]) for i in batch.utterances)], np.int32)
-            for replica in replicas:
-                own = np.array(batch.utterances[replica::replica_count], np.int32)
-                draws = np.zeros((max(len(own), 1), pairs, 2), np.float32)
-                for row, index in enumerate(own):
-                    if augmentation is not None:
-                        draws[row] = draw(augmentation, (*seed, int(index)))
-                yield own, draws, counts
-
-    def load(own: np.ndarray):
-        rows = max(len(own), 1)
-        matrices = [source.features(index) for index in own] if source.reader is None else [no_matrix] * len(own)
-        lengths = np.zeros(rows, np.int32)
-        features = np.zeros((rows, max([len(matrix) for matrix in matrices] or [1]), bins), np.float32)
-        label_lengths = np.zeros(rows, np.int32)
-        labels = np.zeros((rows, max([len(source.labels[index]) for index in own] or [0])), np.int32)
-        ids = np.zeros((3, rows), np.int32)
-        for row, (index, matrix) in enumerate(zip(own, matrices, strict=True)):
-            features[row, : len(matrix)], lengths[row] = matrix, len(matrix)
-            labels[row, : len(source.labels[index])], label_lengths[row] = (
-                source.labels[index],
-                len(source.labels[index]),
-            )
-            ids[:, row] = index, speakers[source.speakers[index]], domains[source.domains[index]]
-        return features, lengths, labels, label_lengths, ids
-
-    def build(own, draws, counts) -> Batch:
-        types = [tf.float32, tf.int32, tf.int32, tf.int32, tf.int32]
-        features, lengths, labels, label_lengths, ids = tf.numpy_function(load, [own], types)
-        features = tf.ensure_shape(features, (None, None, bins))
-        lengths, label_lengths = tf.ensure_shape(lengths, (None,)), tf.ensure_shape(label_lengths, (None,))
-        labels, ids = tf.ensure_shape(labels, (None, None)), tf.ensure_shape(ids, (3, None))
-        if source.reader is not None:
-            # A part without utterances still has one row, of length 0: it computes the first utterance and hides it.
-            shown = tf.size(own) > 0
-            features, lengths = source.reader.read(tf.cond(shown, lambda: own, lambda: tf.zeros(1, tf.int32)))
-            lengths *= tf.cast(shown, tf.int32)
-        if augmentation is not None:
-            features = augment(features, lengths, draws, augmentation)
-        return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(counts))
-
+    loader = _Loader(source, bins, augmentation, seed)
     signature = (
         tf.TensorSpec((None,), tf.int32),
-        tf.TensorSpec((None, pairs, 2), tf.float32),
+        tf.TensorSpec((None, loader.pairs, 2), tf.float32),
         tf.TensorSpec((2,), tf.int32),
     )
-    dataset = tf.data.Dataset.from_generator(parts, output_signature=signature)
-    return dataset.map(build, num_parallel_calls=parallel, deterministic=True).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(lambda: loader.parts(batches, shard), output_signature=signature)
+    return dataset.map(loader.build, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(2)
+
+
+class _Loader:
+    """The steps from a planned batch to a `Batch`."""
+
+    def __init__(self, source: Source, bins: int, augmentation: AugmentationConfig | None, seed: tuple[int, ...]):
+        self.source, self.bins, self.augmentation, self.seed = source, bins, augmentation, seed
+        self.pairs = numbers(augmentation)
+        self._speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
+        self._domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
+
+    def parts(
+        self, batches: Sequence[PlannedBatch], shard: Shard
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield, for each replica's part of each batch, its utterances, their random numbers and `Batch`'s totals."""
+        labels = self.source.labels
+        for batch in batches:
+            totals = np.array([len(batch.utterances), sum(bool(labels[i]) for i in batch.utterances)], np.int32)
+            for replica in shard.replicas:
+                part = np.array(batch.utterances[replica :: shard.of], np.int32)
+                draws = np.zeros((max(len(part), 1), self.pairs, 2), np.float32)
+                if self.augmentation is not None:
+                    for row, index in zip(draws, part):
+                        row[:] = draw(self.augmentation, (*self.seed, int(index)))
+                yield part, draws, totals
+
+    def build(self, part: tf.Tensor, draws: tf.Tensor, totals: tf.Tensor) -> Batch:
+        """Turn an element of `parts` into a `Batch`, inside the graph of tf.data."""
+        types = [tf.float32, tf.int32, tf.int32, tf.int32, tf.int32]
+        features, lengths, labels, label_lengths, ids = tf.numpy_function(self._load, [part], types)
+        features = tf.ensure_shape(features, (None, None, self.bins))
+        lengths, label_lengths = tf.ensure_shape(lengths, (None,)), tf.ensure_shape(label_lengths, (None,))
+        labels, ids = tf.ensure_shape(labels, (None, None)), tf.ensure_shape(ids, (3, None))
+        if self.source.reader is not None:
+            # A part without utterances still has one row, of length 0: it computes the first utterance and hides it.
+            shown = tf.size(part) > 0
+            features, lengths = self.source.reader.read(tf.cond(shown, lambda: part, lambda: tf.zeros(1, tf.int32)))
+            lengths *= tf.cast(shown, tf.int32)
+        if self.augmentation is not None:
+            features = augment(features, lengths, draws, self.augmentation)
+        return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(totals))
+
+    def _load(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Read and pad features and labels; the last array has rows of utterances, speakers and domains."""
+        source = self.source
+        # Features that are computed in the graph are not read here.
+        matrices = [source.features(index) for index in part] if source.reader is None else []
+        features, lengths = pad_features(matrices, self.bins, rows=max(len(part), 1))
+        labels, label_lengths = pad_labels([source.labels[index] for index in part], rows=max(len(part), 1))
+        ids = np.zeros((3, len(lengths)), np.int32)
+        for row, index in enumerate(part):
+            ids[:, row] = index, self._speakers[source.speakers[index]], self._domains[source.domains[index]]
+        return features, lengths, labels, label_lengths, ids

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.config import DataConfig
+from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ModelError
@@ -172,12 +173,8 @@ class Experiment:
         chosen = [i for i, name in enumerate(source.utterance_ids) if utterances is None or name in utterances]
         for batch in plan_once([source.frames[chosen]], self.config.batches):
             indices = [chosen[place] for place in batch.utterances]
-            matrices = [source.features(index) for index in indices]
-            lengths = np.array([len(matrix) for matrix in matrices], np.int32)
-            padded = np.zeros((len(matrices), max(lengths.max(), 1), self.model.inputs), np.float32)
-            for row, matrix in zip(padded, matrices, strict=True):
-                row[: len(matrix)] = matrix
-            yield [source.utterance_ids[index] for index in indices], padded, lengths
+            names = [source.utterance_ids[index] for index in indices]
+            yield names, *pad_features([source.features(index) for index in indices], self.model.inputs)
 
     def _log_posteriors(self, features: np.ndarray, lengths: np.ndarray, language: str) -> list[np.ndarray]:
         if language not in self._forward:

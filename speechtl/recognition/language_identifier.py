@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, ModelError, list_problems
@@ -63,11 +64,9 @@ class LanguageIdentifier:
         found: dict[int, SpokenLanguage] = {}
         lengths = np.array([len(matrix) for matrix in utterances], np.int32)
         for batch in plan_once([lengths], self.experiment.config.batches):
-            own = lengths[list(batch.utterances)]
-            padded = np.zeros((len(own), max(own.max(), 1), self.experiment.model.inputs), np.float32)
-            for row, index in zip(padded, batch.utterances, strict=True):
-                row[: lengths[index]] = utterances[index]
-            found |= dict(zip(batch.utterances, self.recognise(padded, own), strict=True))
+            chosen = [utterances[index] for index in batch.utterances]
+            spoken = self.recognise(*pad_features(chosen, self.experiment.model.inputs))
+            found |= dict(zip(batch.utterances, spoken, strict=True))
         return [found[index] for index in range(len(utterances))]
 
 

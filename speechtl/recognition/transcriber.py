@@ -17,6 +17,7 @@ from speechtl.audio.digital_silence import fill_digital_silence
 from speechtl.audio.stream import stream_blocks
 from speechtl.audio.voice_activity import SegmentationConfig, SpeechSegment, speech_segments
 from speechtl.audio.waveform import FULL_SCALE, choose_channel
+from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
@@ -209,10 +210,7 @@ class Transcriber:
             lengths = np.array([len(piece.features) for piece in own], np.int32)
             for batch in plan_once([lengths], self.experiment.config.batches):
                 chosen = [own[index] for index in batch.utterances]
-                counts = lengths[list(batch.utterances)]
-                padded = np.zeros((len(chosen), counts.max(), self.experiment.model.inputs), np.float32)
-                for row, piece in zip(padded, chosen, strict=True):
-                    row[: len(piece.features)] = piece.features
+                padded, counts = pad_features([piece.features for piece in chosen], self.experiment.model.inputs)
                 logits, valid = forward(tf.constant(padded), tf.constant(counts))
                 scores = tf.nn.log_softmax(logits).numpy()
                 for piece, row, length in zip(chosen, scores, valid.numpy(), strict=True):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from speechtl.alignment.ctc import frames_needed
 from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
 from speechtl.batches.config import AugmentationConfig, BatchConfig
-from speechtl.batches.pipeline import Batch, make_dataset
+from speechtl.batches.pipeline import Batch, Shard, make_dataset
 from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
@@ -238,8 +238,7 @@ class Trainer:
                 self.model.inputs,
                 augmentation=self.augmentation,
                 seed=(self.seed, epoch),
-                replicas=range(first, first + local),
-                replica_count=count,
+                shard=Shard(range(first, first + local), count),
             )
 
         return iter(make() if count == 1 else self.strategy.distribute_datasets_from_function(make))

@@ -112,7 +112,7 @@ def test_what_is_left_out_has_no_part_in_the_normalisation(tmp_path):
 def test_nothing_of_use_is_one_error(tmp_path):
     folder = tmp_path / "anna"
     folder.mkdir()
-    with pytest.raises(DataError, match=r"anna: no recordings; give \.aif"):
+    with pytest.raises(DataError, match=r"anna: no recordings; give \.aac, \.aif"):
         read_recordings(folder, tmp_path / "out", CONFIG)
     soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
     with pytest.raises(DataError, match=r"no recording has a transcript; .*--unsupervised"):

@@ -5,7 +5,7 @@ import soundfile
 pytest.importorskip("tensorflow_io")
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
-from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.pipeline import Shard, make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.data.datadir import DataDir
@@ -57,7 +57,7 @@ def test_a_replica_without_a_share_gets_nothing(folder):
         features=FEATURES,
     )
     plan = plan_once([source.frames[:1]], BatchConfig())
-    (part,) = make_dataset(source, plan, FEATURES.dimension, replicas=[1], replica_count=2)
+    (part,) = make_dataset(source, plan, FEATURES.dimension, shard=Shard([1], 2))
     assert list(part.lengths.numpy()) == [0] and list(part.label_lengths.numpy()) == [0]
 
 

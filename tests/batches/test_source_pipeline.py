@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
-from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.pipeline import Shard, make_dataset
 from speechtl.batches.plan import plan_epoch
 from speechtl.batches.source import Normaliser, Source
 from speechtl.data.tables import read_table, write_table
@@ -75,7 +75,7 @@ def test_replicas_share_a_batch_and_its_masks(make_corpus, lexicon_file):
             whole[int(index)] = batch.features[row, : int(batch.lengths[row])].numpy()
     seen = []
     for replicas in ((0,), (1, 2)):
-        for batch in make_dataset(source, plan, 12, replicas=replicas, replica_count=3, **augment):
+        for batch in make_dataset(source, plan, 12, shard=Shard(replicas, 3), **augment):
             for row, index in enumerate(batch.utterances.numpy()):
                 if batch.label_lengths[row] == 0:
                     assert int(batch.lengths[row]) == 0  # a replica without a share of a small batch
