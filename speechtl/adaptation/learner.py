@@ -12,8 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.adaptation.config import AdaptationConfig
-from speechtl.alignment.ctc import frames_needed
-from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
+from speechtl.alignment.ctc import choose_pronunciations, chosen_labels, frames_needed
 from speechtl.batches.augmentation import augment, draw
 from speechtl.batches.config import BatchConfig
 from speechtl.batches.padding import pad_features, pad_labels

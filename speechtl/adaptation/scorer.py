@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from speechtl.alignment.greedy import greedy_phones
+from speechtl.alignment.ctc import greedy_phones
 from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode

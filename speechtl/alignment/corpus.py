@@ -15,7 +15,7 @@ from speechtl.alignment.boundary_refinement import (
     boundary_features,
     cepstra_of_log_mel,
 )
-from speechtl.alignment.ctc import Pauses, WordAlignment, align_phones, align_words
+from speechtl.alignment.words import Pauses, WordAlignment, align_phones, align_words
 from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, LexiconError

@@ -45,7 +45,7 @@ def align(
     """
     from speechtl.alignment.corpus import WORTH_REFINING, Clock, align_corpus, coarse
     from speechtl.alignment.corpus import refine as sharpen
-    from speechtl.alignment.ctc import Pauses
+    from speechtl.alignment.words import Pauses
     from speechtl.data.datadir import DataDir
     from speechtl.errors import ConfigError, DataError, list_problems
     from speechtl.experiment.experiment import Experiment

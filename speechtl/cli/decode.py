@@ -105,7 +105,7 @@ def decode(
     import json
     import time
 
-    from speechtl.alignment.greedy import greedy_phones
+    from speechtl.alignment.ctc import greedy_phones
     from speechtl.data.datadir import DataDir
     from speechtl.data.tables import write_table
     from speechtl.decoding.decode import decode as search

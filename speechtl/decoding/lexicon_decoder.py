@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechtl.alignment.ctc import Pauses
 from speechtl.alignment.span import Hypothesis
+from speechtl.alignment.words import Pauses
 from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.search.look_ahead import FillerCosts, Space, build_look_ahead

@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 import tensorflow as tf
 
-from speechtl.alignment.greedy import greedy_phones
+from speechtl.alignment.ctc import greedy_phones
 from speechtl.alignment.span import Hypothesis, Span, in_seconds
 from speechtl.audio.digital_silence import fill_digital_silence
 from speechtl.audio.stream import stream_blocks

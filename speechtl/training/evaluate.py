@@ -3,10 +3,10 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import tensorflow as tf
 from rapidfuzz.distance import Levenshtein
 
+from speechtl.alignment.ctc import merge_repeats
 from speechtl.batches.config import BatchConfig
 from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import plan_once
@@ -83,7 +83,9 @@ def evaluate(
                 reference = source.labels[index]
                 if not reference:
                     continue
-                errors[source.language] += Levenshtein.distance(best_path(best[row, : int(lengths[row])]), reference)
+                errors[source.language] += Levenshtein.distance(
+                    merge_repeats(best[row, : int(lengths[row])]), reference
+                )
                 phones[source.language] += len(reference)
                 count += 1
     unlabelled = {f"dev_{name}": value / utterances for name, value in sums.items() if name != "ctc"}
@@ -93,11 +95,3 @@ def evaluate(
     if len(phones) > 1:
         rates |= {f"dev_per_{language}": 100.0 * errors[language] / phones[language] for language in phones}
     return {"dev_loss": losses / max(count, 1), **rates, **unlabelled}
-
-
-def best_path(units: np.ndarray) -> list[int]:
-    """Collapse a path of units: merge repetitions, then drop blanks (unit 0)."""
-    if not len(units):
-        return []
-    changed = np.concatenate([[True], units[1:] != units[:-1]])
-    return [int(unit) for unit in units[changed] if unit != 0]

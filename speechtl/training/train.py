@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from speechtl.alignment.ctc import frames_needed
-from speechtl.alignment.pronunciations import choose_pronunciations, chosen_labels
+from speechtl.alignment.ctc import choose_pronunciations, chosen_labels, frames_needed
 from speechtl.batches.config import AugmentationConfig, BatchConfig
 from speechtl.batches.pipeline import Batch, Shard, make_dataset
 from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once

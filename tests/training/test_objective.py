@@ -6,9 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechtl.alignment.ctc import frames_needed
-from speechtl.alignment.pronunciations import choose_pronunciations
-from speechtl.training.evaluate import best_path
+from speechtl.alignment.ctc import frames_needed, merge_repeats
 from speechtl.training.objective import ctc_losses
 
 
@@ -18,7 +16,7 @@ def by_enumeration(log_posteriors, labels, combine):
     scores = [
         sum(log_posteriors[t, u] for t, u in enumerate(path))
         for path in itertools.product(range(units), repeat=frames)
-        if best_path(np.array(path)) == list(labels)
+        if merge_repeats(np.array(path)) == list(labels)
     ]
     return combine(scores) if scores else -np.inf
 
@@ -55,44 +53,3 @@ def test_unlabelled_utterances_have_no_loss_and_no_gradient():
 def test_a_batch_without_labels_has_loss_zero():
     losses = ctc_losses(tf.zeros((2, 3, 4)), tf.constant([3, 3]), tf.zeros((2, 0), tf.int32), tf.constant([0, 0]))
     assert list(losses.numpy()) == [0, 0]
-
-
-@settings(max_examples=20, deadline=None)
-@given(st.lists(st.integers(1, 2), max_size=3))
-def test_frames_needed_is_the_shortest_path(labels):
-    shortest = next(
-        frames
-        for frames in range(6)
-        if any(best_path(np.array(path, int)) == labels for path in itertools.product(range(3), repeat=frames))
-    )
-    assert frames_needed(labels) == shortest
-
-
-WORDS = st.lists(
-    st.lists(st.lists(st.integers(1, 2), min_size=1, max_size=2), min_size=1, max_size=2), min_size=1, max_size=2
-)
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.integers(0, 10_000), WORDS)
-def test_the_chosen_pronunciations_have_the_best_path(seed, words):
-    scores = log_posteriors(seed, 6, 3).astype(float)
-    best = {}
-    for choice in itertools.product(*(range(len(word)) for word in words)):
-        labels = [unit for word, index in zip(words, choice, strict=True) for unit in word[index]]
-        best[choice] = by_enumeration(scores, labels, max)
-    chosen = tuple(choose_pronunciations(scores, words))
-    if max(best.values()) == -np.inf:
-        assert not any(chosen)
-    else:
-        assert best[chosen] == pytest.approx(max(best.values()))
-
-
-def test_without_frames_or_alternatives_the_first_is_taken():
-    assert choose_pronunciations(np.zeros((0, 3)), [[[1], [2]]]) == [0]
-    assert choose_pronunciations(np.zeros((1, 3)), [[[1, 2], [2, 1]]]) == [0]
-
-
-def test_best_path_merges_and_drops_blanks():
-    assert best_path(np.array([0, 1, 1, 0, 1, 2, 2, 0])) == [1, 1, 2]
-    assert best_path(np.array([], int)) == []

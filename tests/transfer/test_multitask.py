@@ -8,6 +8,7 @@ import tensorflow as tf
 from rapidfuzz.distance import Levenshtein
 
 from speechtl.adaptation.learner import Speech
+from speechtl.alignment.ctc import merge_repeats
 from speechtl.cli.decode import decode
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
@@ -21,7 +22,6 @@ from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.training.config import TrainingConfig
-from speechtl.training.evaluate import best_path
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
@@ -244,7 +244,7 @@ def test_errors_of_held_out_speech_are_told_for_each_language(experiment, corpor
         phones = model.inventory(language).phones
         errors = total = 0
         for name, posteriors in model.posteriors_of(root / f"test_{language}", language):
-            said = [phones[unit - 1] for unit in best_path(posteriors.argmax(axis=1))]
+            said = [phones[unit - 1] for unit in merge_repeats(posteriors.argmax(axis=1))]
             meant = pronounced.phones_of(text[name].split())
             errors, total = errors + Levenshtein.distance(said, meant), total + len(meant)
         counts[language] = (errors, total)

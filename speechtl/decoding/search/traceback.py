@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 import numba
 import numpy as np
 
-from speechtl.alignment.ctc import Pauses, align_units, share_blanks
+from speechtl.alignment.ctc import align_units
 from speechtl.alignment.span import Hypothesis, Span
+from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
 from speechtl.decoding.search.token_passing import Found
 from speechtl.errors import DataError
