@@ -64,6 +64,6 @@ for noise in $noises; do
   for block in tdnn1 last:1; do
     speechtl domains $results/adversarial_source_longer_1 $results/adversarial_1 $results/adversarial_target_1 \
       --data data/an4/test --data "$telephone/$noise/test" --block $block \
-      --output "exp/adversarial_${noise}_${block/:/}.svg"
+      --out "exp/adversarial_${noise}_${block/:/}.svg"
   done
 done

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speechtl.report.curves import Curve, curves_chart
+from speechtl.report.curves import Curve, draw_curves
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _DRAWS = 1000
 _SURE = (2.5, 97.5)
@@ -89,15 +92,15 @@ def curve(lines: Sequence[dict[str, Any]], when: str = "after") -> list[tuple[fl
     return sorted(points)
 
 
-def study_chart(lines: Sequence[dict[str, Any]], title: str) -> str:
-    """Draw a study as SVG; bands are 95 % intervals over speakers, the dashed line is the source model."""
+def study_chart(lines: Sequence[dict[str, Any]], title: str) -> "Figure":
+    """Draw a study; error bars are 95 % intervals over speakers, the dashed line is the source model."""
     finished = [line for line in lines if line["last"]]
     systems = {name: [one for one in finished if one["system"] == name] for name in _names(finished)}
     widest = max(systems.values(), key=lambda group: len({line["count"] for line in group}))
     curves = [Curve("source model", curve(widest, "before"), reference=True)]
     curves += [Curve(name, curve(group)) for name, group in systems.items()]
     unit = main_unit(finished[0])[:-1]
-    return curves_chart(title, curves, "seconds of speech adapted to", f"{unit} errors, %", log_x=True)
+    return draw_curves(title, curves, "seconds of speech adapted to", f"{unit} errors, %", log_x=True)
 
 
 def study_rows(lines: Sequence[dict[str, Any]]) -> list[list[str]]:

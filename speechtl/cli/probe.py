@@ -1,4 +1,4 @@
-"""``speechtl probe``: how much of the domain or the speaker a linear probe still finds in the outputs of a block."""
+"""``speechtl probe``: how much a block's outputs reveal about the domain or the speaker, by a linear probe."""
 
 from enum import Enum
 from pathlib import Path
@@ -8,7 +8,7 @@ import typer
 
 
 class By(str, Enum):
-    """What is told apart."""
+    """What the classes are."""
 
     domain = "domain"
     speaker = "speaker"
@@ -23,25 +23,28 @@ def probe(
     block: Annotated[str, typer.Option("--block", help="Encoder block: a name, first:1 or last:1.")] = "last:1",
     by: Annotated[By, typer.Option("--by", help="utt2dom, utt2spk, or which --data it comes from.")] = By.domain,
     language: Annotated[
-        str | None, typer.Option("--language", help="Whose own blocks, where a model has blocks per language.")
+        str | None, typer.Option("--language", help="Language, for a model that has blocks per language.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A picture (SVG): the outputs' two principal components.")
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Picture (.svg or .png) of the outputs' first two principal components."),
     ] = None,
 ) -> None:
-    """Fit a linear classifier to the mean outputs of a block and test it on other utterances, for each experiment."""
+    """Fit a linear classifier to a block's outputs, averaged over each utterance, and test it on other utterances."""
     import numpy as np
 
     from speechtl.batches.config import DataConfig
     from speechtl.batches.source import Source
     from speechtl.errors import DataError, ModelError, list_problems
     from speechtl.experiment.experiment import Experiment
-    from speechtl.files import atomic_write
     from speechtl.report import linear_probe
-    from speechtl.report.scatter_chart import Panel, scatter_chart
+    from speechtl.report.picture import check_picture_path, save_picture
+    from speechtl.report.scatter_chart import Panel, draw_scatter
     from speechtl.training.block_outputs import pooled_outputs
     from speechtl.transfer.method import choose_blocks
 
+    if out is not None:
+        check_picture_path(out)
     panels = []
     for path in experiments:
         experiment = Experiment.load(path)
@@ -73,6 +76,5 @@ def probe(
             f"{len(set(classes))} classes, other {found.held_out} in the test)"
         )
         panels.append(Panel(path.name, f"{chosen[0]}: {line}", linear_probe.principal_components(outputs), classes))
-    if output is not None:
-        with atomic_write(output) as file:
-            file.write(scatter_chart(panels))
+    if out is not None:
+        save_picture(draw_scatter(panels), out)

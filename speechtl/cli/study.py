@@ -64,6 +64,7 @@ def study(
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_language_model
+    from speechtl.report.picture import save_picture
 
     kept = ExperimentDirectory(source)
     chosen = {}
@@ -85,8 +86,7 @@ def study(
     rows = study_rows(lines)
     with atomic_write(out / "table.md") as file:
         file.writelines(line + "\n" for line in markdown_table(rows))
-    with atomic_write(out / "chart.svg") as file:
-        file.write(study_chart(lines, title or f"{data} adapted from {source}"))
+    save_picture(study_chart(lines, title or f"{data} adapted from {source}"), out / "chart.svg")
     print("\n".join(text_table(rows)))
 
 

@@ -1,18 +1,19 @@
-"""Curves with bands as one SVG image that stands alone, for a README."""
+"""Curves with error bars as a picture, for a README or a notebook."""
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speechtl.errors import DataError, list_problems
 from speechtl.files import read_lines
-from speechtl.report.line_chart import short, ticks
-from speechtl.report.style import COLOURS
+from speechtl.report.picture import TEXT, look, picture_style
 
-_WIDTH, _HEIGHT = 800, 440
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 230, 34, 52
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_DODGE = 3.0  # Points between the error bars of neighbouring curves.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Curve:
 
     Attributes:
         name: in the key.
-        points: ``(x, y, low, high)``, sorted by x; low and high bound the band.
-        reference: drawn black and dashed, without a colour of its own.
+        points: ``(x, y, low, high)``, sorted by x; low and high are the ends of the error bar.
+        reference: drawn black and dashed, without a colour or error bars.
     """
 
     name: str
@@ -30,7 +31,7 @@ class Curve:
     reference: bool = False
 
 
-def curves_chart(title: str, curves: Sequence[Curve], x_name: str, y_name: str, *, log_x: bool = False) -> str:
+def draw_curves(title: str, curves: Sequence[Curve], x_name: str, y_name: str, *, log_x: bool = False) -> "Figure":
     """Draw curves over one x axis; the y axis begins at 0.
 
     Args:
@@ -40,60 +41,48 @@ def curves_chart(title: str, curves: Sequence[Curve], x_name: str, y_name: str, 
         y_name: beside the y axis.
         log_x: logarithmic x axis, if all x are above 0.
 
+    Returns:
+        A figure for `save_picture`, or to be shown in a notebook.
+
     Raises:
         DataError: no curve has a point.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+    from matplotlib.transforms import ScaledTranslation
+
     curves = [curve for curve in curves if curve.points]
     if not curves:
         raise DataError(f"{title}: no curve has a point; give a table with a line for each point")
-    xs = [point[0] for curve in curves for point in curve.points]
-    log_x = log_x and min(xs) > 0
-    left, right = (math.log(min(xs)), math.log(max(xs))) if log_x else (min(xs), max(xs))
-    highest = 1.08 * max(point[1] for curve in curves for point in curve.points) or 1.0
-
-    def across(value: float) -> float:
-        share = ((math.log(value) if log_x else value) - left) / (right - left) if right > left else 0.5
-        return _LEFT + share * (_WIDTH - _LEFT - _RIGHT)
-
-    def up(value: float) -> float:
-        return _HEIGHT - _BOTTOM - min(max(value / highest, 0.0), 1.0) * (_HEIGHT - _TOP - _BOTTOM)
-
-    parts = [f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#fff"/>']
-    parts.append(f'<text x="{_LEFT}" y="20" font-weight="bold">{escape(title)}</text>')
-    for value in ticks(0, highest):
-        parts.append(f'<path stroke="#e2e5e9" d="M{_LEFT} {up(value):.1f}H{_WIDTH - _RIGHT}"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{up(value) + 4:.1f}" text-anchor="end">{short(value)}</text>')
-    for value in _round_numbers(min(xs), max(xs)) if log_x else ticks(min(xs), max(max(xs), min(xs) + 1)):
-        parts.append(f'<path stroke="#e2e5e9" d="M{across(value):.1f} {_TOP}V{_HEIGHT - _BOTTOM}"/>')
-        where = f'x="{across(value):.1f}" y="{_HEIGHT - _BOTTOM + 18}"'
-        parts.append(f'<text {where} text-anchor="middle">{short(value)}</text>')
-    middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(f'<text x="{middle:.0f}" y="{_HEIGHT - 12}" text-anchor="middle">{escape(x_name)}</text>')
-    turned = f'transform="translate(16 {_HEIGHT / 2:.0f}) rotate(-90)"'
-    parts.append(f'<text {turned} text-anchor="middle">{escape(y_name)}</text>')
-    number = 0
-    for row, curve in enumerate(curves):
-        colour = "#1c1f23" if curve.reference else COLOURS[number % len(COLOURS)]
-        dash = ' stroke-dasharray="6 4"' if curve.reference or number >= len(COLOURS) else ""
-        number += not curve.reference
-        if not curve.reference and any(low < high for _, _, low, high in curve.points):
-            there = [f"{across(x):.1f} {up(high):.1f}" for x, _, _, high in curve.points]
-            back = [f"{across(x):.1f} {up(low):.1f}" for x, _, low, _ in reversed(curve.points)]
-            parts.append(f'<path fill="{colour}" fill-opacity="0.07" d="M{"L".join(there + back)}Z"/>')
-        drawn = "L".join(f"{across(x):.1f} {up(y):.1f}" for x, y, _, _ in curve.points)
-        parts.append(f'<path fill="none" stroke="{colour}" stroke-width="2"{dash} d="M{drawn}"/>')
-        for x, y, low, high in curve.points:
-            text = f"{curve.name}, {short(x)}: {y:.1f} ({low:.1f} to {high:.1f})"
-            place = f'cx="{across(x):.1f}" cy="{up(y):.1f}" r="3" fill="{colour}"'
-            parts.append(f"<circle {place}><title>{escape(text)}</title></circle>")
-        height, key = _TOP + 10 + 20 * row, _WIDTH - _RIGHT + 14
-        parts.append(f'<path stroke="{colour}" stroke-width="3"{dash} d="M{key} {height}h22"/>')
-        parts.append(f'<text x="{key + 30}" y="{height + 4}">{escape(curve.name)}</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" font-size="13" '
-        f'font-family="system-ui, sans-serif" fill="#1c1f23" role="img" aria-label="{escape(title)}">'
-        f"{''.join(parts)}</svg>\n"
-    )
+    with picture_style():
+        figure = Figure(figsize=(8, 4.4), layout="constrained")
+        axes = figure.add_subplot(title=title, xlabel=x_name, ylabel=y_name)
+        if log_x and min(point[0] for curve in curves for point in curve.points) > 0:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        elif all(point[0] == round(point[0]) for curve in curves for point in curve.points):
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        coloured = sum(not curve.reference for curve in curves)
+        number = 0
+        for curve in curves:
+            x, y, low, high = zip(*curve.points)
+            if curve.reference:
+                axes.plot(
+                    x, y, label=curve.name, color=TEXT, linestyle="--", marker="" if len(x) > 1 else ".", zorder=3
+                )
+                continue
+            bars = [[max(b - a, 0.0) for a, b in zip(low, y)], [max(b - a, 0.0) for a, b in zip(y, high)]]
+            errors = bars if any(map(any, bars)) else None
+            # Error bars at one x would hide each other.
+            aside = min(_DODGE, 14 / coloured) * (number - (coloured - 1) / 2) if errors else 0.0
+            place = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
+            axes.errorbar(x, y, errors, label=curve.name, capsize=2, elinewidth=0.8, transform=place, **look(number))
+            number += 1
+        axes.set_ylim(0, 1.05 * max(max(point[1], point[3]) for curve in curves for point in curve.points) or 1.0)
+        figure.legend(loc="outside right upper")
+    return figure
 
 
 def read_curves(path: str | Path) -> list[Curve]:
@@ -131,8 +120,3 @@ def read_curves(path: str | Path) -> list[Curve]:
             points.append((x, sum(row[0] for row in rows) / len(rows), low, high))
         curves.append(Curve(name.removeprefix("="), points, name.startswith("=")))
     return curves
-
-
-def _round_numbers(low: float, high: float) -> list[float]:
-    values = [factor * 10.0**power for power in range(-3, 7) for factor in (1, 2, 5)]
-    return [value for value in values if low <= value <= high]

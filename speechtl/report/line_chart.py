@@ -1,4 +1,11 @@
-"""Line charts as SVG, small enough to need no plotting library."""
+"""Line charts of the report page as SVG, in the page's own markup.
+
+Everything that stands alone is drawn by matplotlib (`speechtl.report.picture`). The page is not: its lines take their
+colours from the page's style sheet, so that they follow a dark screen; every point says its value under the pointer;
+and the page is one file that runs no script, so that it opens from an e-mail, a build server or a disk without a
+network. matplotlib's SVG fixes its colours and says no values, and interactive libraries (plotly, bokeh, vega) bring
+megabytes of script.
+"""
 
 import dataclasses
 import math
@@ -14,9 +21,9 @@ class Line:
     """One line of a chart.
 
     Attributes:
-        name: told by its points.
+        name: shown under the pointer, with the values.
         points: ``(x, y)``, sorted by x.
-        colour: number of the page's colour.
+        colour: number of a colour of the page.
         dashed: drawn dashed.
     """
 
@@ -41,7 +48,7 @@ def line_chart(
         lines: those without points are left out.
         x_name: below the x axis.
         log: logarithmic y axis, if all values are above 0; else the y axis holds 0.
-        marks: places on the x axis with something to say, drawn as vertical lines.
+        marks: places on the x axis and what happened there, drawn as vertical lines.
 
     Returns:
         A ``<figure>``, or ``""`` if there is nothing to draw.

@@ -1,63 +1,63 @@
-"""Points of several classes in two dimensions, as SVG: one panel each, side by side."""
+"""Points of several classes in two dimensions as a picture: one panel each, side by side."""
 
 import dataclasses
 from collections.abc import Sequence
-from html import escape
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from speechtl.report.style import COLOURS
+from speechtl.report.picture import PALE, look, picture_style
 
-_PANEL, _GAP, _TOP, _BOTTOM = 330, 24, 44, 34
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PANEL = 3.6  # Inches.
 
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One picture.
+    """One panel.
 
     Attributes:
         title: above it.
         note: below the title.
         points: ``(points, 2)``.
         classes: the class of each point.
+        axis_names: of the two dimensions.
     """
 
     title: str
     note: str
     points: np.ndarray
     classes: Sequence[str]
+    axis_names: tuple[str, str] = ("first principal component", "second principal component")
 
 
-def scatter_chart(panels: Sequence[Panel]) -> str:
-    """Draw panels side by side, each on a scale of its own; a class has the same colour in all of them.
+def draw_scatter(panels: Sequence[Panel]) -> "Figure":
+    """Draw panels side by side, each on its own scale; a class has the same colour and marker in all of them.
 
     Returns:
-        An image that stands alone. Classes beyond the number of colours share them, and are told apart by what a point
-        says when pointed at.
+        A figure for `save_picture`, or to be shown in a notebook.
     """
-    names = sorted({name for panel in panels for name in panel.classes})
-    width = len(panels) * (_PANEL + _GAP) - _GAP
-    rows = 1 + (len(names) - 1) // 8
-    height = _TOP + _PANEL + _BOTTOM + 20 * (rows - 1)
-    parts = [f'<rect width="{width}" height="{height}" fill="#fff"/>']
-    for number, panel in enumerate(panels):
-        left = number * (_PANEL + _GAP)
-        parts.append(f'<text x="{left}" y="16" font-weight="bold">{escape(panel.title)}</text>')
-        parts.append(f'<text x="{left}" y="34" fill="#6b7280">{escape(panel.note)}</text>')
-        frame = f'x="{left}.5" y="{_TOP}.5" width="{_PANEL - 1}" height="{_PANEL - 1}"'
-        parts.append(f'<rect {frame} fill="none" stroke="#e2e5e9"/>')
-        middle = (panel.points.max(axis=0) + panel.points.min(axis=0)) / 2
-        # One scale for both axes: distances in the picture are distances in the plane.
-        scale = 0.47 * _PANEL / max(float(np.abs(panel.points - middle).max()), 1e-12)
-        for (x, y), name in zip((panel.points - middle) * scale, panel.classes):
-            place = f'cx="{left + _PANEL / 2 + x:.1f}" cy="{_TOP + _PANEL / 2 - y:.1f}" r="3"'
-            colour = COLOURS[names.index(name) % len(COLOURS)]
-            parts.append(f'<circle {place} fill="{colour}" fill-opacity="0.6"><title>{escape(name)}</title></circle>')
-    for number, name in enumerate(names):
-        x, y = number % 8 * width / min(len(names), 8), _TOP + _PANEL + 20 + 20 * (number // 8)
-        parts.append(f'<circle cx="{x + 5:.0f}" cy="{y - 4}" r="5" fill="{COLOURS[number % len(COLOURS)]}"/>')
-        parts.append(f'<text x="{x + 15:.0f}" y="{y}">{escape(name)}</text>')
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-size="13" '
-        f'font-family="system-ui, sans-serif" fill="#1c1f23" role="img">{"".join(parts)}</svg>\n'
-    )
+    from matplotlib.figure import Figure
+
+    classes = sorted({name for panel in panels for name in panel.classes})
+    columns = min(len(classes), 3 * len(panels))
+    rows = -(-len(classes) // columns)
+    with picture_style():
+        figure = Figure(figsize=(_PANEL * len(panels), _PANEL + 0.5 + 0.2 * rows), layout="constrained")
+        for number, panel in enumerate(panels, 1):
+            # One scale for both axes: distances in the picture are distances in the plane.
+            axes = figure.add_subplot(1, len(panels), number, aspect="equal", adjustable="datalim", box_aspect=1)
+            title = axes.set_title(panel.title, pad=20)
+            axes.annotate(panel.note, (0, 0), (0, -14), title, textcoords="offset points", color=PALE, fontsize="small")
+            axes.set_xlabel(panel.axis_names[0])
+            axes.set_ylabel(panel.axis_names[1])
+            names = np.asarray(panel.classes)
+            for place, name in enumerate(classes):
+                style = look(place)
+                x, y = panel.points[names == name].T
+                axes.scatter(x, y, s=16, c=style["color"], marker=style["marker"], alpha=0.6, linewidths=0, label=name)
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower left", ncols=columns)
+    return figure

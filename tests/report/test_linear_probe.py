@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from speechtl.errors import DataError
-from speechtl.report.linear_probe import LinearDiscriminant, principal_components, probe, shrunk_covariance
-from speechtl.report.scatter_chart import Panel, scatter_chart
+from speechtl.report.linear_probe import linear_classifier, principal_components, probe
+from speechtl.report.picture import save_picture
+from speechtl.report.scatter_chart import Panel, draw_scatter
 
 
 def gaussians(count, size, distance, classes=2, seed=0):
@@ -25,8 +26,8 @@ def test_without_any_difference_it_finds_none_even_in_many_dimensions():
     points, labels, speakers = gaussians(120, 100, 0.0, classes=3)
     names = [str(label) for label in labels]
     assert probe(points, names, speakers).accuracy < 0.5
-    fitted = LinearDiscriminant(points, labels)
-    assert np.mean(fitted.classify(points) == labels) > 0.7  # what a test on the fitted points would have said
+    fitted = linear_classifier(3).fit(points, labels)
+    assert np.mean(fitted.predict(points) == labels) > 0.7  # what a test on the fitted points would have said
 
 
 def test_what_a_speaker_sounds_like_does_not_count_as_the_domain():
@@ -43,16 +44,21 @@ def test_what_a_speaker_sounds_like_does_not_count_as_the_domain():
 
 
 def test_shrinkage_is_that_of_the_formula():
-    points = np.random.default_rng(2).normal(size=(30, 8)) * np.arange(1, 9)
+    """Ledoit & Wolf 2004, of dimensions scaled to unit variance."""
+    points = np.cumsum(np.random.default_rng(2).normal(size=(30, 8)), axis=1)
     points -= points.mean(axis=0)
-    covariance = points.T @ points / 30
+    scale = points.std(axis=0)
+    scaled = points / scale
+    covariance = scaled.T @ scaled / 30
     sphere = np.trace(covariance) / 8 * np.eye(8)
-    noise = sum(np.sum((np.outer(x, x) - covariance) ** 2) for x in points) / 30**2
+    noise = sum(np.sum((np.outer(x, x) - covariance) ** 2) for x in scaled) / 30**2
     share = noise / np.sum((covariance - sphere) ** 2)
     assert 0.05 < share < 1
-    np.testing.assert_allclose(
-        shrunk_covariance(points), (1 - share) * covariance + share * sphere, rtol=1e-6, atol=1e-6
-    )
+    two_classes = np.concatenate([points, points + 100])
+    fitted = linear_classifier(2).fit(two_classes, np.repeat([0, 1], 30))
+    expected = ((1 - share) * covariance + share * sphere) * np.outer(scale, scale)
+    np.testing.assert_allclose(fitted.covariance_, expected, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(fitted.priors_, 0.5)
 
 
 def test_components_keep_the_distances_of_a_plane_and_drop_what_varies_least():
@@ -75,10 +81,23 @@ def test_too_few_points_or_classes_are_named():
         probe(np.zeros((4, 2)), list("aaaa"), list("wxyz"))
 
 
-def test_the_picture_has_every_point_once_and_names_every_class():
+def test_a_dimension_that_never_varies_and_small_classes_do_no_harm():
+    points, labels, _ = gaussians(60, 4, 6.0)
+    points[:, 3] = 7.0
+    names = ["rare" if index in (0, 2, 4) else str(label) for index, label in enumerate(labels)]
+    found = probe(points, names, names)
+    assert found.held_out == "utterances" and found.accuracy > 0.7
+
+
+def test_the_picture_has_every_point_once_and_names_every_class(tmp_path):
     points = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0]])
     panels = [Panel("before <1>", "note", points, ["a&b", "c", "c"]), Panel("after", "", points * 0, ["c", "c", "d"])]
-    picture = scatter_chart(panels)
-    assert picture.count("<title>") == 6 and picture.count("<title>a&amp;b</title>") == 1
+    figure = draw_scatter(panels)
+    drawn = [[len(one.get_offsets()) for one in axes.collections] for axes in figure.axes]
+    assert drawn == [[1, 2, 0], [0, 2, 1]]
+    colours = [[one.get_facecolor()[0].tolist() for one in axes.collections] for axes in figure.axes]
+    assert colours[0] == colours[1]
+    save_picture(figure, tmp_path / "a.svg")
+    picture = (tmp_path / "a.svg").read_text()
     assert "before &lt;1&gt;" in picture and "nan" not in picture
     assert [picture.count(f">{name}</text>") for name in ("a&amp;b", "c", "d")] == [1, 1, 1]
