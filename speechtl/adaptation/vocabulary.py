@@ -5,7 +5,7 @@ from pathlib import Path
 
 from speechtl.adaptation.recordings import read_tables
 from speechtl.experiment.directory import ExperimentDirectory
-from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
 from speechtl.g2p.new_words import parse_new_words
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation

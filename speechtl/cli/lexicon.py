@@ -202,7 +202,7 @@ def g2p(
 ) -> None:
     """Guess pronunciations from spelling, with probabilities: learnt from a lexicon, or by a language's rules."""
     from speechtl.errors import LexiconError, list_problems
-    from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+    from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
     from speechtl.g2p.new_words import choose_pronouncer
     from speechtl.grammar.sentences import read_words
     from speechtl.lang.lexicon import Lexicon

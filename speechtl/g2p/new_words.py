@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from speechtl.errors import LexiconError, list_problems
-from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
 from speechtl.g2p.spelling_rules import SpellingRules
 from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.lexicon import Lexicon

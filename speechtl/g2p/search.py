@@ -1,22 +1,50 @@
 """Beam search for the most likely ways to cut a spelling into units of letters and phones."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
 from speechtl.g2p.unit_ngram import END, START, UnitNgram, step
 
-Path = tuple[float, list[int]]
+UnitPath = tuple[float, list[int]]
 
 
-def best_paths(options: Sequence[Sequence[Sequence[int]]], model: UnitNgram, beam: int, threshold: float) -> list[Path]:
+class Spellings(NamedTuple):
+    """The units that spell the letters of a word."""
+
+    starts: np.ndarray
+    """``(letters, width + 1)`` int64: the units that spell n letters from letter i on are ``starts[i, n - 1]`` to
+    ``starts[i, n]`` (not included)."""
+    units: np.ndarray
+    """int64."""
+
+
+class Hypotheses(NamedTuple):
+    """Partial spellings, ``(hypotheses,)`` each."""
+
+    scores: np.ndarray
+    """float64: natural log probability."""
+    states: np.ndarray
+    """int64: the node of the n-gram tree."""
+    parents: np.ndarray
+    """int64: the hypothesis that this one extends."""
+    units: np.ndarray
+    """int64: the last unit."""
+    after: np.ndarray
+    """int64: the next one that ends at the same letter, or -1."""
+
+
+def best_paths(
+    options: Sequence[Sequence[Sequence[int]]], model: UnitNgram, beam: int, threshold: float
+) -> list[UnitPath]:
     """Find the most likely sequences of units that spell a word.
 
     Args:
         options: ``options[position][count - 1]`` are the units that spell the ``count`` letters from ``position`` on.
         model: the n-gram model of units.
-        beam: so many hypotheses are kept at each letter, and returned at most.
+        beam: number of hypotheses kept at each letter, and returned at most.
         threshold: hypotheses are dropped that are less likely than the best by more than this natural logarithm.
 
     Returns:
@@ -30,79 +58,90 @@ def best_paths(options: Sequence[Sequence[Sequence[int]]], model: UnitNgram, bea
             starts[position, count] = len(units)
             units += counts[count] if count < len(counts) else ()
         starts[position, width] = len(units)
-    scores, parents, chosen, finals = _search(
-        *model.arrays, starts, np.array(units, np.int64), 1 + START, beam, threshold
-    )
+    found, finals = _search(model.tree, Spellings(starts, np.array(units, np.int64)), 1 + START, beam, threshold)
     paths = []
     for final in finals.tolist():
-        own: list[int] = []
-        place = int(parents[final])
+        path: list[int] = []
+        place = int(found.parents[final])
         while place > 0:
-            own.append(int(chosen[place]))
-            place = int(parents[place])
-        paths.append((float(scores[final]), own[::-1]))
+            path.append(int(found.units[place]))
+            place = int(found.parents[place])
+        paths.append((float(found.scores[final]), path[::-1]))
     return paths
 
 
 @numba.njit(cache=True, nogil=True)
-def _search(unit, first_child, log_probability, log_back_off, suffix, starts, options, initial, beam, threshold):
-    """Return scores, parents and units of all hypotheses, and the final ones, most likely first."""
-    length, width = starts.shape[0], starts.shape[1] - 1
-    capacity = 1024
-    scores = np.zeros(capacity)
-    states, parents = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
-    chosen, after = np.zeros(capacity, np.int64), np.zeros(capacity, np.int64)
+def _search(tree, spellings, initial, beam, threshold):
+    """Return all hypotheses, and the places of the final ones, most likely first."""
+    length, width = spellings.starts.shape[0], spellings.starts.shape[1] - 1
+    found = _empty(1024)
     # Hypotheses that end at the same letter are a linked list.
     heads = np.full(length + 2, -1, np.int64)
-    states[0], after[0], heads[0] = initial, -1, 0
+    found.states[0], found.after[0], heads[0] = initial, -1, 0
     count = 1
     for position in range(length + 1):
-        size = 0
-        place = heads[position]
-        while place >= 0:
-            size += 1
-            place = after[place]
-        active = np.zeros(size, np.int64)
-        place = heads[position]
-        for row in range(size):
-            active[row] = place
-            place = after[place]
-        active = active[np.argsort(-scores[active], kind="mergesort")][:beam]
+        active = _listed(found.after, heads[position])
+        active = active[np.argsort(-found.scores[active], kind="mergesort")][:beam]
         for place in active:
-            if scores[place] < scores[active[0]] - threshold:
+            if found.scores[place] < found.scores[active[0]] - threshold:
                 break
-            if count + len(options) + 1 > capacity:
-                capacity = 2 * (capacity + len(options))
-                scores = np.append(scores, np.zeros(capacity - len(scores)))
-                states = np.append(states, np.zeros(capacity - len(states), np.int64))
-                parents = np.append(parents, np.zeros(capacity - len(parents), np.int64))
-                chosen = np.append(chosen, np.zeros(capacity - len(chosen), np.int64))
-                after = np.append(after, np.zeros(capacity - len(after), np.int64))
+            if count + len(spellings.units) + 1 > len(found.scores):
+                found = _enlarged(found, 2 * (len(found.scores) + len(spellings.units)))
             if position == length:
-                own, state = step(unit, first_child, log_probability, log_back_off, suffix, states[place], END)
-                scores[count] = scores[place] + own
-                parents[count] = place
-                after[count], heads[length + 1] = heads[length + 1], count
+                log_probability, state = step(tree, found.states[place], END)
+                found.scores[count] = found.scores[place] + log_probability
+                found.parents[count] = place
+                found.after[count], heads[length + 1] = heads[length + 1], count
                 count += 1
                 continue
             for letters in range(width):
-                for row in range(starts[position, letters], starts[position, letters + 1]):
-                    own, state = step(
-                        unit, first_child, log_probability, log_back_off, suffix, states[place], options[row]
-                    )
+                for row in range(spellings.starts[position, letters], spellings.starts[position, letters + 1]):
+                    log_probability, state = step(tree, found.states[place], spellings.units[row])
                     target = position + letters + 1
-                    scores[count] = scores[place] + own
-                    states[count], parents[count], chosen[count] = state, place, options[row]
-                    after[count], heads[target] = heads[target], count
+                    found.scores[count] = found.scores[place] + log_probability
+                    found.states[count], found.parents[count] = state, place
+                    found.units[count] = spellings.units[row]
+                    found.after[count], heads[target] = heads[target], count
                     count += 1
+    finals = _listed(found.after, heads[length + 1])
+    return found, finals[np.argsort(-found.scores[finals], kind="mergesort")]
+
+
+@numba.njit(cache=True, nogil=True)
+def _empty(capacity):
+    return Hypotheses(
+        np.zeros(capacity),
+        np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.int64),
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _enlarged(hypotheses, capacity):
+    """Return the hypotheses with room for more."""
+    result = _empty(capacity)
+    count = len(hypotheses.scores)
+    result.scores[:count] = hypotheses.scores
+    result.states[:count] = hypotheses.states
+    result.parents[:count] = hypotheses.parents
+    result.units[:count] = hypotheses.units
+    result.after[:count] = hypotheses.after
+    return result
+
+
+@numba.njit(cache=True, nogil=True)
+def _listed(after, head):
+    """Return the places of a linked list."""
     size = 0
-    place = heads[length + 1]
+    place = head
     while place >= 0:
         size += 1
         place = after[place]
-    finals = np.zeros(size, np.int64)
-    place = heads[length + 1]
+    places = np.zeros(size, np.int64)
+    place = head
     for row in range(size):
-        finals[row] = place
+        places[row] = place
         place = after[place]
-    return scores, parents, chosen, finals[np.argsort(-scores[finals], kind="mergesort")]
+    return places

@@ -7,6 +7,7 @@ sorted by unit, so that a query is a binary search.
 
 import dataclasses
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -20,39 +21,42 @@ FIRST_UNIT = 2
 _LOG_ZERO = -99.0
 
 
+class UnitTree(NamedTuple):
+    """N-grams as a tree; node 0 is the empty history, nodes of one order are contiguous."""
+
+    unit: np.ndarray
+    """``(nodes,)`` int32: the last unit of each n-gram."""
+    first_child: np.ndarray
+    """``(nodes + 1,)`` int32: the children of node n are ``first_child[n]`` to ``first_child[n + 1] - 1``."""
+    log_probability: np.ndarray
+    """``(nodes,)`` float32, natural logarithm: of the last unit after the others."""
+    log_back_off: np.ndarray
+    """``(nodes,)`` float32: weight of the shorter history where a unit is not among the children."""
+    suffix: np.ndarray
+    """``(nodes,)`` int32: the n-gram without its first unit."""
+
+
 @dataclasses.dataclass(frozen=True)
 class UnitNgram:
-    """A back-off n-gram model as a tree; node 0 is the empty history, nodes of one order are contiguous.
+    """A back-off n-gram model.
 
     Attributes:
         order: length of the longest n-grams.
-        unit: int32 (nodes,), the last unit of each n-gram.
-        first_child: int32 (nodes + 1,): the children of node n are ``first_child[n]`` to ``first_child[n + 1]``.
-        log_probability: float32 (nodes,), natural logarithm, of the last unit after the others.
-        log_back_off: float32 (nodes,), weight of the shorter history where a unit is not among the children.
-        suffix: int32 (nodes,), the n-gram without its first unit.
+        tree: what the compiled functions take.
     """
 
     order: int
-    unit: np.ndarray
-    first_child: np.ndarray
-    log_probability: np.ndarray
-    log_back_off: np.ndarray
-    suffix: np.ndarray
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """What the compiled functions take."""
-        return self.unit, self.first_child, self.log_probability, self.log_back_off, self.suffix
+    tree: UnitTree
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return what ``from_arrays`` needs, the smallest way."""
-        children = np.diff(self.first_child)
+        """Return what ``from_arrays`` needs, in as few bytes as possible."""
+        tree = self.tree
+        children = np.diff(tree.first_child)
         return {
-            "unit": self.unit.astype(np.uint16 if self.unit.max() < 2**16 else np.int32),
+            "unit": tree.unit.astype(np.uint16 if tree.unit.max() < 2**16 else np.int32),
             "children": children.astype(np.uint16 if children.max() < 2**16 else np.int32),
-            "log_probability": self.log_probability,
-            "log_back_off": self.log_back_off[: np.flatnonzero(children).max(initial=0) + 1],
+            "log_probability": tree.log_probability,
+            "log_back_off": tree.log_back_off[: np.flatnonzero(children).max(initial=0) + 1],
         }
 
     @classmethod
@@ -83,7 +87,7 @@ class UnitNgram:
             previous, start, end, order = start, end, int(first_child[end]), order + 1
             if end <= start:
                 raise ValueError("the tree is broken")
-        return cls(order, unit, first_child.astype(np.int32), arrays["log_probability"], back_off, suffix)
+        return cls(order, UnitTree(unit, first_child.astype(np.int32), arrays["log_probability"], back_off, suffix))
 
 
 def train_unit_ngram(
@@ -140,8 +144,6 @@ def train_unit_ngram(
             probability[START] = np.exp(_LOG_ZERO)
         logs.append(np.log(probability))
         lower = probability
-        if level + 1 < top:
-            lower = probability
         parent_count = len(units[level])
     back_offs.append(np.ones(parent_count))
     return _tree(top, parents, units, suffixes, logs, [np.log(weight) for weight in back_offs])
@@ -163,9 +165,9 @@ def _estimate(
     removed = np.bincount(parents, off, minlength=parent_count)
     with np.errstate(invalid="ignore", divide="ignore"):
         weights = np.where(totals > 0, removed / totals, 1.0)
-        own = np.where(totals[parents] > 0, (counts - off) / totals[parents], 0.0)
+        discounted = np.where(totals[parents] > 0, (counts - off) / totals[parents], 0.0)
     shorter = lower if level == 0 else lower[suffixes]
-    return own + weights[parents] * shorter, weights
+    return discounted + weights[parents] * shorter, weights
 
 
 def _discounts(counts: np.ndarray) -> Discounts | None:
@@ -186,56 +188,59 @@ def _tree(
     logs: list[np.ndarray],
     back_offs: list[np.ndarray],
 ) -> UnitNgram:
-    """Put the orders one behind the other, with the empty history before them."""
-    starts = np.cumsum([1, *(len(own) for own in units)])
-    parent = np.concatenate([own + (starts[level - 1] if level else 0) for level, own in enumerate(parents)])
-    suffix = np.concatenate([[0], *(own + (starts[level - 1] if level else 0) for level, own in enumerate(suffixes))])
+    """Put the orders one after the other, with the empty history before them."""
+    starts = np.cumsum([1, *(len(level_units) for level_units in units)])
+    shifts = [0, *starts[: order - 1]]
+    parent = np.concatenate([nodes + shift for nodes, shift in zip(parents, shifts)])
+    suffix = np.concatenate([[0], *(nodes + shift for nodes, shift in zip(suffixes, shifts))])
     children = np.bincount(parent, minlength=int(starts[-1]))
     first_child = np.ones(int(starts[-1]) + 1, np.int64)
     first_child[1:] += np.cumsum(children)
     back_off = np.concatenate([[0.0], *back_offs[1:]]).astype(np.float32)
     return UnitNgram(
         order,
-        np.concatenate([[0], *units]).astype(np.int32),
-        first_child.astype(np.int32),
-        np.concatenate([[0.0], *logs]).astype(np.float32),
-        np.where(children > 0, back_off, np.float32(0.0)),
-        suffix.astype(np.int32),
+        UnitTree(
+            np.concatenate([[0], *units]).astype(np.int32),
+            first_child.astype(np.int32),
+            np.concatenate([[0.0], *logs]).astype(np.float32),
+            np.where(children > 0, back_off, np.float32(0.0)),
+            suffix.astype(np.int32),
+        ),
     )
 
 
 @numba.njit(cache=True, nogil=True)
-def step(unit, first_child, log_probability, log_back_off, suffix, state, wanted):
+def step(tree, state, wanted):
     """Return the natural log probability of a unit after a history, and the history (a node) that follows."""
     total = 0.0
     while True:
-        low, high = first_child[state], first_child[state + 1]
+        low, high = tree.first_child[state], tree.first_child[state + 1]
         while low < high:
             middle = (low + high) >> 1
-            if unit[middle] < wanted:
+            if tree.unit[middle] < wanted:
                 low = middle + 1
             else:
                 high = middle
-        if low < first_child[state + 1] and unit[low] == wanted:
+        if low < tree.first_child[state + 1] and tree.unit[low] == wanted:
             break
         if state == 0:
             return -np.inf, 0
-        total += log_back_off[state]
-        state = suffix[state]
-    total += log_probability[low]
+        total += tree.log_back_off[state]
+        state = tree.suffix[state]
+    total += tree.log_probability[low]
     node = low
-    while node > 0 and first_child[node] == first_child[node + 1]:
-        node = suffix[node]
+    while node > 0 and tree.first_child[node] == tree.first_child[node + 1]:
+        node = tree.suffix[node]
     return total, node
 
 
 @numba.njit(cache=True, nogil=True)
-def score(unit, first_child, log_probability, log_back_off, suffix, sequence):
+def score(tree, sequence):
     """Return the natural log probability of a whole sequence with its end."""
     state = 1 + START
     total = 0.0
     for wanted in sequence:
-        own, state = step(unit, first_child, log_probability, log_back_off, suffix, state, wanted)
-        total += own
-    own, state = step(unit, first_child, log_probability, log_back_off, suffix, state, END)
-    return total + own
+        log_probability, state = step(tree, state, wanted)
+        total += log_probability
+    log_probability, state = step(tree, state, END)
+    return total + log_probability

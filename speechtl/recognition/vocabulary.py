@@ -7,7 +7,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import LexiconError, list_problems
-from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
 from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
 from speechtl.grammar.word_graph import WordGraph

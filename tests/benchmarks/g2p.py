@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rapidfuzz.distance import Levenshtein
 
-from speechtl.g2p.joint_sequence import GraphemeToPhoneme
+from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
 from speechtl.lang.dictionaries import build_english
 from speechtl.lang.lexicon import Lexicon
 

@@ -23,7 +23,7 @@ def test_probabilities_are_those_of_the_word_grammar(order):
     grammar = train_ngram(text, order, vocabulary=vocabulary, warn=lambda message: None)
     for sequence in [*sequences(40, seed=1, units=9), *training[:20]]:
         expected = grammar.sentence_log10_probability([str(unit) for unit in sequence]) * math.log(10)
-        assert score(*model.arrays, np.array(sequence)) == pytest.approx(expected, abs=1e-5)
+        assert score(model.tree, np.array(sequence)) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("order", [1, 2, 4])
@@ -32,8 +32,8 @@ def test_what_can_follow_any_history_sums_to_one(order):
     for history in ([], [2], [2, 3], [9, 9, 9, 2], [11]):
         state = 1 + START
         for unit in history:
-            state = step(*model.arrays, state, unit)[1]
-        shares = [math.exp(step(*model.arrays, state, unit)[0]) for unit in range(END, 12)]
+            state = step(model.tree, state, unit)[1]
+        shares = [math.exp(step(model.tree, state, unit)[0]) for unit in range(END, 12)]
         assert sum(shares) == pytest.approx(1.0, abs=1e-5)
 
 
@@ -42,7 +42,7 @@ def test_a_grammar_is_rebuilt_from_its_arrays():
         model = train_unit_ngram(training, 12, order)
         again = UnitNgram.from_arrays(model.to_arrays())
         assert again.order == model.order
-        assert all(np.array_equal(first, second) for first, second in zip(again.arrays, model.arrays))
+        assert all(np.array_equal(first, second) for first, second in zip(again.tree, model.tree))
 
 
 def test_arrays_that_do_not_belong_together_are_refused():

@@ -14,7 +14,7 @@ import numpy as np
 
 from speechtl.errors import LexiconError
 from speechtl.files import replacing
-from speechtl.g2p.alignment import align_spellings
+from speechtl.g2p.grapheme_alignment import align_spellings
 from speechtl.g2p.search import best_paths
 from speechtl.g2p.unit_ngram import FIRST_UNIT, UnitNgram, score, train_unit_ngram
 from speechtl.lang.lexicon import Lexicon
@@ -130,7 +130,7 @@ class GraphemeToPhoneme:
         ]
         paths = best_paths(options, self.forward, beam, threshold)
         totals: dict[tuple[str, ...], float] = {}
-        scores = [(both + score(*self.backward.arrays, np.array(path[::-1], np.int64))) / 2.0 for both, path in paths]
+        scores = [(both + score(self.backward.tree, np.array(path[::-1], np.int64))) / 2.0 for both, path in paths]
         highest = max(scores, default=0.0)
         for own, (_, path) in zip(scores, paths):
             phones = tuple(phone for unit in path for phone in self.phones[unit - FIRST_UNIT])

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechtl.errors import LexiconError
-from speechtl.g2p.alignment import align_spellings
-from speechtl.g2p.joint_sequence import GraphemeToPhoneme, spell
+from speechtl.g2p.grapheme_alignment import align_spellings
+from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme, spell
 from speechtl.g2p.search import best_paths
 from speechtl.g2p.unit_ngram import FIRST_UNIT, score, train_unit_ngram
 from speechtl.lang.lexicon import Lexicon
@@ -132,7 +132,7 @@ def test_the_search_finds_what_trying_everything_finds(seed):
         for position in range(5)
     ]
     everything = sorted(
-        ((float(score(*grammar.arrays, np.array(path))), path) for path in every_path(options)), reverse=True
+        ((float(score(grammar.tree, np.array(path))), path) for path in every_path(options)), reverse=True
     )
     found = best_paths(options, grammar, beam=10_000, threshold=1e9)
     assert [value for value, _ in found] == pytest.approx([value for value, _ in everything])
