@@ -33,7 +33,8 @@ def features(
     from speechtl.config import override, parse, read_toml
     from speechtl.data.datadir import DataDir
     from speechtl.errors import DataError, list_problems
-    from speechtl.features.compute import compute_features, limit_threads
+    from speechtl.features.compute import compute_features
+    from speechtl.features.compute_parts import limit_threads
     from speechtl.features.config import FeatureConfig
 
     table = override(read_toml(config) if config else {}, settings or [])

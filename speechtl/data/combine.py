@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from speechtl.data.datadir import DataDir, Segment, attribute_of
-from speechtl.data.structure import TABLES
+from speechtl.data.table_kinds import TABLES
 from speechtl.errors import DataError, list_problems
 
 # Tables that mean the same where they say nothing of a key.

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from speechtl.data.structure import TABLES, Segment, scan_structure
+from speechtl.data.structure import scan_structure
+from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import encode_table, raise_problems
 from speechtl.errors import DataError, list_problems
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from speechtl.data.datadir import DataDir, attribute_of
-from speechtl.data.structure import TABLES, Segment, scan_structure
+from speechtl.data.structure import scan_structure
+from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import Problem, raise_problems
 from speechtl.data.validate import Report, validate
 from speechtl.errors import DataError, list_problems

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from speechtl.audio.header import AudioHeader, is_pipe, read_headers
-from speechtl.data.structure import TABLES, Structure, absent_entries, in_order, scan_structure
+from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
+from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import Problem, odd_character, scan_table
 
 # A segment may pass the end of its recording by one frame shift, since tools round.

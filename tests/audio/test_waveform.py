@@ -10,7 +10,7 @@ import soundfile
 from speechtl.audio.waveform import read_waveform
 from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError
-from speechtl.features.compute import load_utterance
+from speechtl.features.compute_parts import load_utterance
 from speechtl.features.config import FeatureConfig
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from speechtl.data.ctm import TimedLabel, read_ctm, write_ctm
 from speechtl.data.datadir import DataDir
-from speechtl.data.structure import Segment
+from speechtl.data.table_kinds import Segment
 from speechtl.errors import DataError
 
 

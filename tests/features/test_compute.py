@@ -16,7 +16,7 @@ from speechtl.cli.features import features as features_command
 from speechtl.data.datadir import DataDir, Segment
 from speechtl.data.tables import read_table
 from speechtl.errors import ConfigError, DataError
-from speechtl.features import cmvn, compute, parts
+from speechtl.features import cmvn, compute_parts, parts
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
@@ -41,7 +41,7 @@ def corpus(tmp_path):
 
 @pytest.fixture
 def small_units(monkeypatch):
-    monkeypatch.setattr(compute, "_UNIT_UTTERANCES", 2)
+    monkeypatch.setattr(compute_parts, "_UNIT_UTTERANCES", 2)
 
 
 def expected(data, name, config=CONFIG):

@@ -1,0 +1,132 @@
+"""The tables of a data directory: what their keys are, and how their values read."""
+
+import dataclasses
+import decimal
+import math
+from collections.abc import Callable
+from typing import Any
+
+from speechtl.data.tables import key_fault
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """A stretch of a recording.
+
+    Attributes:
+        recording: key of ``wav.scp``.
+        start: seconds of the audio as it is stored (before any change of speed).
+        end: likewise; -1 for the end of the recording.
+    """
+
+    recording: str
+    start: float
+    end: float
+
+    @classmethod
+    def parse(cls, value: str) -> "Segment":
+        """Read ``recording start end``.
+
+        Raises:
+            ValueError: says what is wrong.
+        """
+        fields = value.split()
+        if len(fields) != 3:
+            raise ValueError(f"expected 'recording start end' (got '{value}')")
+        start, end = _number(fields[1]), _number(fields[2])
+        if start < 0:
+            raise ValueError(f"starts before the recording (start {fields[1]})")
+        if end != -1 and end <= start:
+            raise ValueError(f"ends before it starts (start {fields[1]}, end {fields[2]})")
+        return cls(fields[0], start, end)
+
+    def __str__(self) -> str:
+        end = "-1" if self.end == -1 else format_seconds(self.end)
+        return f"{self.recording} {format_seconds(self.start)} {end}"
+
+
+@dataclasses.dataclass(frozen=True)
+class TableKind:
+    """How one table of a data directory is keyed and read.
+
+    Attributes:
+        owner: ``"utterance"``, ``"recording"`` or ``"speaker"``: what its keys are.
+        parse: turns a value into what DataDir holds; raises ValueError saying what is wrong.
+        format: the reverse.
+        complete: whether a key that lacks is an error to every reader. The others are made from the audio, step by
+            step, and may be unfinished.
+        computed: whether the table can be made again from the audio, so that losing it loses nothing.
+    """
+
+    owner: str
+    parse: Callable[[str], Any] = str
+    format: Callable[[Any], str] = str
+    complete: bool = False
+    computed: bool = False
+
+
+def format_seconds(seconds: float) -> str:
+    """Write seconds so that they read back as the same number, without an exponent."""
+    return format(decimal.Decimal(repr(float(seconds))), "f")
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"'{text}' is not a number")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = _number(text)
+    if seconds < 0:
+        raise ValueError(f"expected seconds, 0 or more (got {text})")
+    return seconds
+
+
+def _factor(text: str) -> float:
+    factor = _number(text)
+    if factor <= 0:
+        raise ValueError(f"expected a speed factor above 0 (got {text})")
+    return factor
+
+
+def _field(text: str) -> str:
+    if len(text.split()) != 1:
+        raise ValueError(f"expected one field (got '{text}')")
+    fault = key_fault(text)
+    if fault:
+        raise ValueError(f"'{text}' {fault}")
+    return text
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"expected a whole number (got '{text}')")
+    return int(text)
+
+
+# The attribute of DataDir is the name with "_" for ".". `reco2speed` is our own: speed perturbation without pipes.
+TABLES: dict[str, TableKind] = {
+    "utt2spk": TableKind("utterance", _field, complete=True),
+    "wav.scp": TableKind("recording"),
+    "segments": TableKind("utterance", Segment.parse, str, complete=True),
+    "text": TableKind("utterance", complete=True),
+    "utt2lang": TableKind("utterance", _field, complete=True),
+    "utt2dom": TableKind("utterance", _field, complete=True),
+    "utt2uniq": TableKind("utterance", _field, complete=True),
+    "utt2dur": TableKind("utterance", _seconds, format_seconds, computed=True),
+    "utt2num_frames": TableKind("utterance", _count, str, computed=True),
+    "feats.scp": TableKind("utterance"),
+    "vad.scp": TableKind("utterance", computed=True),
+    "reco2dur": TableKind("recording", _seconds, format_seconds, computed=True),
+    "reco2speed": TableKind("recording", _factor, format_seconds),
+    "reco2file_and_channel": TableKind("recording"),
+    "spk2gender": TableKind("speaker", _field),
+    "cmvn.scp": TableKind("speaker", computed=True),
+}
+# Nothing depends on these: a speaker or recording without an entry deserves a warning only.
+OPTIONAL = {"spk2gender"}
