@@ -4,8 +4,9 @@
 #   tests/run.sh [PYTEST ARGUMENTS]
 set -uo pipefail
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-source recipes/env.sh test
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# shellcheck source-path=SCRIPTDIR/..
+source recipes/shared/env.sh test
 
 # Two test processes share the machine: more threads in each would only make them wait for each other.
 export OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 TF_NUM_INTEROP_THREADS=1

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # AN4: from the corpus to a scored word error rate. README.md says what the corpus is and how to get it.
 #
-#   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf conf/tdnn_refined.toml]
+#   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf TOML]
 #
+# --conf: conf/tdnn_refined.toml, which trains further from conf/tdnn.toml, unless another one is named.
 # Stages: 0 prepare, 1 validate, perturb speed, features, 2 lexicon and grammars, 3 train, 4 tune the decoding on dev,
 # 5 decode the test part once, 6 score. Everything is written below data/ and exp/ of this folder; training resumes.
 set -euo pipefail
@@ -13,32 +14,14 @@ corpus=
 nj=$(nproc)
 conf=conf/tdnn_refined.toml
 
-while [ $# -gt 0 ]; do
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpus) corpus=$(realpath -m "$2") ;;
-    --nj) nj=$2 ;;
-    --conf) conf=$2 ;;
-    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh dictionaries
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh dictionaries
+source ../shared/stages.sh
 
 exp=exp/$(basename "$conf" .toml)
 
 if run_stage 0 "data directories from the corpus"; then
-  if [ -z "$corpus" ]; then
-    echo "error: give the corpus with --corpus DIR: a clone of the git repository cmusphinx/an4 from GitHub" >&2
-    exit 1
-  fi
-  python local/prepare.py --corpus "$corpus" --dev-speakers conf/dev_speakers.txt --out data
+  python ../corpora/an4.py --corpus "$corpus" --out data --tables spk2gender
 fi
 
 if run_stage 1 "validation, speed perturbation, features"; then
@@ -53,7 +36,7 @@ if run_stage 2 "lexicon and grammars"; then
   speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
   # Two fifths of the utterances spell a name: English words, spelled, are a second kind of sentences.
   speechtl lexicon build-english data/lang/english.txt
-  cut -d' ' -f1 data/lang/english.txt | grep -xE '[a-z]{4,9}' | LC_ALL=C sort -u | tr a-z A-Z |
+  cut -d' ' -f1 data/lang/english.txt | grep -xE '[a-z]{4,9}' | LC_ALL=C sort -u | tr '[:lower:]' '[:upper:]' |
     sed 's/./& /g; s/ $//' >data/lang/spelled.txt
   speechtl lm data/lang/spelled.txt --text-column plain -o data/lang/spelled.arpa --order 6 --prune 0,0,0,0,1,1 \
     --vocabulary data/lang/lexicon.txt

@@ -14,23 +14,9 @@ stop_stage=2
 corpus=
 nj=$(nproc)
 
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpus) corpus=$(realpath -m "$2") ;;
-    --nj) nj=$2 ;;
-    *) sed -n '2,9p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
 for file in exp/tdnn/weights.h5 exp/tdnn/dev/tuned.toml; do
   if [ ! -e $file ] && [ "$stage" -le 1 ]; then

@@ -14,23 +14,9 @@ stop_stage=9
 corpus=
 nj=$(nproc)
 
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpus) corpus=$(realpath -m "$2") ;;
-    --nj) nj=$2 ;;
-    *) sed -n '2,9p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
 # The dictionary and further pronunciations of held-out words, as general dictionaries have them.
 lexicon=data/unseen/lang/lexicon.txt
@@ -56,11 +42,7 @@ grammar_for() { # grammar_for WAY dev|test: set grammar, the options that name i
 }
 
 if run_stage 0 "data directories from the corpus"; then
-  if [ -z "$corpus" ]; then
-    echo "error: give the corpus with --corpus DIR: a clone of the git repository cmusphinx/an4 from GitHub" >&2
-    exit 1
-  fi
-  python local/prepare.py --corpus "$corpus" --dev-speakers conf/dev_speakers.txt --out data
+  python ../corpora/an4.py --corpus "$corpus" --out data --tables spk2gender
 fi
 
 if run_stage 1 "words held out, speed perturbation, features"; then
@@ -121,8 +103,8 @@ grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave
   grid=()
   case $1-$2 in
     exp/unseen-*) ;;
-    *-none) grid=(--grid word_insertion_penalty=3,4,5) ;;
-    *) grid=(--grid lm_weight=0.75,1,1.5 --grid word_insertion_penalty=0,1,2) ;;
+    *-none) grid=(--grid "word_insertion_penalty=3,4,5") ;;
+    *) grid=(--grid "lm_weight=0.75,1,1.5" --grid "word_insertion_penalty=0,1,2") ;;
   esac
 }
 

@@ -18,35 +18,19 @@ stop_stage=5
 corpus=
 nj=$(nproc)
 epochs=
-declare -A language=([source]=zh-TW [target]=nan-tw) lexicon=([source]= [target]=) rules=([source]= [target]=)
+source=zh-TW
+target=nan-tw
+source_lexicon=
+target_lexicon=
+source_rules=
+target_rules=
 
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpus) corpus=$(realpath -m "$2") ;;
-    --source | --target) language[${1#--}]=$2 ;;
-    --source-lexicon | --target-lexicon)
-      side=${1#--}
-      lexicon[${side%-lexicon}]=$(realpath -m "$2")
-      ;;
-    --source-rules | --target-rules)
-      side=${1#--}
-      rules[${side%-rules}]=$2
-      ;;
-    --nj) nj=$2 ;;
-    --epochs) epochs=$2 ;;
-    *) sed -n '2,14p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+declare -A language=([source]=$source [target]=$target)
+declare -A lexicon=([source]=$source_lexicon [target]=$target_lexicon) rules=([source]=$source_rules [target]=$target_rules)
 
 if [ "${language[source]}" = "${language[target]}" ]; then
   echo "error: source and target are both ${language[source]}; name two languages" >&2
@@ -84,8 +68,8 @@ if run_stage 0 "data directories from the corpus"; then
     elif [ -n "${rules[$side]}" ]; then
       options=()
     fi
-    python local/prepare.py --corpus "$corpus/${language[$side]}" --language "${language[$side]}" \
-      --out "$data/$side" "${options[@]}"
+    python ../corpora/commonvoice.py --corpus "$corpus/${language[$side]}" --language "${language[$side]}" \
+      --out "$data/$side" --tables utt2lang ${options[@]+"${options[@]}"}
   done
 fi
 

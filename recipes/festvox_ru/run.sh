@@ -13,30 +13,14 @@ corpus=
 nj=$(nproc)
 conf=conf/tdnn.toml
 
-while [ $# -gt 0 ]; do
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpus) corpus=$(realpath -m "$2") ;;
-    --nj) nj=$2 ;;
-    --conf) conf=$2 ;;
-    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-source ../env.sh
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
 exp=exp/$(basename "$conf" .toml)
 
 if run_stage 0 "data directories from the corpus"; then
-  if [ -z "$corpus" ]; then
-    echo "error: give the corpus with --corpus DIR: the unpacked source of the Debian package festvox-ru" >&2
-    exit 1
-  fi
-  python local/prepare.py --corpus "$corpus" --phones conf/phones.tsv --out data
+  python ../corpora/festvox_ru.py --corpus "$corpus" --out data --text phones
 fi
 
 if run_stage 1 "validation, features"; then

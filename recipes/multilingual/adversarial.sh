@@ -2,9 +2,8 @@
 # Domain-adversarial training: clean AN4 with transcripts, telephone speech without, with noise 30 and 20 dB below it.
 # Runs after stages 0 and 1 of run.sh.
 #
-#   recipes/multilingual/adversarial.sh [--seeds "1 2 3"]
+#   recipes/multilingual/adversarial.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en || exit 0
@@ -47,7 +46,7 @@ for seed in $seeds; do
         adversarial) speech=(data.0.unlabelled="$place/target") ;;
         adversarial_target) speech=(data.0.train="[\"$telephone/source\", \"$place/target\"]") ;;
       esac
-      train conf/$system.toml "$exp" seed="$seed" transfer.0.source="$source" ${speech[@]+"${speech[@]}"}
+      train "conf/$system.toml" "$exp" seed="$seed" transfer.0.source="$source" ${speech[@]+"${speech[@]}"}
       measure "$exp" en "$place/dev" dev
       measure "$exp" en "$place/test" test
       measure "$exp" en data/an4/test clean_test
@@ -62,7 +61,7 @@ for noise in $noises; do
     "adversarial=$results/adversarial_{seed}/en" "source and target with transcripts=$results/adversarial_target_{seed}/en" \
     --parts dev test clean_test
   for block in tdnn1 last:1; do
-    speechtl domains $results/adversarial_source_longer_1 $results/adversarial_1 $results/adversarial_target_1 \
+    speechtl domains "$results"/adversarial{_source_longer,,_target}_1 \
       --data data/an4/test --data "$telephone/$noise/test" --block $block \
       --out "exp/adversarial_${noise}_${block/:/}.svg"
   done

@@ -14,23 +14,9 @@ seeds="1 2 3"
 corpora="an4 dspspeech kerstin festvox" # of training
 penalties=-8,-6,-5,-4,-3,-2,-1,0,1,2
 
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --nj) nj=$2 ;;
-    --seeds) seeds=$2 ;;
-    *) sed -n '2,7p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
 for name in an4 dspspeech dspspeech_zh kerstin festvox arabic; do
   if [ ! -e "data/$name/train/feats.scp" ]; then
@@ -103,13 +89,13 @@ if run_stage 3 "words of phones never heard"; then
         [ $system != attributes ] || mapping=()
         mkdir -p "$out"
         for place in $others $own; do
-          speechtl lexicon convert $place/lexicon.txt "$out/$(basename $place).txt" --from ipa --tone drop \
+          speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop \
             ${mapping[@]+"${mapping[@]}"}
         done
         # One lexicon of both languages would let the words of one be taken for those of the other.
-        speechtl decode "$exp" $dev "$out/dev" --lexicon "$out/$(basename $others).txt" --tune $dev --no-times \
+        speechtl decode "$exp" "$dev" "$out/dev" --lexicon "$out/$(basename "$others").txt" --tune "$dev" --no-times \
           --grid "blank_penalty=$penalties" ${options[@]+"${options[@]}"}
-        speechtl decode "$exp" $test "$out" --lexicon "$out/$(basename $own).txt" --config "$out/dev/tuned.toml" \
+        speechtl decode "$exp" "$test" "$out" --lexicon "$out/$(basename "$own").txt" --config "$out/dev/tuned.toml" \
           --no-times ${options[@]+"${options[@]}"}
       done
     done
@@ -131,11 +117,11 @@ if run_stage 4 "word embeddings"; then
     exp=exp/word_embedding_$seed
     speechtl train conf/word_embedding.toml "$exp" --set "seed=$seed" --set "transfer.0.source=exp/attributes_$seed"
     for name in arabic dspspeech; do
-      language=ar
+      language="ar"
       [ $name = arabic ] || language=dsp
       speechtl lexicon convert "data/$name/lexicon.txt" "$exp/$name.txt" --from ipa --tone drop
       speechtl decode "$exp" "data/$name/test" "$exp/$name/embedding" --lexicon "$exp/$name.txt" --language $language
-      phones=(--lexicon "$exp/$name.txt" --inventory lexicon --language $language --no-times)
+      phones=(--lexicon "$exp/$name.txt" --inventory lexicon --language "$language" --no-times)
       speechtl decode "$exp" "data/$name/dev" "$exp/$name/dev" "${phones[@]}" --set decoding.mode=isolated \
         --tune "data/$name/dev" --grid blank_penalty=-2,0,2,4,6,8
       speechtl decode "$exp" "data/$name/test" "$exp/$name/phones" "${phones[@]}" --config "$exp/$name/dev/tuned.toml"

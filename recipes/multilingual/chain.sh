@@ -2,9 +2,8 @@
 # Composition in time and space: four configs, each of which begins where the one before ended. Runs after stages 0 and 1
 # of run.sh.
 #
-#   recipes/multilingual/chain.sh [--seeds "1 2 3"]
+#   recipes/multilingual/chain.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en de ru ar || exit 0

@@ -2,9 +2,8 @@
 # Multitask learning on sentences: German and Russian, ten minutes each, with English, one trunk and a head for each; against
 # each of the two alone. Runs after stages 0 and 1 of run.sh.
 #
-#   recipes/multilingual/multitask.sh [--seeds "1 2 3"]
+#   recipes/multilingual/multitask.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en de ru || exit 0

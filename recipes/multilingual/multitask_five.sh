@@ -3,9 +3,8 @@
 # one trunk and a head for each; against each of the four alone; and on from the model of five with one of them alone. Runs
 # after stages 0 and 1 of run.sh.
 #
-#   recipes/multilingual/multitask_five.sh [--seeds "1 2 3"]
+#   recipes/multilingual/multitask_five.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en de ru ar zh || exit 0
@@ -24,15 +23,15 @@ for seed in $seeds; do
     alone=exp/monolingual_${language}_$seed
     tuned=exp/multitask_five_tuned_${language}_$seed
     longer=exp/monolingual_longer_${language}_$seed
-    train_alone conf/monolingual.toml "$alone" $language
+    train_alone conf/monolingual.toml "$alone" "$language"
     # As many passes as the model of five and what follows make together.
-    train_alone conf/monolingual.toml "$longer" $language training.epochs=120
+    train_alone conf/monolingual.toml "$longer" "$language" training.epochs=120
     # The heads of the others stay behind.
-    train_alone conf/multitask_tuned.toml "$tuned" $language transfer.0.source="$all" \
+    train_alone conf/multitask_tuned.toml "$tuned" "$language" transfer.0.source="$all" \
       transfer.0.fresh="[\"heads/[!${language:0:1}]*\"]"
     for part in dev test; do
       for exp in "$all" "$alone" "$longer" "$tuned"; do
-        measure "$exp" $language "data/${corpus_of[$language]}/$part" $part
+        measure "$exp" "$language" "data/${corpus_of[$language]}/$part" $part
       done
     done
   done

@@ -2,9 +2,8 @@
 # Progressive networks against fine-tuning: Arabic, ten minutes, after German, Russian and English (the models of
 # multitask.sh, which are made first). Runs after stages 0 and 1 of run.sh.
 #
-#   recipes/multilingual/progressive.sh [--seeds "1 2 3"]
+#   recipes/multilingual/progressive.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have en de ru ar || exit 0

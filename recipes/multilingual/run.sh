@@ -14,28 +14,23 @@ set -euo pipefail
 stage=0
 stop_stage=7
 nj=$(nproc)
-declare -A corpus=([an4]= [dspspeech]= [arabic]= [kerstin]= [festvox]=)
-declare -A folder=([an4]=an4 [dspspeech]=dspspeech20 [arabic]=arabic_commands [kerstin]=kerstin_de [festvox]=festvox_ru)
 corpora=
+an4=
+dspspeech=
+arabic=
+kerstin=
+festvox=
 
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --corpora) corpora=$(realpath -m "$2") ;;
-    --an4 | --dspspeech | --arabic | --kerstin | --festvox) corpus[${1#--}]=$(realpath -m "$2") ;;
-    --nj) nj=$2 ;;
-    *) sed -n '2,11p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh
+source ../shared/stages.sh
 
-cd "$(dirname "${BASH_SOURCE[0]}")"
-# shellcheck source-path=SCRIPTDIR
-source ../env.sh
-# shellcheck source-path=SCRIPTDIR
-source ../stages.sh
+declare -A corpus=([an4]=$an4 [dspspeech]=$dspspeech [arabic]=$arabic [kerstin]=$kerstin [festvox]=$festvox)
+declare -A folder=([an4]=an4 [dspspeech]=dspspeech20 [arabic]=arabic_commands [kerstin]=kerstin_de [festvox]=festvox_ru)
+
+prepare() { # prepare NAME OUT OPTIONS...: the data directories of one corpus
+  python "../corpora/${folder[$1]}.py" --corpus "$place" --out "$2" --tables utt2lang,utt2dom "${@:3}"
+}
 
 if run_stage 0 "data directories from the corpora"; then
   found=0
@@ -47,11 +42,12 @@ if run_stage 0 "data directories from the corpora"; then
     fi
     found=1
     case $name in
-      an4) python local/an4.py --corpus "$place" --dev-speakers conf/an4_dev_speakers.txt --out data/an4 ;;
-      dspspeech) python local/dspspeech.py --corpus "$place" --lexicon conf/dspspeech_lexicon.txt --out data ;;
-      arabic) python local/arabic.py --corpus "$place" --words conf/arabic_words.tsv --out data/arabic ;;
-      kerstin) python local/kerstin.py --corpus "$place" --out data/kerstin ;;
-      festvox) python local/festvox.py --corpus "$place" --phones conf/festvox_phones.tsv --out data/festvox ;;
+      dspspeech)
+        prepare dspspeech data/dspspeech
+        prepare dspspeech data/dspspeech_en --languages en-dsp
+        prepare dspspeech data/dspspeech_zh --languages zh
+        ;;
+      *) prepare "$name" "data/$name" ;;
     esac
   done
   if [ $found = 0 ]; then
@@ -62,11 +58,11 @@ fi
 
 if run_stage 1 "lexicons, validation, features"; then
   if [ -d data/an4 ]; then
-    speechtl lexicon convert data/an4/dictionary.txt data/an4/lexicon.txt --from arpabet
+    speechtl lexicon convert data/an4/dict/lexicon.txt data/an4/lexicon.txt --from arpabet
   fi
   for name in dspspeech dspspeech_en dspspeech_zh; do
     if [ -d data/$name ]; then
-      # Twelve words of Mandarin are too few for its tones to be learnt.
+      # Twelve words of Mandarin are too few to learn its tones from.
       speechtl lexicon convert data/$name/lexicon.txt data/$name/lexicon.txt --from ipa --tone drop
     fi
   done

@@ -2,9 +2,8 @@
 # What two languages of the same speakers should share: all blocks, the first ones, the last ones. Runs after stages 0 and 1
 # of run.sh.
 #
-#   recipes/multilingual/sharing.sh [--seeds "1 2 3"]
+#   recipes/multilingual/sharing.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
-# shellcheck source-path=SCRIPTDIR
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
 
 have zh en-dsp || exit 0

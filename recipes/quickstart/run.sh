@@ -12,19 +12,9 @@ stage=0
 stop_stage=5
 nj=1 # so little speech that starting more processes takes longer than they save
 
-while [ $# -gt 0 ]; do
-  case $1 in
-    --stage) stage=$2 ;;
-    --stop-stage) stop_stage=$2 ;;
-    --nj) nj=$2 ;;
-    *) sed -n '2,8p' "$0" >&2; exit 1 ;;
-  esac
-  shift 2
-done
-
-cd "$(dirname "${BASH_SOURCE[0]}")"
-source ../env.sh synthesis
-source ../stages.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
+source ../shared/env.sh synthesis
+source ../shared/stages.sh
 
 # decode_and_score MODEL DATA LANGUAGE NAME: words through the lexicon, no grammar; scores in exp/NAME
 decode_and_score() {

@@ -8,8 +8,10 @@ left out.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "corpora"))
 from data_dirs import fail, read_lines, read_table, write_lines
 
 SHORTEST = 0.1

@@ -8,10 +8,12 @@ occurs often and was said in several ways, the most frequent one comes first.
 """
 
 import argparse
+import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).resolve().parents[2] / "corpora"))
 from data_dirs import read_lines, write_lines
 
 LONGER = 4  # phones by which a share may be longer than the longest guess, or shorter than the shortest

@@ -8,11 +8,14 @@ the tables; text stays, segments are cut out.
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "corpora"))
 from data_dirs import fail, read_table, write_lines
 
 SPEED, GAIN, NOISE, SLOPE = (0.85, 1.15), 6.0, (3.0, 25.0), (0.0, 2.0)

@@ -1,24 +1,10 @@
-# Sourced by the scripts of the methods, in the folder of the recipe: what all of them do with a model.
-
-cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+# Sourced by the scripts of the methods: their options, and what all of them do with a model.
+# shellcheck disable=SC2034,SC2154
 
 seeds="1 2 3"
-while [ $# -gt 0 ]; do
-  [ $# -gt 1 ] || set -- --usage ""
-  case $1 in
-    --seeds) seeds=$2 ;;
-    --nj) ;; # features are there already
-    *)
-      echo "usage: $0 [--seeds \"1 2 3\"]; recipes/multilingual/run.sh makes the data" >&2
-      exit 1
-      ;;
-  esac
-  shift 2
-done
-
-# Options are gone by now: what is left would be taken for extras.
-# shellcheck source-path=SCRIPTDIR/..
-source ../env.sh
+nj=1
+source "$(dirname "${BASH_SOURCE[0]}")/../../shared/parse_options.sh"
+source ../shared/env.sh
 
 declare -A corpus_of=([en]=an4 [en-dsp]=dspspeech_en [zh]=dspspeech_zh [ar]=arabic [de]=kerstin [ru]=festvox)
 
@@ -51,7 +37,7 @@ train_alone() { # train_alone CONF EXP LANGUAGE SETTING...: one language, the te
 measure() { # measure EXP LANGUAGE DATA PART: phone errors of one part, into EXP/LANGUAGE/PART/per
   local out=$1/$2/$4
   if [ ! -e "$out/per/wer" ]; then
-    speechtl decode "$1" "$3" "$out" --language "$2"
+    speechtl decode "$1" "$3" "$out" --language "$2" --nj "$nj"
     speechtl score "$3" "$out/phones" --unit phone --lexicon "data/${corpus_of[$2]}/lexicon.txt" --out "$out/per" >/dev/null
     head -1 "$out/per/wer"
   fi

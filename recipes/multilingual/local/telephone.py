@@ -8,11 +8,14 @@ of the telephone band is taken away. A recording always gets the same noise. Utt
 """
 
 import argparse
+import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
 import soundfile
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "corpora"))
 from data_dirs import read_table, write_lines
 
 LOW, HIGH = 300.0, 3400.0

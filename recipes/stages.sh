@@ -1,9 +1,0 @@
-# Sourced by the recipes that run in stages: asks the variables stage and stop_stage, which their options set.
-#
-#   source ../stages.sh
-#   if run_stage 0 "data directories from the corpus"; then ...
-
-run_stage() { # run_stage N TITLE: true if stage N is asked for; says so
-  # shellcheck disable=SC2154
-  [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ] && echo "=== stage $1: $2"
-}
