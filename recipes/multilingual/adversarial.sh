@@ -61,7 +61,7 @@ for noise in $noises; do
     "adversarial=$results/adversarial_{seed}/en" "source and target with transcripts=$results/adversarial_target_{seed}/en" \
     --parts dev test clean_test
   for block in tdnn1 last:1; do
-    speechtl domains "$results"/adversarial{_source_longer,,_target}_1 \
+    speechtl probe "$results"/adversarial{_source_longer,,_target}_1 \
       --data data/an4/test --data "$telephone/$noise/test" --block $block \
       --out "exp/adversarial_${noise}_${block/:/}.svg"
   done
