@@ -15,7 +15,7 @@ from speechtl.adaptation.learner import Heard, Learner, Speech
 from speechtl.adaptation.pseudo_labels import label
 from speechtl.adaptation.recordings import LONGEST, read_recordings
 from speechtl.adaptation.report import Comparison, as_json, table_lines, verdict_line
-from speechtl.adaptation.result import save_experiment, save_notes, save_speaker_alone
+from speechtl.adaptation.result import require_free, save_experiment, save_notes, save_speaker_alone
 from speechtl.adaptation.scorer import Scorer
 from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
@@ -53,6 +53,7 @@ class Request:
         unsupervised: learn from what the source hears, even if there are transcripts.
         confidence: that an utterance's words must have on average, to be learnt from without a transcript.
         allow_pipes: run the commands of ``wav.scp``.
+        overwrite: replace another result in ``out``.
     """
 
     source: Path
@@ -71,6 +72,7 @@ class Request:
     unsupervised: bool = False
     confidence: float = 0.7
     allow_pipes: bool = False
+    overwrite: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,9 +109,11 @@ def adapt(request: Request) -> Adapted:
     ``adaptation.json``, what was decoded, and ``data``, the tables and features that were used.
 
     Raises:
-        SpeechtlError: source or recordings are missing, damaged or of no use.
+        SpeechtlError: source or recordings are missing, damaged or of no use; ``out`` is the source, or holds another
+            result that is not to be replaced.
     """
     started = time.monotonic()
+    require_free(request.out, request.source, request.overwrite)
     experiment = Experiment.load(request.source)
     language = experiment.language(request.language)
     lexicon = _lexicon(request, experiment, language)

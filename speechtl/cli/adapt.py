@@ -74,12 +74,10 @@ def adapt(
     """
     from speechtl.adaptation.adapt import Request
     from speechtl.adaptation.adapt import adapt as run
-    from speechtl.adaptation.result import require_free
     from speechtl.adaptation.vocabulary import new_words
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.grammar.read import read_language_model
 
-    require_free(out, source, overwrite)
     kept = ExperimentDirectory(source)
     mine = [setting for setting in settings or [] if setting.startswith("decoding.")]
     loaded = kept.read_lexicon(lexicon, language, notation) if lexicon is not None else None
@@ -100,6 +98,7 @@ def adapt(
         unsupervised=unsupervised,
         confidence=confidence,
         allow_pipes=allow_pipes,
+        overwrite=overwrite,
     )
     result = run(request)
     for warning in result.warnings:

@@ -1,7 +1,7 @@
 """``speechtl study``: the methods of adaptation against each other, over many speakers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -42,6 +42,9 @@ def study(
     lexicon: Annotated[
         Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
     ] = None,
+    notation: Annotated[
+        Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How --lexicon writes phones.")
+    ] = "ipa",
     lm: Annotated[
         Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
     ] = None,
@@ -78,7 +81,7 @@ def study(
     lines = run_study(
         Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
         out,
-        kept.read_lexicon(lexicon, language) if lexicon else None,
+        kept.read_lexicon(lexicon, language, notation) if lexicon else None,
         read_language_model(lm) if lm else None,
         kept.decoding_config(config, settings or []),
         language,

@@ -149,8 +149,9 @@ def transcribe(
             language = NEW_LANGUAGE
             model.add_language(language, PhoneInventory(sorted(words.phones())))
         decoders[name if phones_of == "model" else NEW_LANGUAGE] = make_decoder(
+            model,
             words,
-            model.inventory(name if phones_of == "model" else NEW_LANGUAGE),
+            language=name if phones_of == "model" else NEW_LANGUAGE,
             new_words=new_words or [],
             notation=notation,
             g2p=g2p,

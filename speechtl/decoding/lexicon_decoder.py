@@ -12,7 +12,7 @@ from speechtl.alignment.words import Pauses
 from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.search.look_ahead import FillerCosts, Space, build_look_ahead
-from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, LeafArrays, PrefixTree
+from speechtl.decoding.search.prefix_tree import FILLER, NOT_IN_GRAPH, SILENCE, LeafArrays, PrefixTree
 from speechtl.decoding.search.token_passing import search
 from speechtl.decoding.search.traceback import Leaves, Path, follow, with_times
 from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
@@ -102,7 +102,7 @@ class LexiconDecoder:
         identity = word_numbers[order]
         prior = np.fromiter((option.probability for option in options), np.float64, count)[order]
         label = self._graph.vocabulary
-        wildcard = -3 if self._graph.wildcard is None else self._graph.wildcard
+        wildcard = NOT_IN_GRAPH if self._graph.wildcard is None else self._graph.wildcard
         word_of = np.fromiter((label.get(word, wildcard) for word in self._words), np.int32, len(self._words))
         self._in_grammar = np.fromiter((word in label for word in self._words), bool, len(self._words))
         room = count + self._tree.spare_leaves
@@ -209,7 +209,8 @@ class LexiconDecoder:
             self._compile()
             return
         label = self._graph.vocabulary.get(word, self._graph.wildcard)
-        leaf = self._add_chain(self.inventory.encode(phones), -3 if label is None else label, self._number[word])
+        label = NOT_IN_GRAPH if label is None else label
+        leaf = self._add_chain(self.inventory.encode(phones), label, self._number[word])
         self._leaf_prior[leaf] = math.log(probability)
         # One more word may share <unk>. The look-ahead keeps the old share, which changes no result.
         everything = new and not in_grammar

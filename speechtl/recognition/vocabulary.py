@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from speechtl.batches.config import DataConfig
 from speechtl.decoding.config import DecodingConfig
@@ -13,7 +14,9 @@ from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciatio
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
-from speechtl.lang.phones import PhoneInventory
+
+if TYPE_CHECKING:
+    from speechtl.experiment.experiment import Experiment
 
 
 def read_lexicon(
@@ -44,9 +47,10 @@ def read_lexicon(
 
 
 def make_decoder(
-    lexicon: Lexicon,
-    inventory: PhoneInventory,
+    experiment: "Experiment",
+    lexicon: Lexicon | None = None,
     *,
+    language: str | None = None,
     new_words: Sequence[str] = (),
     notation: Notation = "ipa",
     g2p: str | Path | None = None,
@@ -57,23 +61,27 @@ def make_decoder(
 ) -> LexiconDecoder:
     """Build a decoder for the words of a lexicon and some more.
 
-    Phones that the model lacks are replaced by the nearest that it has, and this is said.
+    Phones that the model lacks are replaced by the nearest that it has; ``say`` is told.
 
     Args:
-        lexicon: the words.
-        inventory: the model's phones.
+        experiment: the model, its phones, and by default its lexicon and the settings of its search.
+        lexicon: the words; None for those that the language was trained with.
+        language: which head; may be None if there is only one.
         new_words: ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
         notation: how the new words write phones.
         g2p: the file of a grapheme-to-phoneme model that guesses; without it, one is trained on the lexicon.
         lm: the file of a language model (see ``read_language_model``); without it, any word may follow any word.
         grammar: in its place, the file of a grammar of commands (see ``read_grammar``).
-        config: of the search.
+        config: settings of the search; None for the experiment's ``[decoding]``.
         say: called with each line that the user should know.
 
     Raises:
         LexiconError: the lexicon, the language model, the grammar or a new word is wrong, or there are both a
             language model and a grammar.
+        ModelError: the model lacks the language, or has several and none was named.
     """
+    inventory = experiment.inventory(language)
+    lexicon = experiment.lexicon(language) if lexicon is None else lexicon
     words, replaced = map_lexicon(lexicon, inventory)
     if replaced:
         say(f"lexicon: {describe_replacements(replaced)}")
@@ -88,7 +96,7 @@ def make_decoder(
     if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
         heading = f"{grammar} has words without a pronunciation; what has them cannot be found:"
         say(list_problems(heading, lacking, limit=20))
-    decoder = LexiconDecoder(words, inventory, rules, config)
+    decoder = LexiconDecoder(words, inventory, rules, config or experiment.config.decoding)
     # A large lexicon is no mistake where commands need few of its words.
     if decoder.unreachable_words and not isinstance(rules, WordGraph):
         heading = f"{lm} lacks words and has no <unk>; they cannot be found:"

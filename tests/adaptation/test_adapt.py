@@ -14,6 +14,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
 from speechtl.cli.adapt import adapt as verb
 from speechtl.cli.decode import decode
+from speechtl.cli.study import study as study_verb
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.decoding.config import DecodingConfig
@@ -245,6 +246,31 @@ def test_a_rate_that_breaks_the_model_is_one_error(request_of, workshop, tmp_pat
     with pytest.raises(ModelError, match=r"the loss is not finite at s0-own-.*; lower learning_rate or leave them out"):
         adapt(request_of(method="fine_tuning", settings=(*FEW, "learning_rate=1e30", "optimizer=adam")))
     assert files(workshop / "source") == before and not (tmp_path / "out" / "weights.h5").exists()
+
+
+def test_another_result_is_replaced_only_if_wanted(request_of, workshop, tmp_path):
+    first = adapt(request_of(method="lhuc")).file.read_bytes()
+    with pytest.raises(DataError, match=r"holds another result already \(speaker\.h5\); .*--overwrite"):
+        adapt(request_of(method="lin"))
+    assert (tmp_path / "out" / "speaker.h5").read_bytes() == first
+    assert adapt(request_of(method="lin", overwrite=True)).file.read_bytes() != first
+    with pytest.raises(DataError, match=r"is the source itself, which stays as it is"):
+        adapt(request_of(out=workshop / "source", overwrite=True))
+
+
+def test_a_study_reads_the_lexicon_as_the_source_does(workshop, tmp_path, monkeypatch):
+    source = tmp_path / "source"
+    source.mkdir()
+    text = (workshop / "source" / "config.toml").read_text()
+    text = text.replace('stress = "drop"', 'stress = "keep"').replace('tone = "keep"', 'tone = "drop"')
+    (source / "config.toml").write_text(text)
+    (tmp_path / "lexicon.txt").write_text('tak t "a_T k\n')
+    given = []
+    monkeypatch.setattr("speechtl.adaptation.study.run_study", lambda study, out, lexicon, *rest: given.append(lexicon))
+    monkeypatch.setattr("speechtl.adaptation.study_report.study_rows", lambda lines: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        study_verb(source, workshop / "own", tmp_path / "out", lexicon=tmp_path / "lexicon.txt", notation="xsampa")
+    assert [option.phones for option in given[0].entries["tak"]] == [("t", "ˈa", "k")]
 
 
 def test_the_verb(workshop, tmp_path):

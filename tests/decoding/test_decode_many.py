@@ -1,4 +1,4 @@
-"""Many utterances, several processes, and tuning, on posteriors made of phone strings."""
+"""Many utterances, several threads, and tuning, on posteriors made of phone strings."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ TEXTS = {
 POSTERIORS = {utterance: posteriors_of(text, number) for number, (utterance, text) in enumerate(TEXTS.items())}
 
 
-def test_processes_give_what_one_gives_in_the_same_order(lexicon):
+def test_threads_give_what_one_gives_in_the_same_order(lexicon):
     decoder = LexiconDecoder(lexicon, PHONES, None, DecodingConfig(word_insertion_penalty=4))
     alone = list(decode(POSTERIORS.items(), decoder, nbest=3))
     assert [utterance for utterance, _ in alone] == list(POSTERIORS)

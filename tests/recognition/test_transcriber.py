@@ -87,7 +87,7 @@ def model(experiment):
 
 @pytest.fixture(scope="module")
 def transcriber(model):
-    return Transcriber(model, make_decoder(model.lexicon(), model.inventory()))
+    return Transcriber(model, make_decoder(model))
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_a_speakers_file_brings_layers_and_statistics(experiment, tmp_path, audi
 
 
 def test_without_segmentation_a_recording_is_one_segment(model):
-    decoder = make_decoder(model.lexicon(), model.inventory())
+    decoder = make_decoder(model)
     samples = np.concatenate([whistle("tak")[0], np.random.default_rng(0).normal(0, 0.001, 2 * RATE), whistle("si")[0]])
     (segment,) = Transcriber(model, decoder, segmentation=None).transcribe(samples, RATE)
     assert segment.text == "tak si" and segment.end == pytest.approx(len(samples) / RATE)
@@ -220,11 +220,18 @@ def test_without_segmentation_a_recording_is_one_segment(model):
         Transcriber(model, segmentation=None).transcribe(np.zeros(601 * RATE, np.float32), RATE)
 
 
+def test_the_search_is_as_the_experiment_says(model):
+    assert model.config.decoding.blank_penalty == 1.0 != DecodingConfig().blank_penalty
+    assert make_decoder(model).config == model.config.decoding
+    other = DecodingConfig(blank_penalty=0.5)
+    assert make_decoder(model, config=other).config == other
+
+
 def test_words_added_now_are_found(model):
     said = []
     wide = DecodingConfig(beam=80)
     new = ["Kita=k i t æ", "tisa"]
-    decoder = make_decoder(model.lexicon(), model.inventory(), new_words=new, config=wide, say=said.append)
+    decoder = make_decoder(model, model.lexicon(), new_words=new, config=wide, say=said.append)
     transcriber = Transcriber(model, decoder, nbest=3)
     (segment,) = transcriber.transcribe(whistle("tak kita tisa")[0], RATE)
     assert segment.text == "tak Kita tisa"
@@ -233,7 +240,7 @@ def test_words_added_now_are_found(model):
         "'tisa' is pronounced by guess: t i s a" in line for line in said
     )
     with pytest.raises(LexiconError, match="no word before"):
-        make_decoder(model.lexicon(), model.inventory(), new_words=["=a"])
+        make_decoder(model, new_words=["=a"])
 
 
 def run(experiment, audio, **options):

@@ -8,8 +8,8 @@ import numpy as np
 from speechtl.errors import LexiconError
 
 ROOT = 0
-# Words of leaves that are none: silence, and phones in speech that is no word.
-SILENCE, FILLER = -1, -2
+# Labels of leaves that are no word of the graph: silence, one phone of speech that is no word, a word without an arc.
+SILENCE, FILLER, NOT_IN_GRAPH = -1, -2, -3
 # Room for words that are added later, so that adding one moves nothing.
 _SPARE_NODES = 1 << 15
 _SPARE_LEAVES = 1 << 11
@@ -43,7 +43,8 @@ class LeafArrays(NamedTuple):
     """What the search knows of each leaf (pronunciation)."""
 
     word: np.ndarray
-    """``(leaves,)`` int32: the number of its word in the grammar, or ``SILENCE``, or ``FILLER`` for one phone."""
+    """``(leaves,)`` int32: the number of its word in the word graph, or
+    ``SILENCE``, ``FILLER`` (one phone) or ``NOT_IN_GRAPH`` (the graph has neither the word nor a wildcard)."""
     identity: np.ndarray
     """``(leaves,)`` int32: the number of its word in the lexicon, which tells hypotheses apart."""
     score: np.ndarray
