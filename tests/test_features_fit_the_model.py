@@ -8,7 +8,7 @@ import soundfile
 
 from speechtl.adaptation.adapt import Request, adapt
 from speechtl.adaptation.study import Study, run_study
-from speechtl.alignment.corpus import Clock, refine
+from speechtl.alignment.corpus import refine
 from speechtl.batches.config import DataConfig
 from speechtl.batches.global_stats import global_stats
 from speechtl.cli.align import align
@@ -21,6 +21,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.recognition.nearest_word import nearest_words
@@ -131,7 +132,7 @@ def test_align(place, tmp_path):
 def test_refine(place):
     inventory = Experiment.load(place / "exp").inventory()
     with refuses(place / "wrong"):
-        refine(DataDir.load(place / "wrong"), {}, inventory, MODEL, Clock.of(MODEL, 2), {})
+        refine(DataDir.load(place / "wrong"), {}, inventory, MODEL, FrameClock.of(MODEL, 2), {})
 
 
 @pytest.mark.parametrize("role", ["data", "replay", "source_speech"])

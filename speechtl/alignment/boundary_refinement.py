@@ -14,6 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 
+from speechtl.features.dct import cosine_transform
+
 SILENCE = 0
 """Number of the silence in `Chain.phones`; phones are numbered from 1, as the units of a model are."""
 
@@ -80,10 +82,7 @@ def _slopes(values: np.ndarray) -> np.ndarray:
 
 def cepstra_of_log_mel(log_mel: np.ndarray, coefficients: int = 13) -> np.ndarray:
     """Return the first coefficients of the orthonormal DCT-II of log mel energies ``(frames, bins)``."""
-    bins = log_mel.shape[1]
-    angle = np.pi / bins * np.arange(coefficients)[:, np.newaxis] * (np.arange(bins) + 0.5)
-    scale = np.sqrt(np.where(np.arange(coefficients) == 0, 1, 2) / bins)[:, np.newaxis]
-    return (log_mel @ (np.cos(angle) * scale).T).astype(np.float32)
+    return (log_mel @ cosine_transform(log_mel.shape[1], coefficients)).astype(np.float32)
 
 
 class BoundaryRefinement:

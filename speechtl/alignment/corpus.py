@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix
 from speechtl.features.cmvn import accumulate, add, apply
 from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 from speechtl.features.parts import check_features
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
@@ -32,41 +32,6 @@ WORTH_REFINING = 60.0
 # Training on more speech than this (5 hours at 10 ms) takes longer and changes no boundary.
 _TRAINING_FRAMES = 1_800_000
 _QUEUED = 16  # utterances in flight for each thread
-
-
-@dataclasses.dataclass(frozen=True)
-class Clock:
-    """From frames to seconds.
-
-    A boundary in front of a frame is half way between the middles of the two frames beside it.
-
-    Attributes:
-        shift: seconds from one frame of features to the next.
-        offset: seconds at which the first frame's own stretch starts: half of what a window is longer than a shift.
-        subsampling: frames of features for each frame of posteriors.
-    """
-
-    shift: float
-    offset: float
-    subsampling: int
-
-    @classmethod
-    def of(cls, features: FeatureConfig, subsampling: int) -> "Clock":
-        """Read it from the configuration of the features."""
-        shift = features.frame_shift / features.sample_rate
-        window = features.frame_length / features.sample_rate
-        return cls(shift, (window - shift) / 2 if features.snip_edges else 0.0, subsampling)
-
-    def seconds(self, boundary: Any) -> Any:
-        """Return the time of the boundary, a number or an array, in front of a frame of features."""
-        return boundary * self.shift + self.offset
-
-    def boundary(self, frame: int) -> float:
-        """Return the boundary, in frames of features, in front of a frame of posteriors.
-
-        Frame k of posteriors is centred on frame ``k · subsampling`` of the features.
-        """
-        return frame * self.subsampling - (self.subsampling - 1) / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +113,7 @@ def _in_flight(
     yield from waiting
 
 
-def coarse(alignment: WordAlignment, frames: int, clock: Clock, duration: float) -> AlignedUtterance:
+def coarse(alignment: WordAlignment, frames: int, clock: FrameClock, duration: float) -> AlignedUtterance:
     """Return an alignment in seconds, as precise as the frames of the posteriors."""
     spans = alignment.phones
     starts = np.array([clock.seconds(clock.boundary(span.start)) for span in spans])
@@ -161,7 +126,7 @@ def refine(
     alignments: Mapping[str, tuple[WordAlignment, int]],
     inventory: PhoneInventory,
     features: FeatureConfig,
-    clock: Clock,
+    clock: FrameClock,
     durations: Mapping[str, float],
     *,
     silence_phone: str = "sil",
@@ -238,7 +203,7 @@ def _chain(
     alignment: WordAlignment,
     cepstra: np.ndarray,
     inventory: PhoneInventory,
-    clock: Clock,
+    clock: FrameClock,
     silence_phone: str,
     phones_only: bool,
 ) -> Chain:

@@ -8,8 +8,8 @@ from speechtl.data.ctm import TimedLabel, read_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.phones import PhoneInventory
-from speechtl.splicing.pieces import frame_spans
 
 PHONES_FILE = "phones.ctm"
 """In a data directory: the phones of its utterances in time, as ``speechtl align`` writes them."""
@@ -49,11 +49,12 @@ def label_frames(
         heading = f"language {source.language}: {len(problems)} problems with the times of phones"
         raise DataError(list_problems(f'{heading}; training.criterion = "frames" needs them', problems))
     unit_of = {phone: unit for unit, phone in enumerate(inventory.phones, start=1)}
+    clock = FrameClock.of(features)
     for index, name in enumerate(source.utterance_ids):
         if name not in timed:
             continue  # unlabelled speech
         labels = [0] * int(source.frames[index])
-        for (first, last), one in zip(frame_spans(timed[name], features, len(labels)), timed[name], strict=True):
+        for (first, last), one in zip(clock.spans(timed[name], len(labels)), timed[name], strict=True):
             labels[first:last] = [unit_of[one.label]] * (last - first)
         source.labels[index] = labels
     source.variants = [[] for _ in source.utterance_ids]

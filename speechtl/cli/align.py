@@ -43,12 +43,13 @@ def align(
 
     Utterances that cannot be aligned are listed with the reason; all others are done.
     """
-    from speechtl.alignment.corpus import WORTH_REFINING, Clock, align_corpus, coarse
+    from speechtl.alignment.corpus import WORTH_REFINING, align_corpus, coarse
     from speechtl.alignment.corpus import refine as sharpen
     from speechtl.alignment.words import Pauses
     from speechtl.data.datadir import DataDir
     from speechtl.errors import ConfigError, DataError, list_problems
     from speechtl.experiment.experiment import Experiment
+    from speechtl.features.frame_clock import FrameClock
     from speechtl.progress import progress_bar
 
     if phones and lexicon is not None:
@@ -63,7 +64,7 @@ def align(
     if words is not None:
         words = _of_the_transcripts(words, inventory, data_dir)
     silence = model.config.decoding.silence_phone
-    clock = Clock.of(model.config.features, model.model.subsampling)
+    clock = FrameClock.of(model.config.features, model.model.subsampling)
     with progress_bar("aligning", len(data_dir)) as advance:
         found, problems = align_corpus(
             model.posteriors_of(data, language),

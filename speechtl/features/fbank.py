@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.features.config import FeatureConfig
+from speechtl.features.dct import cosine_transform
 
 _FLOOR = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy before the logarithm.
 # Frames that pass through all steps together: so few that their spectra stay in the processor's cache, so many that the
@@ -190,9 +191,8 @@ def _mel_filters(config: FeatureConfig, padded_length: int) -> np.ndarray:
 
 def _lifted_cosines(config: FeatureConfig) -> np.ndarray:
     """Return the orthonormal DCT-II with liftering ``(num_mel_bins, num_ceps)``."""
-    order = np.arange(config.num_ceps)
-    cosines = np.cos(np.pi / config.num_mel_bins * np.outer(np.arange(config.num_mel_bins) + 0.5, order))
-    cosines *= np.where(order == 0, np.sqrt(1.0 / config.num_mel_bins), np.sqrt(2.0 / config.num_mel_bins))
+    cosines = cosine_transform(config.num_mel_bins, config.num_ceps)
     if config.cepstral_lifter:
+        order = np.arange(config.num_ceps)
         cosines *= 1.0 + 0.5 * config.cepstral_lifter * np.sin(np.pi * order / config.cepstral_lifter)
     return cosines.astype(np.float32)

@@ -11,6 +11,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 
 _LONGEST_PHONE = 0.35  # seconds; a longer one has a pause in it, or is at a wrong place
 _SHORTEST_PHONE = 0.02
@@ -84,22 +85,6 @@ class Spoken(NamedTuple):
         return Piece(self.features[start - before : end + behind], before, behind, self.phones[first:last], starts)
 
 
-def frame_spans(timed: Sequence[TimedLabel], features: FeatureConfig, count: int) -> list[tuple[int, int]]:
-    """Return of each phone its first frame and the one behind its last, of ``count`` frames."""
-    shift, offset = _frame_clock(features)
-
-    def frame(seconds: float) -> int:
-        return min(max(round((seconds - offset) / shift), 0), count)
-
-    return [(frame(one.start), frame(one.end)) for one in timed]
-
-
-def _frame_clock(features: FeatureConfig) -> tuple[float, float]:
-    """Return the seconds of a shift, and when that of the first frame, in the middle of its window, starts."""
-    shift, window = (length / features.sample_rate for length in (features.frame_shift, features.frame_length))
-    return shift, (window - shift) / 2 if features.snip_edges else 0.0
-
-
 def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], features: FeatureConfig) -> list[Spoken]:
     """Read the features of all utterances whose phones are given.
 
@@ -114,13 +99,13 @@ def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], featu
     problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
     if problems:
         raise DataError(list_problems(f"{data.path}: run speechtl features on it first", problems))
-    shift = features.frame_shift / features.sample_rate
+    clock = FrameClock.of(features)
     spoken = []
     for key, timed in phones.items():
         matrix = read_matrix(data.feats_scp[key])
-        spans = np.array(frame_spans(timed, features, len(matrix))).reshape(-1, 2)
-        seconds = (spans[:, 1] - spans[:, 0]) * shift
-        usable = (seconds > _SHORTEST_PHONE - shift / 2) & (seconds < _LONGEST_PHONE + shift / 2)
+        spans = np.array(clock.spans(timed, len(matrix))).reshape(-1, 2)
+        seconds = (spans[:, 1] - spans[:, 0]) * clock.shift
+        usable = (seconds > _SHORTEST_PHONE - clock.shift / 2) & (seconds < _LONGEST_PHONE + clock.shift / 2)
         joined = spans[1:, 0] - spans[:-1, 1] <= 1
         spoken.append(
             Spoken(
@@ -181,17 +166,16 @@ def write_joined(
         DataError: it cannot be written.
     """
     joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
-    shift, offset = _frame_clock(features)
+    clock = FrameClock.of(features)
     timed: dict[str, list[TimedLabel]] = {}
     with write_ark_scp(archives / "joined.ark", archives / "joined.scp") as write:
         for key, speaker, text, pieces in utterances:
             matrix = join(pieces)
             joined.feats_scp[key], joined.utt2num_frames[key] = write(key, matrix), len(matrix)
             joined.utt2spk[key], joined.text[key] = speaker, text
-            joined.utt2dur[key] = round(len(matrix) * shift, 4)
+            joined.utt2dur[key] = round(len(matrix) * clock.shift, 4)
             timed[key] = [
-                TimedLabel(label, first * shift + offset, last * shift + offset)
-                for label, first, last in _placed(pieces)
+                TimedLabel(label, clock.seconds(first), clock.seconds(last)) for label, first, last in _placed(pieces)
             ]
     speakers = set(joined.utt2spk.values())
     for table in ("cmvn_scp", "spk2gender"):

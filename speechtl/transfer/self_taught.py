@@ -10,6 +10,7 @@ from pydantic import Field
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError
+from speechtl.features.dct import cosine_transform
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mask
 from speechtl.transfer.method import Step, TransferMethod
@@ -148,7 +149,7 @@ class SelfTaught(TransferMethod):
         if self.cepstra:
             batch, steps = tf.unstack(tf.shape(stacked)[:2])
             frames = stacked.shape[-1] // bins
-            transform = cosine_transform(bins, min(self.cepstra, bins))
+            transform = weighted_cosine_transform(bins, min(self.cepstra, bins))
             cepstra = tf.matmul(tf.reshape(stacked, (-1, bins)), transform)
             stacked = tf.reshape(cepstra, (batch, steps, frames * transform.shape[1]))
         projections, vectors = random_quantisers(
@@ -204,12 +205,9 @@ def random_quantisers(
 
 
 @lru_cache(maxsize=8)
-def cosine_transform(bins: int, coefficients: int) -> np.ndarray:
-    """Return ``(bins, coefficients)``: the orthonormal cosine transform (type II), with weights ``sqrt(1 + k)``."""
-    k = np.arange(coefficients)
-    waves = np.sqrt(2.0 / bins) * np.cos(np.pi * (np.arange(bins)[:, np.newaxis] + 0.5) * k / bins)
-    waves[:, 0] /= np.sqrt(2.0)
-    return (waves * np.sqrt(1.0 + k)).astype(np.float32)
+def weighted_cosine_transform(bins: int, coefficients: int) -> np.ndarray:
+    """Return the DCT-II ``(bins, coefficients)`` with weights ``sqrt(1 + k)``, float32."""
+    return (cosine_transform(bins, coefficients) * np.sqrt(1.0 + np.arange(coefficients))).astype(np.float32)
 
 
 def stack(features: tf.Tensor, lengths: tf.Tensor, factor: int) -> tf.Tensor:

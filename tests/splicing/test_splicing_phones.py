@@ -17,9 +17,10 @@ from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate
 from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
 from speechtl.splicing.phones import SplicingConfig, splice
-from speechtl.splicing.pieces import Piece, frame_spans, join
+from speechtl.splicing.pieces import Piece, join
 
 PHONES = "abcdef"
 FEATURES = FeatureConfig(snip_edges=False)
@@ -76,7 +77,7 @@ def test_every_phone_is_used_and_stays_with_its_speaker(corpus, copies):
         expected = [value_of(spliced.utt2spk[key], phone) for phone in text.split()]
         assert values[values > 0][::10].tolist() == expected
         labels = np.zeros(len(values))
-        for (first, last), one in zip(frame_spans(times[key], FEATURES, len(values)), times[key], strict=True):
+        for (first, last), one in zip(FrameClock.of(FEATURES).spans(times[key], len(values)), times[key], strict=True):
             labels[first:last] = value_of(spliced.utt2spk[key], one.label)
         np.testing.assert_array_equal(labels, values)
         assert values[0] == values[-1] == 0
