@@ -26,7 +26,7 @@ ARROWS = {
     "data": {"audio"},
     "lang": set(),
     "features": {"audio", "data"},
-    "splicing": {"data", "features"},
+    "splicing": {"data", "features", "lang"},
     "grammar": {"data", "lang"},
     "g2p": {"grammar", "lang"},
     "alignment": {"data", "features", "lang"},

@@ -17,7 +17,7 @@ if [ ! -e $telephone/20/target/feats.scp ]; then
   awk 'NR % 2 { print $1 }' data/an4/train/spk2utt >$telephone/source_speakers
   awk 'NR % 2 == 0 { print $1 }' data/an4/train/spk2utt >$telephone/target_speakers
   speechtl data subset data/an4/train $telephone/source --speaker-list $telephone/source_speakers \
-    --seconds-per-speaker 20 --overwrite
+    --seconds-per-speaker 20 --seed 0 --overwrite
   speechtl data subset data/an4/train $telephone/clean_target --speaker-list $telephone/target_speakers --overwrite
   for noise in $noises; do
     place=$telephone/$noise
@@ -29,7 +29,7 @@ if [ ! -e $telephone/20/target/feats.scp ]; then
       speechtl data validate "$place/$part"
     done
     speechtl features "$place"/{target_all,dev,test} --config conf/features.toml
-    speechtl data subset "$place/target_all" "$place/target" --seconds-per-speaker 20 --overwrite
+    speechtl data subset "$place/target_all" "$place/target" --seconds-per-speaker 20 --seed 0 --overwrite
   done
 fi
 

@@ -1,31 +1,36 @@
-"""``speechtl data``: look at, mend, divide, join, perturb and splice Kaldi data directories."""
+"""``speechtl data``: validate, repair, subset, split, combine, perturb and splice Kaldi data directories."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-app = typer.Typer(help="Look at, mend, divide, join, perturb and splice data directories.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from speechtl.data.datadir import DataDir
+
+app = typer.Typer(
+    help="Validate, repair, subset, split, combine, perturb and splice data directories.", no_args_is_help=True
+)
 
 Source = Annotated[Path, typer.Argument(help="Data directory to read.")]
 Destination = Annotated[Path, typer.Argument(help="Data directory to write.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the tables of a directory that exists.")]
-Seed = Annotated[int, typer.Option(help="Seed of the random choice.")]
-AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="Run shell commands in wav.scp; for data you trust.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the tables of an existing directory.")]
+Seed = Annotated[int, typer.Option(help="Random seed.")]
+AllowPipes = Annotated[bool, typer.Option("--allow-pipes", help="Run shell commands in wav.scp (trusted data only).")]
 NoAudioCheck = Annotated[bool, typer.Option("--no-audio-check", help="Do not open the recordings.")]
-Decode = Annotated[bool, typer.Option("--decode", help="Decode every recording from beginning to end.")]
+Decode = Annotated[bool, typer.Option("--decode", help="Decode every recording completely.")]
 
 
 @app.command("validate")
 def validate(
     directory: Source,
-    no_text: Annotated[bool, typer.Option("--no-text", help="Transcripts may be missing.")] = False,
+    no_text: Annotated[bool, typer.Option("--no-text", help="Allow missing transcripts.")] = False,
     no_audio_check: NoAudioCheck = False,
     decode: Decode = False,
     allow_pipes: AllowPipes = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only, no warnings.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Print every problem of a data directory, with file and line; exit code 1 if there is an error."""
+    """List every problem of a data directory with file and line; exit code 1 if there are errors."""
     from speechtl.data.validate import validate
 
     report = validate(
@@ -44,38 +49,38 @@ def fix(
     no_audio_check: NoAudioCheck = False,
     decode: Decode = False,
     allow_pipes: AllowPipes = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done; write nothing.")] = False,
 ) -> None:
-    """Drop what cannot be used and say so, sort, make spk2utt anew; the old tables go to DIRECTORY/.backup."""
+    """Repair a data directory: drop unusable entries, sort, rebuild spk2utt; old tables go to DIRECTORY/.backup."""
     from speechtl.data.fix import fix
 
-    mending = fix(directory, check_audio=not no_audio_check, decode=decode, allow_pipes=allow_pipes, dry_run=dry_run)
-    for action in mending.actions:
+    repair = fix(directory, check_audio=not no_audio_check, decode=decode, allow_pipes=allow_pipes, dry_run=dry_run)
+    for action in repair.actions:
         typer.echo(action)
-    for problem in mending.remaining:
-        typer.echo(f"left as it is: {problem}")
-    done = "nothing to mend" if not mending.actions else "nothing written" if dry_run else "old tables in .backup"
-    typer.echo(f"{directory}: {mending.after} of {mending.before} utterances kept; {done}")
+    for problem in repair.remaining:
+        typer.echo(f"not repaired: {problem}")
+    done = "nothing to repair" if not repair.actions else "nothing written" if dry_run else "old tables in .backup"
+    typer.echo(f"{directory}: {repair.after} of {repair.before} utterances kept; {done}")
 
 
 @app.command("subset")
 def subset(
     source: Source,
     destination: Destination,
-    speakers: Annotated[str | None, typer.Option(help="Keep these speakers, separated by commas.")] = None,
-    speaker_list: Annotated[Path | None, typer.Option(help="Keep the speakers that this file lists.")] = None,
-    utterance_list: Annotated[Path | None, typer.Option(help="Keep the utterances that this file lists.")] = None,
-    seconds_per_speaker: Annotated[float | None, typer.Option(help="Keep this much speech of each speaker.")] = None,
-    utterances_per_speaker: Annotated[int | None, typer.Option(help="Keep so many utterances of each speaker.")] = None,
-    utterances: Annotated[int | None, typer.Option(help="Keep so many utterances in all.")] = None,
-    first: Annotated[bool, typer.Option("--first", help="Take the first ones by id, not random ones.")] = False,
-    last: Annotated[bool, typer.Option("--last", help="Take the last ones by id.")] = False,
-    shortest: Annotated[bool, typer.Option("--shortest", help="Take the shortest ones.")] = False,
-    seed: Seed = 0,
+    speakers: Annotated[str | None, typer.Option(help="Keep these speakers (comma-separated).")] = None,
+    speaker_list: Annotated[Path | None, typer.Option(help="Keep the speakers listed in this file.")] = None,
+    utterance_list: Annotated[Path | None, typer.Option(help="Keep the utterances listed in this file.")] = None,
+    seconds_per_speaker: Annotated[float | None, typer.Option(help="Seconds of speech to keep per speaker.")] = None,
+    utterances_per_speaker: Annotated[int | None, typer.Option(help="Utterances to keep per speaker.")] = None,
+    utterances: Annotated[int | None, typer.Option(help="Utterances to keep in total.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="Take the first utterances by id, not random ones.")] = False,
+    last: Annotated[bool, typer.Option("--last", help="Take the last utterances by id.")] = False,
+    shortest: Annotated[bool, typer.Option("--shortest", help="Take the shortest utterances.")] = False,
+    seed: Seed = 1,
     allow_pipes: AllowPipes = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Choose utterances by speaker, list, number or seconds per speaker; conditions add up."""
+    """Select utterances by speaker, list, number or seconds per speaker; all conditions must hold."""
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.data.durations import short_speakers
     from speechtl.data.subset import Order, subset
@@ -107,23 +112,24 @@ def subset(
     if seconds_per_speaker is not None and utterances is None and utterances_per_speaker is None:
         for speaker, seconds in short_speakers(chosen, seconds_per_speaker, allow_pipes=allow_pipes).items():
             typer.echo(f"warning: speaker '{speaker}' has only {seconds:.1f} s", err=True)
-    typer.echo(f"{destination}: {len(chosen)} utterances of {len(chosen.spk2utt)} speakers")
+    typer.echo(_size(destination, chosen))
 
 
 @app.command("split")
 def split(
     source: Source,
-    rest: Annotated[Path, typer.Argument(help="Data directory to write: what is left.")],
-    held_out: Annotated[Path, typer.Argument(help="Data directory to write: what is held out.")],
+    rest: Annotated[Path, typer.Argument(help="Data directory to write: the remaining utterances.")],
+    held_out: Annotated[Path, typer.Argument(help="Data directory to write: the held-out utterances.")],
     by: Annotated[
-        Literal["speaker", "utterance"], typer.Option(help="speaker: none on both sides; utterance: a share of each.")
+        Literal["speaker", "utterance"],
+        typer.Option(help="speaker: no speaker is in both; utterance: a fraction of each."),
     ] = "speaker",
-    fraction: Annotated[float | None, typer.Option(help="Share to hold out, between 0 and 1.")] = None,
+    fraction: Annotated[float | None, typer.Option(help="Fraction to hold out, between 0 and 1.")] = None,
     speakers: Annotated[int | None, typer.Option(help="Number of speakers to hold out.")] = None,
-    seed: Seed = 0,
+    seed: Seed = 1,
     overwrite: Overwrite = False,
 ) -> None:
-    """Hold out some speakers, or some utterances of every speaker; perturbed copies stay with their originals."""
+    """Hold out speakers, or some utterances of every speaker; perturbed copies stay with their originals."""
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.data.split import split
 
@@ -131,16 +137,16 @@ def split(
     parts = split(DataDir.load(source), by=by, fraction=fraction, speakers=speakers, seed=seed)
     for part, path in zip(parts, (rest, held_out)):
         part.save(path)
-        typer.echo(f"{path}: {len(part)} utterances of {len(part.spk2utt)} speakers")
+        typer.echo(_size(path, part))
 
 
 @app.command("combine")
 def combine(
     destination: Destination,
-    sources: Annotated[list[Path], typer.Argument(help="Data directories to join.")],
+    sources: Annotated[list[Path], typer.Argument(help="Data directories to combine.")],
     overwrite: Overwrite = False,
 ) -> None:
-    """Join data directories into one."""
+    """Combine data directories into one."""
     from speechtl.data.combine import combine
     from speechtl.data.datadir import DataDir, require_vacant
 
@@ -149,17 +155,17 @@ def combine(
     joined.save(destination)
     for note in notes:
         typer.echo(f"warning: {note}", err=True)
-    typer.echo(f"{destination}: {len(joined)} utterances of {len(joined.spk2utt)} speakers")
+    typer.echo(_size(destination, joined))
 
 
 @app.command("perturb-speed")
 def perturb_speed(
     source: Source,
     destination: Destination,
-    factors: Annotated[str, typer.Option(help="Speeds, separated by commas; 1.0 keeps the original.")] = "0.9,1.0,1.1",
+    factors: Annotated[str, typer.Option(help="Speed factors (comma-separated); 1.0: original.")] = "0.9,1.0,1.1",
     overwrite: Overwrite = False,
 ) -> None:
-    """Add copies of all utterances played slower and faster; the audio itself is not copied."""
+    """Add slower and faster copies of all utterances; the audio itself is not copied."""
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.data.perturb import perturb_speed
     from speechtl.errors import DataError
@@ -171,47 +177,44 @@ def perturb_speed(
     require_vacant(destination, overwrite=overwrite, sources=[source])
     perturbed = perturb_speed(DataDir.load(source), speeds)
     perturbed.save(destination)
-    typer.echo(f"{destination}: {len(perturbed)} utterances of {len(perturbed.spk2utt)} speakers")
+    typer.echo(_size(destination, perturbed))
 
 
 @app.command("splice")
 def splice(
     source: Annotated[Path, typer.Argument(help="Data directory with features.")],
-    phones: Annotated[Path, typer.Argument(help="CTM of its phones, for example of speechtl align.")],
+    phones: Annotated[Path, typer.Argument(help="CTM of its phones, for example from speechtl align.")],
     destination: Destination,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file; its [features] table says how long a frame is.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with the [features] table of the model.")] = None,
     lexicon: Annotated[
         Path | None,
-        typer.Option(help="Write DESTINATION/lang/ too: this lexicon (IPA) with a word '_p' for a phone 'p'."),
+        typer.Option(help="Lexicon (IPA) to write to DESTINATION/lang/, with a word '_p' added for every phone 'p'."),
     ] = None,
     words: Annotated[
-        Path | None, typer.Option(help="Say these words of the lexicon, one a line, instead of phones in random order.")
+        Path | None, typer.Option(help="Splice these words of the lexicon, one per line, instead of random phones.")
     ] = None,
-    longest_piece: Annotated[int, typer.Option(min=1, help="Phones of a piece, at most; not with --words.")] = 2,
+    longest_piece: Annotated[int, typer.Option(min=1, help="Maximum phones per piece; not with --words.")] = 2,
     copies: Annotated[
-        int, typer.Option(min=1, help="How often to use every piece, or with --words to say every word.")
+        int, typer.Option(min=1, help="Number of times every piece is used, or every word is spliced.")
     ] = 1,
-    overlap: Annotated[int, typer.Option(min=0, help="Frames on both sides of a cut that are faded.")] = 1,
+    overlap: Annotated[int, typer.Option(min=0, help="Frames cross-faded on each side of a cut.")] = 1,
     seed: Seed = 1,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make utterances of pieces of one to a few phones in random order, each speaker's among themselves.
+    """Splice new utterances from pieces of one to a few phones, in random order, within each speaker.
 
-    Beside the real ones they keep a model from learning the words of the training instead of their phones. They have
-    features, no audio. Their text is phones; with --lexicon it is the words '_p' of the lexicon that is written, which
-    has all other words too, so that one training takes both kinds of utterances.
+    Trained on together with the real utterances, they keep a model from learning the words of the training data instead
+    of their phones. They have features but no audio. Their text is phones; with --lexicon it is the words '_p' of the
+    written lexicon, which also has all other words, so that one training can use both kinds of utterances.
 
-    With --words every speaker says these words, which need not be in any recording, with pieces of others.
+    With --words every speaker says the given words, which need not occur in any recording, surrounded by other pieces.
     """
     from speechtl.config import parse, read_toml
     from speechtl.data.ctm import read_ctm
     from speechtl.data.datadir import DataDir, require_vacant
-    from speechtl.errors import DataError, LexiconError
+    from speechtl.errors import DataError
     from speechtl.features.config import FeatureConfig
-    from speechtl.files import read_lines
-    from speechtl.lang.lexicon import Lexicon
+    from speechtl.splicing.lexicon import SplicingLexicon
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
     from speechtl.splicing.words import WordSplicingConfig, splice_words
@@ -219,28 +222,26 @@ def splice(
     if words is not None and lexicon is None:
         raise DataError("--words needs their pronunciations; give a lexicon with --lexicon")
     table = read_toml(config) if config else {}
-    section = parse(FeatureConfig, table.get("features", {}), f"{config}: [features]")
+    features = parse(FeatureConfig, table.get("features", {}), f"{config}: [features]")
     require_vacant(destination, overwrite=overwrite, sources=[source])
-    entries = Lexicon.load(lexicon, stress="keep") if lexicon else None
+    entries = SplicingLexicon(lexicon) if lexicon else None
     data = DataDir.load(source)
-    timed, label = read_ctm(phones, data), "{}" if entries is None else "_{}"
+    timed = read_ctm(phones, data)
+    label = "{}" if entries is None else entries.add_phones(one.label for labels in timed.values() for one in labels)
     if words is not None and entries is not None:
-        listed = [line.partition("#")[0].strip() for line in read_lines(words)]
-        said = {word: [option.phones for option in entries.pronounce(word)] for word in listed if word}
         options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
-        spliced = splice_words(data, timed, said, options, section, destination, label=label)
+        spoken = entries.pronunciations(words)
+        spliced = splice_words(data, timed, spoken, options, features, destination, label=label)
     else:
         splicing = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
-        spliced = splice_phones(data, timed, splicing, section, destination, label=label)
-    if entries is not None and lexicon is not None:
-        for phone in sorted({one.label for labels in timed.values() for one in labels}):
-            if f"_{phone}" in entries:
-                raise LexiconError(f"{lexicon}: has a word '_{phone}', the name of a spliced phone; rename the word")
-            entries.add(f"_{phone}", [phone])
-        entries.save(destination / "lang" / lexicon.name)
+        spliced = splice_phones(data, timed, splicing, features, destination, label=label)
+    if entries is not None:
+        entries.save(destination / "lang")
     hours = sum(spliced.utt2dur.values()) / 3600
-    number = sum(len(text.split()) for text in spliced.text.values())
-    typer.echo(
-        f"{destination}: {len(spliced)} utterances of {len(spliced.spk2utt)} speakers, {hours:.2f} h, "
-        f"{number} {'phones' if words is None else 'words and phones'}"
-    )
+    units = sum(len(text.split()) for text in spliced.text.values())
+    kinds = "phones" if words is None else "words and phones"
+    typer.echo(f"{_size(destination, spliced)}, {hours:.2f} h, {units} {kinds}")
+
+
+def _size(path: Path, data: "DataDir") -> str:
+    return f"{path}: {len(data)} utterances of {len(data.spk2utt)} speakers"

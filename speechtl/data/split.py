@@ -14,7 +14,7 @@ def split(
     by: Literal["speaker", "utterance"] = "speaker",
     fraction: float | None = None,
     speakers: int | None = None,
-    seed: int = 0,
+    seed: int = 1,
 ) -> tuple[DataDir, DataDir]:
     """Hold out some speakers, or some utterances of every speaker.
 

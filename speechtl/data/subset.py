@@ -20,7 +20,7 @@ def subset(
     utterances_per_speaker: int | None = None,
     utterances: int | None = None,
     order: Order = "random",
-    seed: int = 0,
+    seed: int = 1,
     allow_pipes: bool = False,
 ) -> DataDir:
     """Choose utterances; several conditions are applied one after the other, in the order of the arguments.

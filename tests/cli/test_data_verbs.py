@@ -49,7 +49,7 @@ def test_fix(data):
     result = run("fix", data.path)
     assert "utterance 'b-1' dropped: " in result.output
     assert result.output.endswith("1 of 12 utterances kept; old tables in .backup\n")
-    assert run("fix", data.path).output == f"{data.path}: 1 of 1 utterances kept; nothing to mend\n"
+    assert run("fix", data.path).output == f"{data.path}: 1 of 1 utterances kept; nothing to repair\n"
 
 
 def test_subset(data, tmp_path):
