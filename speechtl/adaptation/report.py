@@ -6,7 +6,7 @@ from typing import Any
 from speechtl.adaptation.scorer import Score
 from speechtl.errors import DataError
 from speechtl.scoring.error_rate import ErrorRate
-from speechtl.scoring.significance import Interval, bootstrap_interval, compare
+from speechtl.scoring.significance import ConfidenceInterval, bootstrap_interval, compare
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _interval_text(score: ErrorRate) -> str:
     return "-" if interval is None else f"{100 * interval.low:.1f} - {100 * interval.high:.1f}"
 
 
-def _interval(score: ErrorRate) -> Interval | None:
+def _interval(score: ErrorRate) -> ConfidenceInterval | None:
     try:
         return bootstrap_interval(score)
     except DataError:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from speechtl.report.scored_test import ScoredTest
-from speechtl.scoring.error_rate import Counts, Pair
+from speechtl.scoring.error_rate import ErrorCounts, Pair
 from speechtl.scoring.significance import matched_pairs
 
 SPEAKERS, UTTERANCES, CONFUSIONS = 40, 10, 15
@@ -72,7 +72,7 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.2f}" if math.isfinite(rate) else "∞"
 
 
-def _finite(counts: Counts) -> float:
+def _finite(counts: ErrorCounts) -> float:
     return counts.rate if math.isfinite(counts.rate) else 1.0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from speechtl.errors import DataError
 from speechtl.files import read_lines
 from speechtl.layout import ExperimentLayout
-from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, Unit, split_words
+from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, Pair, Unit, split_words
 
 _UNITS: dict[str, Unit] = {"WER": "word", "PER": "phone", "CER": "character"}
 MEASURES = tuple(_UNITS)
@@ -41,7 +41,7 @@ class ScoredTest:
     missing: int
     interval: tuple[float, float] | None
     interval_note: str
-    speakers: dict[str, Counts]
+    speakers: dict[str, ErrorCounts]
 
 
 def find_scored_tests(experiment: Path) -> list[ScoredTest]:
@@ -65,7 +65,7 @@ def read_scored_test(folder: Path, experiment: Path) -> ScoredTest:
         raise DataError(f"{folder / 'wer'}: no line with %WER, %CER or %PER; {_AGAIN}")
     alignments = _read_alignments(folder / "per_utt")
     per_utterance = {utterance: _count(pairs) for utterance, pairs in alignments.items()}
-    score = ErrorRate(_UNITS[measure], sum(per_utterance.values(), Counts()), per_utterance, alignments, [])
+    score = ErrorRate(_UNITS[measure], sum(per_utterance.values(), ErrorCounts()), per_utterance, alignments, [])
     if score.kaldi_line() not in lines:
         raise DataError(
             f"{folder}: per_utt and wer are not of the same score (per_utt sums up to {score.kaldi_line()}); {_AGAIN}"
@@ -114,14 +114,14 @@ def _read_alignments(path: Path) -> dict[str, list[Pair]]:
     return alignments
 
 
-def _count(pairs: Sequence[Pair]) -> Counts:
+def _count(pairs: Sequence[Pair]) -> ErrorCounts:
     operations = [pair.operation for pair in pairs]
     substitutions, deletions, insertions = (operations.count(operation) for operation in "SDI")
     wrong = int(substitutions + deletions + insertions > 0)
-    return Counts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
+    return ErrorCounts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
 
 
-def _read_speakers(path: Path) -> dict[str, Counts]:
+def _read_speakers(path: Path) -> dict[str, ErrorCounts]:
     """Read the rows between the heading and the sum."""
     speakers = {}
     for number, line in enumerate(read_lines(path, advice=_AGAIN)[1:-1], start=2):
@@ -131,5 +131,5 @@ def _read_speakers(path: Path) -> dict[str, Counts]:
             wrong = round(float(cells[7]) * sentences / 100)
         except (ValueError, IndexError) as error:
             raise DataError(f"{path}:{number}: not a row of a speaker; {_AGAIN}") from error
-        speakers[name] = Counts(substitutions, deletions, insertions, words, sentences, wrong)
+        speakers[name] = ErrorCounts(substitutions, deletions, insertions, words, sentences, wrong)
     return speakers

@@ -18,7 +18,7 @@ _DELIMITER = "\n"
 
 
 @dataclasses.dataclass(frozen=True)
-class Counts:
+class ErrorCounts:
     """Errors of an utterance, a speaker or a whole test.
 
     Attributes:
@@ -54,8 +54,10 @@ class Counts:
         """Share of the utterances that have an error."""
         return self.wrong_sentences / self.sentences if self.sentences else 0.0
 
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(mine + yours for mine, yours in zip(dataclasses.astuple(self), dataclasses.astuple(other))))
+    def __add__(self, other: "ErrorCounts") -> "ErrorCounts":
+        return ErrorCounts(
+            *(mine + yours for mine, yours in zip(dataclasses.astuple(self), dataclasses.astuple(other)))
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +88,8 @@ class ErrorRate:
     """
 
     unit: Unit
-    total: Counts
-    per_utterance: dict[str, Counts]
+    total: ErrorCounts
+    per_utterance: dict[str, ErrorCounts]
     alignments: dict[str, list[Pair]]
     missing: list[str]
 
@@ -164,7 +166,7 @@ def error_rate(references: Mapping[str, str], hypotheses: Mapping[str, str], uni
     return ErrorRate(unit, _sum(per_utterance.values()), per_utterance, alignments, missing)
 
 
-def per_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, Counts]:
+def per_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, ErrorCounts]:
     """Return the counts of each speaker, sorted by speaker.
 
     Raises:
@@ -212,12 +214,12 @@ def _pairs(chunks: Sequence[jiwer.AlignmentChunk], expected: list[str], found: l
     return pairs
 
 
-def _count(pairs: Sequence[Pair]) -> Counts:
+def _count(pairs: Sequence[Pair]) -> ErrorCounts:
     operations = [pair.operation for pair in pairs]
     substitutions, deletions, insertions = (operations.count(operation) for operation in "SDI")
     wrong = int(substitutions + deletions + insertions > 0)
-    return Counts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
+    return ErrorCounts(substitutions, deletions, insertions, len(pairs) - insertions, 1, wrong)
 
 
-def _sum(counts: Iterable[Counts]) -> Counts:
-    return sum(counts, Counts())
+def _sum(counts: Iterable[ErrorCounts]) -> ErrorCounts:
+    return sum(counts, ErrorCounts())

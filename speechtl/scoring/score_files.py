@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from speechtl.files import atomic_write
-from speechtl.scoring.error_rate import Counts, ErrorRate, per_speaker
+from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, per_speaker
 
 # Stands where one of the two sides has nothing.
 NOTHING = "***"
@@ -84,7 +84,7 @@ def speaker_table(score: ErrorRate, utt2spk: Mapping[str, str]) -> list[str]:
     return _table([heading, *rows, _speaker_row("SUM", score.total)], right_from=1)
 
 
-def _speaker_row(name: str, counts: Counts) -> tuple[str, ...]:
+def _speaker_row(name: str, counts: ErrorCounts) -> tuple[str, ...]:
     numbers = (
         counts.sentences,
         counts.reference_length,

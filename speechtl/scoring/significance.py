@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from speechtl.errors import DataError, list_problems
-from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, group_by_speaker
+from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, Pair, group_by_speaker
 
 SAMPLES = 10_000
 CONFIDENCE = 0.95
@@ -24,7 +24,7 @@ _CLEAN_WORDS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Interval:
+class ConfidenceInterval:
     """A confidence interval.
 
     Attributes:
@@ -59,7 +59,7 @@ class MatchedPairs:
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Two systems on one test.
 
     Attributes:
@@ -70,7 +70,7 @@ class Comparison:
     """
 
     difference: float
-    interval: Interval
+    interval: ConfidenceInterval
     probability_of_improvement: float
     matched_pairs: MatchedPairs | None
 
@@ -82,7 +82,7 @@ def bootstrap_interval(
     samples: int = SAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
-) -> Interval:
+) -> ConfidenceInterval:
     """Return the confidence interval of an error rate.
 
     Tests are drawn anew, as many utterances (or speakers, with all their utterances) as there are, with replacement.
@@ -111,7 +111,7 @@ def compare(
     samples: int = SAMPLES,
     confidence: float = CONFIDENCE,
     seed: int = 0,
-) -> Comparison:
+) -> PairedComparison:
     """Compare two systems on the same utterances: paired bootstrap and matched pairs.
 
     Args:
@@ -138,7 +138,7 @@ def compare(
     differences = sums[2] / sums[3] - sums[0] / sums[1]
     better = float(np.mean(differences < 0) + 0.5 * np.mean(differences == 0))
     interval = _interval(differences, confidence, len(errors), by)
-    return Comparison(second.rate - first.rate, interval, better, matched_pairs(first, second))
+    return PairedComparison(second.rate - first.rate, interval, better, matched_pairs(first, second))
 
 
 def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
@@ -169,7 +169,7 @@ def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
 
 def _groups(score: ErrorRate, utt2spk: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the errors and the reference lengths of each utterance or speaker, and which of the two it is."""
-    counts: list[list[Counts]]
+    counts: list[list[ErrorCounts]]
     if utt2spk is None:
         counts = [[count] for count in score.per_utterance.values()]
     else:
@@ -201,9 +201,9 @@ def _draw(table: np.ndarray, samples: int, confidence: float, seed: int, by: str
     return sums
 
 
-def _interval(values: np.ndarray, confidence: float, groups: int, by: str) -> Interval:
+def _interval(values: np.ndarray, confidence: float, groups: int, by: str) -> ConfidenceInterval:
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(float(low), float(high), groups, by)
+    return ConfidenceInterval(float(low), float(high), groups, by)
 
 
 def _words(pairs: Sequence[Pair]) -> list[str]:

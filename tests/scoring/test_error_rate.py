@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from speechtl.errors import DataError
-from speechtl.scoring.error_rate import Counts, error_rate, per_speaker
+from speechtl.scoring.error_rate import ErrorCounts, error_rate, per_speaker
 
 sentences = st.lists(st.sampled_from(["a", "b", "c", "\u00e9", "x\u00a0y"]), max_size=8).map(" ".join)
 tests = st.lists(st.tuples(sentences, sentences), min_size=1, max_size=4).map(
@@ -44,7 +44,7 @@ def test_counts_are_those_of_an_independent_edit_distance(pairs, unit):
         assert all((pair.operation == "C") == (pair.reference == pair.hypothesis) for pair in alignment)
         operations = "".join(pair.operation for pair in alignment)
         assert [operations.count(o) for o in "SDI"] == [counts.substitutions, counts.deletions, counts.insertions]
-    assert score.total == sum(score.per_utterance.values(), Counts())
+    assert score.total == sum(score.per_utterance.values(), ErrorCounts())
     assert list(score.per_utterance) == sorted(pairs)
 
 
@@ -71,19 +71,19 @@ def test_lines_are_those_of_kaldi():
 
 def test_characters_count_with_one_space_between_words():
     score = error_rate({"u": "ab  c\t"}, {"u": "abc"}, "character")
-    assert score.total == Counts(0, 1, 0, 4, 1, 1)
+    assert score.total == ErrorCounts(0, 1, 0, 4, 1, 1)
 
 
 def test_words_are_split_at_blanks_and_tabs_alone():
     score = error_rate({"u": "a\u00a0b\tc"}, {"u": "a\u00a0b  c"})
-    assert score.total == Counts(0, 0, 0, 2, 1, 0)
+    assert score.total == ErrorCounts(0, 0, 0, 2, 1, 0)
 
 
 def test_empty_references_count_insertions_and_empty_hypotheses_deletions():
     score = error_rate({"u": "", "v": "a b", "w": ""}, {"u": "x y z", "v": "", "w": ""})
-    assert score.per_utterance["u"] == Counts(0, 0, 3, 0, 1, 1)
-    assert score.per_utterance["v"] == Counts(0, 2, 0, 2, 1, 1)
-    assert score.per_utterance["w"] == Counts(0, 0, 0, 0, 1, 0)
+    assert score.per_utterance["u"] == ErrorCounts(0, 0, 3, 0, 1, 1)
+    assert score.per_utterance["v"] == ErrorCounts(0, 2, 0, 2, 1, 1)
+    assert score.per_utterance["w"] == ErrorCounts(0, 0, 0, 0, 1, 0)
     assert score.rate == 2.5
     assert error_rate({"u": ""}, {"u": "x"}).kaldi_line() == "%WER inf [ 1 / 0, 1 ins, 0 del, 0 sub ]"
     assert error_rate({"u": ""}, {"u": ""}).kaldi_line() == "%WER 0.00 [ 0 / 0, 0 ins, 0 del, 0 sub ]"
@@ -102,7 +102,7 @@ def test_missing_hypotheses_are_deletions_and_extra_ones_an_error():
 def test_speakers_are_counted_apart():
     score = error_rate({"u": "a b", "v": "c", "w": "d"}, {"u": "a x", "v": "c", "w": "d e"})
     rows = per_speaker(score, {"u": "two", "v": "two", "w": "one", "unused": "three"})
-    assert rows == {"one": Counts(0, 0, 1, 1, 1, 1), "two": Counts(1, 0, 0, 3, 2, 1)}
+    assert rows == {"one": ErrorCounts(0, 0, 1, 1, 1, 1), "two": ErrorCounts(1, 0, 0, 3, 2, 1)}
     assert list(rows) == ["one", "two"]
     with pytest.raises(DataError, match=r"2 scored utterances are not in utt2spk(.|\n)*  v\n  w"):
         per_speaker(score, {"u": "one"})
