@@ -21,7 +21,8 @@ OUTSIDE = (
     "lexicons/README.md",
     "recipes/*/*.md",
     "recipes/*/*.svg",
-    "recipes/*/*.png",
+    "recipes/*/results/**/*.md",
+    "recipes/*/results/**/*.svg",
     "tests/benchmarks/README.md",
 )
 LINK = re.compile(r"(?P<text>!?\[[^\]\[]*\])\((?P<target>[^)#\s]+)(?P<anchor>#[^)\s]*)?\)")

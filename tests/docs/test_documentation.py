@@ -17,7 +17,7 @@ from speechtl.experiment.config import ExperimentConfig, load_config
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCS = ROOT / "docs"
 LECTURE = ROOT / "recipes" / "quickstart" / "conf" / "lecture"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("recipes/*/*.md"), ROOT / "lexicons/README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md"), *ROOT.glob("recipes/**/*.md"), ROOT / "lexicons/README.md"])
 FENCE = re.compile(r"^(?P<indent> *)```(?P<kind>\w*)[^\n]*\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#\s]+)(?:#[^)\s]*)?\)")
 
@@ -76,7 +76,7 @@ def test_links_lead_somewhere(page):
 
 def commands():
     """Yield every call of speechtl on the pages: code blocks and inline code, lines that are continued joined."""
-    for page in [*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("recipes/*/*.md"), *ROOT.glob("lexicons/*.md")]:
+    for page in [*DOCS.glob("*.md"), *ROOT.glob("*.md"), *ROOT.glob("recipes/**/*.md"), *ROOT.glob("lexicons/*.md")]:
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
         blocks = [match["text"] for match in FENCE.finditer(text) if match["kind"] in ("", "sh")]
         lines = [*"\n".join(blocks).splitlines(), *re.findall(r"^ {4}.*$", FENCE.sub("", text), re.MULTILINE)]
