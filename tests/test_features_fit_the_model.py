@@ -5,15 +5,14 @@ import re
 import numpy as np
 import pytest
 import soundfile
+from command_line import verb
 
+import speechtl
 from speechtl.adaptation.adapt import Request, adapt
 from speechtl.adaptation.study import Study, run_study
 from speechtl.alignment.corpus import refine
 from speechtl.batches.config import DataConfig
 from speechtl.batches.global_stats import global_stats
-from speechtl.cli.align import align
-from speechtl.cli.decode import decode
-from speechtl.cli.probe import probe
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.experiment.config import load_config
@@ -88,15 +87,15 @@ def test_global_statistics(place):
 
 
 def test_decode(place, tmp_path):
-    decode(place / "exp", place / "right", tmp_path / "right", lexicon=place / "lexicon.txt")
+    speechtl.decode(place / "exp", place / "right", tmp_path / "right", lexicon=place / "lexicon.txt")
     with refuses(place / "wrong"):
-        decode(place / "exp", place / "wrong", tmp_path / "wrong", lexicon=place / "lexicon.txt")
+        speechtl.decode(place / "exp", place / "wrong", tmp_path / "wrong", lexicon=place / "lexicon.txt")
     assert not (tmp_path / "wrong").exists()
 
 
 def test_tune(place, tmp_path):
     with refuses(place / "wrong"):
-        decode(
+        speechtl.decode(
             place / "exp",
             place / "right",
             tmp_path / "out",
@@ -124,9 +123,9 @@ def test_nearest_word_and_spoken_language(place, monkeypatch):
 
 
 def test_align(place, tmp_path):
-    align(place / "exp", place / "right", tmp_path / "right", refine="never")
+    verb("align", place / "exp", place / "right", tmp_path / "right", refine="never")
     with refuses(place / "wrong"):
-        align(place / "exp", place / "wrong", tmp_path / "wrong")
+        verb("align", place / "exp", place / "wrong", tmp_path / "wrong")
 
 
 def test_refine(place):
@@ -153,7 +152,7 @@ def test_adapt(place, tmp_path, role):
 
 def test_probe(place):
     with refuses(place / "wrong"):
-        probe([place / "exp"], data=[place / "right", place / "wrong"])
+        verb("probe", place / "exp", data=[place / "right", place / "wrong"])
 
 
 def test_a_subset_is_checked_through_its_archives(place, tmp_path):

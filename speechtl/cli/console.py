@@ -31,4 +31,3 @@ def show_log(notes: bool = False) -> None:
     logger = logging.getLogger("speechtl")
     logger.handlers = [ConsoleLog(notes)]
     logger.setLevel(logging.INFO)
-    logger.propagate = False

@@ -14,10 +14,9 @@ def train(
     ] = None,
 ) -> None:
     """Train an acoustic model, or continue where a run stopped."""
-    from speechtl.experiment.config import load_config
-    from speechtl.experiment.train import train as run
+    import speechtl
 
-    result = run(load_config(config, settings or ()), directory)
-    parts = [f"dev loss {result['dev_loss']:.3f}"] if "dev_loss" in result else []
-    parts += [f"dev PER {result['dev_per']:.2f} %"] if "dev_per" in result else []
+    result = speechtl.train(config, directory, settings=settings or ())
+    parts = [f"dev loss {result.dev_loss:.3f}"] if result.dev_loss is not None else []
+    parts += [f"dev PER {result.dev_per:.2f} %"] if result.dev_per is not None else []
     print(f"{directory}: {', '.join(parts) or 'done'}")

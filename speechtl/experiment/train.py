@@ -1,5 +1,6 @@
 """Training: from a config to an experiment directory."""
 
+import dataclasses
 import json
 import logging
 import os
@@ -20,6 +21,21 @@ from speechtl.training.train import Trainer
 from speechtl.transfer.inventories import head_inventories, read_lexicon
 
 logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """A trained experiment.
+
+    Attributes:
+        directory: of the experiment.
+        dev_loss: loss of the final model on the dev speech; None without any.
+        dev_per: its greedy phone error rate there, per cent; None without any.
+    """
+
+    directory: Path
+    dev_loss: float | None
+    dev_per: float | None
 
 
 def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from speechtl.audio.stream import find_audio
 from speechtl.data.ctm import TimedLabel, write_ctm
 from speechtl.data.subtitles import format_srt, subtitles
 from speechtl.data.textgrid import write_textgrid
-from speechtl.errors import ConfigError, list_problems
+from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.files import atomic_write
 from speechtl.recognition.transcript import SpokenSegment, Transcript
 
@@ -32,6 +33,29 @@ def short_name(name: str, folder: str | Path | None = None) -> str:
         return "stdin"
     path = Path(name)
     return str(path.relative_to(folder).with_suffix("")) if folder is not None else path.stem
+
+
+def find_recordings(audio: Sequence[str]) -> dict[str, str]:
+    """Return recordings and their short names.
+
+    Args:
+        audio: files, folders (searched with all folders below), or ``-`` for standard input.
+
+    Raises:
+        DataError: nothing of what was named exists, or a folder has no audio.
+    """
+    found: dict[str, str] = {}
+    missing = []
+    for name in audio:
+        if Path(name).is_dir():
+            found.update((str(path), short_name(str(path), name)) for path in find_audio(name))
+        else:
+            found[name] = short_name(name)
+            missing += [] if name == "-" or Path(name).exists() else [f"{name}: no such file or folder"]
+    # What is missing beside others is reported in its turn.
+    if len(missing) == len(found):
+        raise DataError(missing[0] if len(missing) == 1 else list_problems("nothing to transcribe:", missing))
+    return found
 
 
 @contextlib.contextmanager

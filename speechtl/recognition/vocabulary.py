@@ -1,111 +1,166 @@
-"""The words that a transcription may find: a lexicon, and words that were added a second ago."""
+"""The decoding vocabulary: a lexicon plus words added at run time, and a language model or a grammar over them."""
 
-from collections.abc import Callable, Sequence
+import dataclasses
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from speechtl.batches.config import DataConfig
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.errors import LexiconError, list_problems
-from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
-from speechtl.g2p.new_words import Pronouncer, parse_new_words
+from speechtl.errors import ConfigError, LexiconError, list_problems
+from speechtl.experiment.directory import ExperimentDirectory
+from speechtl.g2p.new_words import NewWord, Pronouncer, choose_pronouncer, parse_new_words
+from speechtl.grammar.ngram import NgramModel
 from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
+from speechtl.lang.phones import PhoneInventory
 
-if TYPE_CHECKING:
-    from speechtl.experiment.experiment import Experiment
+logger = logging.getLogger(__name__)
 
 
-def read_lexicon(
-    given: str | Path | None, own: str | Path, notation: Notation, data: DataConfig, new_words: Sequence[str]
-) -> Lexicon:
-    """Return the lexicon to decode with: the one that was given, or the experiment's own.
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """Which words may be recognised, and in which order; files are read when a decoder is made.
 
-    Args:
-        given: a file, or None.
-        own: the file in the experiment directory, which exists if it was trained with a lexicon.
-        notation: of the given file.
-        data: how the experiment reads lexicons (stress, tone).
-        new_words: if there are some, no lexicon at all is an empty one.
-
-    Raises:
-        LexiconError: the file is wrong, or there is none and no new word either.
+    Attributes:
+        lexicon: pronunciations, or a folder with ``LANGUAGE.txt``; None for those that the model was trained with.
+        add_words: more words, ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
+        notation: how ``lexicon`` and ``add_words`` write phones.
+        g2p: a grapheme-to-phoneme model to guess with; None trains one on the lexicon when it is needed.
+        rules: in its place, the code of a language whose spelling rules are used.
+        lm: a language model; None lets any word follow any word.
+        grammar: in its place, a grammar of commands.
+        inventory: ``"model"``, the phones of a trained head; ``"lexicon"``, all phones of the lexicon, in training or
+            not, which takes a model with the method ``attributes``.
     """
-    if given is not None:
-        return Lexicon.load(given, notation=notation, stress=data.stress, tone=data.tone)
-    if Path(own).is_file():
-        return Lexicon.load(own, stress="keep", tone="keep")
-    if new_words:
-        return Lexicon()
-    raise LexiconError(
-        f"{own}: this model was trained without a lexicon; give one with --lexicon, or words with --add-word, or take "
-        "--phones"
+
+    lexicon: Path | None = None
+    add_words: tuple[str, ...] = ()
+    notation: Notation = "ipa"
+    g2p: Path | None = None
+    rules: str | None = None
+    lm: Path | None = None
+    grammar: Path | None = None
+    inventory: Literal["model", "lexicon"] = "model"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: says which options.
+        """
+        if self.lm and self.grammar:
+            raise ConfigError("--lm and --grammar both define the word sequences; give one of them")
+        if self.inventory == "lexicon" and self.lexicon is None:
+            raise ConfigError("--inventory lexicon takes the phones of a lexicon; give it with --lexicon")
+
+    @property
+    def of_one_language(self) -> bool:
+        """Whether anything here is of a single language."""
+        several = self.lexicon is None or self.lexicon.is_dir()
+        return bool(self.add_words or self.lm or self.grammar or not several)
+
+    def words(self, directory: ExperimentDirectory, language: str | None) -> Lexicon | None:
+        """Return the lexicon to decode with: the one that was given, or the model's own; None where there is none.
+
+        Raises:
+            LexiconError: the file is wrong.
+        """
+        if self.lexicon is not None:
+            return directory.read_lexicon(self.lexicon, language, self.notation)
+        if language is not None and directory.lexicon(language).is_file():
+            return directory.own_lexicon(language)
+        return Lexicon() if self.add_words else None
+
+    def pronouncer(self, lexicon: Lexicon) -> Pronouncer | None:
+        """Return what guesses pronunciations, None where there is nothing to learn from."""
+        return choose_pronouncer(lexicon, model=self.g2p, rules=self.rules)
+
+    def new_words(self, lexicon: Lexicon, inventory: PhoneInventory) -> list[NewWord]:
+        """Return the added words with their pronunciations in the model's phones, and log what was guessed.
+
+        Raises:
+            LexiconError: lists everything that is wrong with any of them.
+        """
+        guess = self.pronouncer(lexicon) if any("=" not in text for text in self.add_words) else None
+        words = parse_new_words(self.add_words, guess, inventory, notation=self.notation)
+        for word in words:
+            for note in word.notes:
+                logger.info(note)
+        return words
+
+    def read_rules(self, lexicon: Lexicon) -> NgramModel | WordGraph | None:
+        """Read the language model or the grammar, and log which of its words have no pronunciation.
+
+        Raises:
+            LexiconError: the file is wrong, or no sentence of the grammar is left.
+        """
+        rules = read_lm_or_grammar(self.lm, self.grammar)
+        if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, lexicon)):
+            where = self.lexicon or "the lexicon"
+            heading = f"{self.grammar} has words that {where} lacks; what has them cannot be found:"
+            logger.warning(list_problems(heading, lacking, limit=20))
+        return rules
+
+
+def missing_lexicon(directory: ExperimentDirectory, language: str) -> LexiconError:
+    """Return what to raise where words are wanted and a model has no lexicon."""
+    return LexiconError(
+        f"{directory.lexicon(language)}: this model was trained without a lexicon; give one with --lexicon, or words "
+        "with --add-word, or take --phones"
     )
 
 
-def make_decoder(
-    experiment: "Experiment",
-    lexicon: Lexicon | None = None,
-    *,
-    language: str | None = None,
-    new_words: Sequence[str] = (),
-    notation: Notation = "ipa",
-    g2p: str | Path | None = None,
-    lm: str | Path | None = None,
-    grammar: str | Path | None = None,
-    config: DecodingConfig | None = None,
-    say: Callable[[str], object] = lambda line: None,
-) -> LexiconDecoder:
-    """Build a decoder for the words of a lexicon and some more.
-
-    Phones that the model lacks are replaced by the nearest that it has; ``say`` is told.
-
-    Args:
-        experiment: the model, its phones, and by default its lexicon and the settings of its search.
-        lexicon: the words; None for those that the language was trained with.
-        language: which head; may be None if there is only one.
-        new_words: ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
-        notation: how the new words write phones.
-        g2p: the file of a grapheme-to-phoneme model that guesses; without it, one is trained on the lexicon.
-        lm: the file of a language model (see ``read_language_model``); without it, any word may follow any word.
-        grammar: in its place, the file of a grammar of commands (see ``read_grammar``).
-        config: settings of the search; None for the experiment's ``[decoding]``.
-        say: called with each line that the user should know.
-
-    Raises:
-        LexiconError: the lexicon, the language model, the grammar or a new word is wrong, or there are both a
-            language model and a grammar.
-        ModelError: the model lacks the language, or has several and none was named.
-    """
-    inventory = experiment.inventory(language)
-    lexicon = experiment.lexicon(language) if lexicon is None else lexicon
+def map_words(lexicon: Lexicon, inventory: PhoneInventory) -> Lexicon:
+    """Return a lexicon in which phones that a model lacks are replaced by the nearest that it has; log which."""
     words, replaced = map_lexicon(lexicon, inventory)
     if replaced:
-        say(f"lexicon: {describe_replacements(replaced)}")
-    if new_words:
-        guess = _pronouncer(lexicon, g2p) if any("=" not in text for text in new_words) else None
-        for new in parse_new_words(new_words, guess, inventory, notation=notation):
-            for note in new.notes:
-                say(note)
+        logger.info(f"lexicon: {describe_replacements(replaced)}")
+    return words
+
+
+def make_decoder(
+    lexicon: Lexicon,
+    inventory: PhoneInventory,
+    config: DecodingConfig,
+    vocabulary: Vocabulary | None = None,
+    *,
+    replace_phones: bool = True,
+) -> LexiconDecoder:
+    """Build a decoder for the words of a lexicon and those that the vocabulary adds.
+
+    Args:
+        lexicon: the words.
+        inventory: the model's phones.
+        config: of the search.
+        vocabulary: added words, and the language model or grammar.
+        replace_phones: phones that the model lacks are replaced by the nearest that it has, and this is logged;
+            otherwise they are an error.
+
+    Raises:
+        LexiconError: the lexicon, the language model, the grammar or a new word is wrong.
+    """
+    vocabulary = vocabulary or Vocabulary()
+    words = map_words(lexicon, inventory) if replace_phones else lexicon
+    if vocabulary.add_words:
+        extended = Lexicon()
+        extended.entries = {word: list(options) for word, options in words.entries.items()}
+        for new in vocabulary.new_words(lexicon, inventory):
             for option in new.pronunciations:
-                words.add(new.word, option.phones, option.probability)
-    rules = read_lm_or_grammar(lm, grammar)
-    if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, words)):
-        heading = f"{grammar} has words without a pronunciation; what has them cannot be found:"
-        say(list_problems(heading, lacking, limit=20))
-    decoder = LexiconDecoder(words, inventory, rules, config or experiment.config.decoding)
-    # A large lexicon is no mistake where commands need few of its words.
-    if decoder.unreachable_words and not isinstance(rules, WordGraph):
-        heading = f"{lm} lacks words and has no <unk>; they cannot be found:"
-        say(list_problems(heading, decoder.unreachable_words, limit=20))
+                extended.add(new.word, option.phones, option.probability)
+        words = extended
+    rules = vocabulary.read_rules(words)
+    decoder = LexiconDecoder(words, inventory, rules, config)
+    warn_unreachable(decoder, vocabulary, rules)
     return decoder
 
 
-def _pronouncer(lexicon: Lexicon, path: str | Path | None) -> Pronouncer | None:
-    """Return what guesses pronunciations, or None where there is nothing to learn from."""
-    if path is not None:
-        return GraphemeToPhoneme.load(path)
-    return GraphemeToPhoneme.train(lexicon) if len(lexicon) else None
+def warn_unreachable(decoder: LexiconDecoder, vocabulary: Vocabulary, rules: NgramModel | WordGraph | None) -> None:
+    """Log the words that a language model keeps from being found."""
+    # A large lexicon is no mistake where commands need few of its words.
+    if decoder.unreachable_words and not isinstance(rules, WordGraph):
+        where = vocabulary.lexicon or "the lexicon"
+        heading = f"{vocabulary.lm} lacks words of {where} and has no <unk>; they cannot be found:"
+        logger.warning(list_problems(heading, decoder.unreachable_words, limit=20))

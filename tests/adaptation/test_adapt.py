@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import verb
 
+import speechtl
 from speechtl.adaptation.adapt import Request, adapt
 from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.learner import Learner
@@ -12,9 +13,6 @@ from speechtl.adaptation.study import Study, draws, run_study
 from speechtl.adaptation.study_report import study_rows
 from speechtl.batches.config import DataConfig
 from speechtl.batches.source import Source
-from speechtl.cli.adapt import adapt as verb
-from speechtl.cli.decode import decode
-from speechtl.cli.study import study as study_verb
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.decoding.config import DecodingConfig
@@ -120,14 +118,16 @@ def test_a_loaded_speaker_is_the_model_that_was_trained(workshop, tmp_path):
         expected = experiment.posteriors(matrix)
         np.testing.assert_array_equal(loaded.posteriors(matrix), expected)
         assert np.abs(plain.posteriors(matrix) - expected).max() > 1e-3
-    decode(
+    speechtl.decode(
         workshop / "source", workshop / "own", tmp_path / "heard", speaker=tmp_path, save_posteriors=tmp_path / "kept"
     )
     for name, place in read_table(tmp_path / "kept" / "posteriors.scp").items():
         expected = experiment.posteriors(speech.features[speech.ids.index(name)])
         np.testing.assert_allclose(read_matrix(place), expected, atol=1e-4)
     with pytest.raises(ConfigError, match=r"--speaker changes the model, which --posteriors does not run"):
-        decode(workshop / "source", workshop / "own", tmp_path / "x", speaker=tmp_path, posteriors=[tmp_path / "a.scp"])
+        speechtl.decode(
+            workshop / "source", workshop / "own", tmp_path / "x", speaker=tmp_path, posteriors=[tmp_path / "a.scp"]
+        )
 
 
 @pytest.mark.parametrize("seconds", [2.0, 30.0])
@@ -269,27 +269,17 @@ def test_a_study_reads_the_lexicon_as_the_source_does(workshop, tmp_path, monkey
     monkeypatch.setattr("speechtl.adaptation.study.run_study", lambda study, out, lexicon, *rest: given.append(lexicon))
     monkeypatch.setattr("speechtl.adaptation.study_report.study_rows", lambda lines: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        study_verb(source, workshop / "own", tmp_path / "out", lexicon=tmp_path / "lexicon.txt", notation="xsampa")
+        verb("study", source, workshop / "own", tmp_path / "out", lexicon=tmp_path / "lexicon.txt", notation="xsampa")
     assert [option.phones for option in given[0].entries["tak"]] == [("t", "ˈa", "k")]
 
 
-def test_the_verb(workshop, tmp_path):
-    import typer
-
-    app = typer.Typer()
-    app.command()(verb)
-    place = [str(workshop / "source"), str(workshop / "own")]
-    out = str(tmp_path / "out")
-    settings = [part for setting in FEW for part in ("--set", setting)]
-    result = CliRunner().invoke(app, [*place, out, "--method", "lhuc", *settings], catch_exceptions=False)
-    assert result.exit_code == 0
-    assert "held out  before" in result.output and f"--speaker {out}" in result.output
+def test_the_verb(workshop, tmp_path, capsys):
+    place, out = [workshop / "source", workshop / "own"], tmp_path / "out"
+    assert verb("adapt", *place, out, method="lhuc", set_=FEW) == 0
+    shown = capsys.readouterr().out
+    assert "held out  before" in shown and f"--speaker {out}" in shown
     with pytest.raises(DataError, match=r"holds another result already \(speaker\.h5\); .*--overwrite"):
-        CliRunner().invoke(app, [*place, out], catch_exceptions=False)
-    with pytest.raises(DataError, match=r"is the source itself, which stays as it is"):
-        CliRunner().invoke(app, [*place, place[0]], catch_exceptions=False)
-    with pytest.raises(ModelError, match=r"holds one speaker's parameters alone"):
-        Experiment.load(out)
+        verb("adapt", *place, out)
 
 
 def test_draws_test_every_utterance_once_and_smaller_counts_are_within_larger_ones(workshop):

@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 import tomli_w
+from command_line import verb
 
-from speechtl.cli.decode import decode
 from speechtl.config import read_toml
 from speechtl.data.tables import read_table
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
@@ -52,7 +52,7 @@ def write_posteriors(folder, texts):
 
 def run(world, **options):
     options = {"posteriors": [world / "posteriors.scp"], "lexicon": world / "lexicon.txt", **options}
-    decode(world / "exp", world / "data", world / "out", **options)
+    assert verb("decode", world / "exp", world / "data", world / "out", **options) == 0
 
 
 def test_phones_and_words(world):
@@ -76,7 +76,7 @@ def test_without_a_lexicon_there_are_phones_alone(world):
 
 def test_settings_go_over_the_config_over_the_experiment(world):
     (world / "my.toml").write_text("[decoding]\nbeam = 9.5\nlm_weight = 2.0\n[model]\nanything = 1\n")
-    run(world, config=world / "my.toml", settings=["decoding.lm_weight=3.0"])
+    run(world, config=world / "my.toml", set_=["decoding.lm_weight=3.0"])
     used = read_toml(world / "out" / "decoding.toml")["decoding"]
     assert (used["beam"], used["lm_weight"], used["word_insertion_penalty"]) == (9.5, 3.0, 2.5)
 
@@ -97,7 +97,7 @@ def test_times_are_in_a_ctm(world, capsys):
 
 def test_phones_where_no_word_fits(world):
     (world / "few.txt").write_text(f"back {WORDS['back']}\n")
-    run(world, lexicon=world / "few.txt", oov="phones", settings=["decoding.filler_phone_penalty=2"])
+    run(world, lexicon=world / "few.txt", oov="phones", set_=["decoding.filler_phone_penalty=2"])
     assert read_table(world / "out" / "text")["anna-2"] == f"back <oov:{WORDS['abba'].replace(' ', '_')}>"
     run(world, lexicon=world / "few.txt", oov="words")
     assert "<oov" not in (world / "out" / "text").read_text()
@@ -111,13 +111,13 @@ def test_without_times(world):
 
 def test_tuning_writes_what_config_reads_back(world, capsys):
     dev = world / "data"
-    run(world, tune_on=dev)
+    run(world, tune=dev)
     tuned = read_toml(world / "out" / "tuned.toml")
     assert f"{dev}: WER 0.00 %" in capsys.readouterr().out
     assert len((world / "out" / "tuning.jsonl").read_text().splitlines()) == 21
     run(world, config=world / "out" / "tuned.toml")
     assert read_toml(world / "out" / "decoding.toml") == tuned
-    run(world, tune_on=dev, grid=["word_insertion_penalty=2,3", "beam=9"])
+    run(world, tune=dev, grid=["word_insertion_penalty=2,3", "beam=9"])
     tuned = read_toml(world / "out" / "tuned.toml")["decoding"]
     assert (tuned["beam"], tuned["word_insertion_penalty"]) in {(9.0, 2.0), (9.0, 3.0)}
     assert len((world / "out" / "tuning.jsonl").read_text().splitlines()) == 2
@@ -156,7 +156,7 @@ def test_commands(world, capsys):
     found = read_table(world / "out" / "text")
     assert {key: found[key] for key in TEXTS if key != "anna-2"} == {k: TEXTS[k] for k in TEXTS if k != "anna-2"}
     assert found["anna-2"] in {"back", "abba", "abba abba"}
-    run(world, grammar=grammar, tune_on=world / "data")
+    run(world, grammar=grammar, tune=world / "data")
     assert (world / "out" / "tuned.toml").exists()
 
 
@@ -175,18 +175,18 @@ def test_mistakes(world):
     with pytest.raises(ModelError, match="no head for language 'de'; this model has: en"):
         run(world, language="de")
     with pytest.raises(ConfigError, match="give their pronunciations with --lexicon"):
-        run(world, lexicon=None, tune_on=world / "data")
+        run(world, lexicon=None, tune=world / "data")
     with pytest.raises(ConfigError, match="--lm and --grammar both define the word sequences; give one of them"):
         run(world, lm=world / "g.arpa", grammar=world / "g.gram")
     with pytest.raises(LexiconError, match="not a grammar in a known format"):
         run(world, grammar=world / "lexicon.txt")
     with pytest.raises(ConfigError, match=r"expected decoding\.key=value"):
-        run(world, settings=["model.blocks=3"])
+        run(world, set_=["model.blocks=3"])
     with pytest.raises(ConfigError, match=r"beem: unknown key; known keys: .*beam"):
-        run(world, settings=["decoding.beem=3"])
+        run(world, set_=["decoding.beem=3"])
     (world / "lexicon.txt").write_text("key k i\n")
     with pytest.raises(LexiconError, match="phone 'i' is unknown"):
         run(world)
     with pytest.raises(ModelError, match="not an experiment directory"):
-        decode(world, world / "data", world / "out")
+        verb("decode", world, world / "data", world / "out")
     assert not (world / "out").exists()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import verb
 
-from speechtl.cli.decode import decode
-from speechtl.cli.transcribe import transcribe
+import speechtl
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
@@ -16,6 +16,7 @@ from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
+from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.attribute_head import add_language, restore_attributes
 from speechtl.models.speaker_layers import restore
@@ -97,7 +98,7 @@ def scores_of(world, language_phones, features=None):
 
 
 def test_a_phone_that_training_never_had_is_found(world):
-    decode(world / "exp", world / "test", world / "out", lexicon=world / "lexicon.txt", phones_of="lexicon")
+    speechtl.decode(world / "exp", world / "test", world / "out", lexicon=world / "lexicon.txt", inventory="lexicon")
     found, said = read_table(world / "out" / "text"), DataDir.load(world / "test").text
     assert len(found) == len(said) == 60
     right = {name: found[name] == word for name, word in said.items()}
@@ -132,24 +133,24 @@ def test_transcribe_takes_the_phones_of_a_lexicon(world, tmp_path, capsys):
     soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
     lexicon = world / "lexicon.txt"
     options = {"lexicon": lexicon, "whole": True, "out": str(tmp_path / "text")}
-    transcribe(world / "exp", [str(tmp_path / "noise.wav")], phones_of="lexicon", **options)
+    verb("transcribe", world / "exp", tmp_path / "noise.wav", inventory="lexicon", **options)
     assert (tmp_path / "text").read_text().strip() in RIVALS
     assert "nearest" not in capsys.readouterr().err
-    transcribe(world / "exp", [str(tmp_path / "noise.wav")], language="xx", **options)
+    verb("transcribe", world / "exp", tmp_path / "noise.wav", language="xx", **options)
     assert "d ->" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="--inventory lexicon takes the phones of a lexicon; give it"):
-        transcribe(world / "exp", [str(tmp_path / "noise.wav")], phones_of="lexicon")
+        verb("transcribe", world / "exp", tmp_path / "noise.wav", inventory="lexicon")
 
 
 def test_the_phones_of_a_lexicon_need_attribute_heads(world, tmp_path):
     trained = Experiment.load(world / "exp")
     with pytest.raises(ModelError, match="a head for language 'xx' already"):
         trained.add_language("xx", PhoneInventory("a"))
-    plain = Experiment(tmp_path, trained.config, small_model(), trained.normaliser)
+    plain = Experiment(ExperimentLayout(tmp_path), trained.config, small_model(), trained.normaliser)
     with pytest.raises(ModelError, match=r"scores the phones it was trained on and no others; .*attributes"):
         plain.add_language("new", PhoneInventory("ã"))
     with pytest.raises(ConfigError, match="give it with --lexicon"):
-        decode(world / "exp", world / "test", tmp_path, phones_of="lexicon")
+        speechtl.decode(world / "exp", world / "test", tmp_path, inventory="lexicon")
 
 
 def small_model(phones="ptkbsaiu"):

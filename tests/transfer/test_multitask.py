@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from command_line import verb
 from rapidfuzz.distance import Levenshtein
 
+import speechtl
 from speechtl.adaptation.learner import Speech
 from speechtl.alignment.ctc import merge_repeats
-from speechtl.cli.decode import decode
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
@@ -297,7 +298,7 @@ def test_decoding_without_saying_the_language(experiment, corpora, tmp_path, cap
             places[f"{name}-test_{language}"] = place
     write_table(mixed / "cmvn.scp", places)
 
-    decode(experiment, mixed, tmp_path / "out", lexicon=experiment / "lexicon", settings=["decoding.beam=60"])
+    verb("decode", experiment, mixed, tmp_path / "out", lexicon=experiment / "lexicon", beam=60)
     assert read_table(tmp_path / "out" / "utt2lang") == both
     assert "xx: 8 recognised (probability " in capsys.readouterr().out
     lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
@@ -308,10 +309,10 @@ def test_decoding_without_saying_the_language(experiment, corpora, tmp_path, cap
         lexicon = experiment / "lexicon" / f"{language}.txt"
         alone = tmp_path / language
         options = {"lexicon": lexicon, "settings": ["decoding.beam=60"], "language": language}
-        decode(experiment, root / f"test_{language}", alone, **options)
+        speechtl.decode(experiment, root / f"test_{language}", alone, **options)
         assert read_table(alone / "text") == {u: text for u, text in together.items() if both[u] == language}
     with pytest.raises(ConfigError, match="are of one language"):
-        decode(experiment, mixed, tmp_path / "out", lexicon=lexicon)
+        speechtl.decode(experiment, mixed, tmp_path / "out", lexicon=lexicon)
 
 
 def test_a_language_is_added_and_the_old_ones_say_what_they_said(experiment, corpora):
@@ -363,12 +364,12 @@ def test_languages_with_one_inventory(corpora, tmp_path):
     # A language that no one trained is decoded through its lexicon on the common head.
     other = tmp_path / "other.txt"
     other.write_text("kasi k a s i\nuti u t i\n")
-    decode(root / "ipa0", root / "test_zz", tmp_path / "out", lexicon=other, language="ipa")
+    speechtl.decode(root / "ipa0", root / "test_zz", tmp_path / "out", lexicon=other, language="ipa")
     assert {w for text in read_table(tmp_path / "out" / "text").values() for w in text.split()} <= {"kasi", "uti"}
     with pytest.raises(
         ModelError, match=r"say which language.*this model has xx, yy, and was trained to recognise none"
     ):
-        decode(root / "ipa0", root / "test_zz", tmp_path / "out", lexicon=root / "ipa0" / "lexicon")
+        speechtl.decode(root / "ipa0", root / "test_zz", tmp_path / "out", lexicon=root / "ipa0" / "lexicon")
 
 
 def test_a_head_is_not_named_after_a_language_that_has_another(corpora):

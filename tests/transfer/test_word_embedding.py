@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import speechtl
 from speechtl.batches.pipeline import Batch
-from speechtl.cli.decode import decode
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
@@ -78,7 +78,7 @@ def world(tmp_path_factory):
 
 
 def test_the_nearest_pronunciation_finds_words_that_training_never_had(world):
-    decode(world / "exp", world / "test", world / "out", lexicon=world / "test.txt", nbest=2)
+    speechtl.decode(world / "exp", world / "test", world / "out", lexicon=world / "test.txt", nbest=2)
     found, said = read_table(world / "out" / "text"), DataDir.load(world / "test").text
     assert found.keys() == said.keys()
     # Chance is 1 in 15.
@@ -99,7 +99,7 @@ def test_the_training_log_has_the_ranking_loss_and_how_often_the_right_word_was_
 
 def test_what_embeddings_cannot_do_is_refused(world, tmp_path):
     with pytest.raises(ConfigError, match="compares whole utterances with pronunciations; give --lexicon, and none of"):
-        decode(world / "exp", world / "test", tmp_path)
+        speechtl.decode(world / "exp", world / "test", tmp_path)
     with pytest.raises(ConfigError, match="only speechtl decode knows it"):
         LexiconDecoder(Lexicon.load(world / "test.txt"), PhoneInventory(PHONES), None, DecodingConfig(mode="embedding"))
     with pytest.raises(LexiconError, match="no words"):

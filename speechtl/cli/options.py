@@ -1,0 +1,90 @@
+"""Options that several verbs share: the same option means the same everywhere."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Model = Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")]
+Lexicon = Annotated[
+    Path | None,
+    typer.Option(
+        "--lexicon",
+        help="Pronunciation lexicon of the words to find, or a folder with LANGUAGE.txt; by default the model's own.",
+    ),
+]
+Notation = Annotated[
+    Literal["ipa", "arpabet", "xsampa"],
+    typer.Option("--notation", help="How the lexicon and --add-word write phones."),
+]
+AddWord = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--add-word",
+        help="One more word: 'Kubernetes=k u b ə n ɛ t i z', or the word alone, to be guessed. Repeatable.",
+    ),
+]
+G2p = Annotated[
+    Path | None,
+    typer.Option(
+        "--g2p",
+        help="Grapheme-to-phoneme model (speechtl lexicon g2p --save) that guesses; by default trained on the lexicon.",
+    ),
+]
+Rules = Annotated[
+    str | None,
+    typer.Option("--rules", metavar="LANGUAGE", help="Guess by the spelling rules of a language, in place of --g2p."),
+]
+Lm = Annotated[
+    Path | None,
+    typer.Option(
+        "--lm",
+        help="Language model: word n-grams, in ARPA format or as a trie of KenLM; without it, any word may follow any.",
+    ),
+]
+Grammar = Annotated[
+    Path | None,
+    typer.Option("--grammar", help="In place of --lm, a grammar of commands: JSGF, or OpenFst text."),
+]
+Language = Annotated[
+    str | None,
+    typer.Option("--language", help="Which of the model's languages; by default the only one, or it is recognised."),
+]
+Speaker = Annotated[
+    Path | None,
+    typer.Option(
+        "--speaker", help="Adapted layers of the speaker, to put on top (OUT of speechtl adapt, or its file)."
+    ),
+]
+Inventory = Annotated[
+    Literal["model", "lexicon"],
+    typer.Option(
+        "--inventory",
+        help="The phones to recognise: those of a trained head, or all phones of --lexicon, seen in training or not "
+        '(needs a model with the transfer method "attributes").',
+    ),
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", help="TOML file; its [decoding] table overrides that of the experiment.")
+]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="Override one setting: decoding.lm_weight=1.5. Repeatable.")
+]
+Beam = Annotated[float | None, typer.Option("--beam", min=0, help="Beam of the search: --set decoding.beam=BEAM.")]
+Oov = Annotated[
+    Literal["words", "phones"] | None,
+    typer.Option("--oov", help="phones: where no word fits, write the phones themselves, as <oov:k_u_b>."),
+]
+Nbest = Annotated[int, typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON).")]
+Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
+AllowPipes = Annotated[
+    bool, typer.Option("--allow-pipes", help="Run the shell commands in wav.scp; for data you trust.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
+
+
+def decoding_settings(settings: list[str] | None, beam: float | None = None, oov: str | None = None) -> tuple[str, ...]:
+    """Return ``--set`` with the options that are short for a setting."""
+    short = [f"decoding.beam={beam}"] if beam is not None else []
+    short += [f"decoding.oov={oov}"] if oov else []
+    return (*(settings or ()), *short)

@@ -1,0 +1,298 @@
+"""Decode a data directory: phones, and words through a vocabulary."""
+
+import contextlib
+import dataclasses
+import itertools
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from speechtl.alignment.ctc import greedy_phones
+from speechtl.alignment.span import Hypothesis
+from speechtl.data.datadir import DataDir
+from speechtl.decoding.decode import decode as search
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.decoding.tune import parse_grid, tune
+from speechtl.errors import ConfigError, DataError, list_problems
+from speechtl.experiment.directory import ExperimentDirectory
+from speechtl.features.archives import write_ark_scp
+from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.word_graph import WordGraph
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+from speechtl.progress import progress_bar
+from speechtl.recognition import corpus_results
+from speechtl.recognition.corpus_results import Decoded
+from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
+from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
+from speechtl.recognition.vocabulary import Vocabulary, warn_unreachable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodeRequest:
+    """What is to be decoded, and how.
+
+    Attributes:
+        model: experiment directory.
+        data: data directory with features.
+        out: folder of the results.
+        vocabulary: the words; a vocabulary without lexicon and added words finds phones alone.
+        language: of the model's; None for the only one, what ``utt2lang`` says, or what is recognised.
+        speaker: a speaker's layers to put on top of the model.
+        config: a TOML file whose ``[decoding]`` goes over the experiment's.
+        settings: ``decoding.key=value`` over both.
+        tune_on: data directory with transcripts on which weights and penalties are chosen first.
+        grid: with it, the values to try of a setting: ``lm_weight=0.5,1,2``.
+        posteriors: scp tables of stored posteriors; the model is not run.
+        save_posteriors: folder that keeps the posteriors.
+        nbest: hypotheses for each utterance, at most.
+        times: also find the times of words and phones.
+        jobs: threads of the search.
+    """
+
+    model: Path
+    data: Path
+    out: Path
+    vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
+    language: str | None = None
+    speaker: Path | None = None
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+    tune_on: Path | None = None
+    grid: tuple[str, ...] = ()
+    posteriors: tuple[Path, ...] = ()
+    save_posteriors: Path | None = None
+    nbest: int = 1
+    times: bool = True
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: says which options.
+        """
+        vocabulary = self.vocabulary
+        if not self.with_words and (vocabulary.lm or vocabulary.grammar or self.tune_on):
+            raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
+        if self.grid and self.tune_on is None:
+            raise ConfigError("--grid is what --tune tries; give a data directory with --tune")
+        if self.speaker and self.posteriors:
+            raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
+
+    @property
+    def with_words(self) -> bool:
+        """Whether words are looked for."""
+        return self.vocabulary.lexicon is not None or bool(self.vocabulary.add_words)
+
+
+def decode_corpus(request: DecodeRequest) -> Decoded:
+    """Decode the utterances of a data directory, and write what was found.
+
+    Writes into ``out``: ``phones``; with words ``text``, ``log.jsonl`` (scores and alternatives), ``ctm`` and
+    ``phones.ctm``; ``decoding.toml`` with the settings, and ``tuned.toml`` and ``tuning.jsonl`` where they were tuned;
+    ``utt2lang`` where languages were recognised. What a user should know is logged.
+
+    Raises:
+        ConfigError: options that do not fit each other or the model.
+        SpeechtlError: model, data, lexicon, language model or grammar are missing or wrong.
+    """
+    return CorpusDecoder(request).run()
+
+
+class CorpusDecoder:
+    """One decoding of a data directory, step by step."""
+
+    def __init__(self, request: DecodeRequest):
+        """Read what is needed but the model."""
+        self.request = request
+        self.directory = ExperimentDirectory(request.model)
+        self.config = self.directory.decoding_config(request.config, request.settings)
+        self.points = parse_grid(request.grid)
+        self.data = DataDir.load(request.data)
+        self.source = Posteriors(request.model, request.posteriors, request.speaker)
+        self.new_phones = request.vocabulary.inventory == "lexicon"
+        self.spoken = self._spoken()
+        self.languages = self._languages()
+
+    def run(self) -> Decoded:
+        """Decode and write; see `decode_corpus`."""
+        lexicons = self._lexicons()
+        rules = self._rules(lexicons)
+        if self.config.mode == "embedding":
+            return self._by_embedding(lexicons, rules)
+        if self.request.tune_on is not None:
+            self._tune(self.request.tune_on, lexicons, rules)
+        decoders = {
+            name: LexiconDecoder(words, self.inventories[name], rules, self.config) for name, words in lexicons.items()
+        }
+        for decoder in decoders.values():
+            warn_unreachable(decoder, self.request.vocabulary, rules)
+        found = self._search(decoders)
+        corpus_results.write(self.request.out, found, self.directory.frame_shift if self.request.times else None)
+        self._report(found)
+        return found
+
+    @cached_property
+    def inventories(self) -> dict[str, PhoneInventory]:
+        """The phones of each language."""
+        if self.source.new_phones is not None:
+            return {NEW_LANGUAGE: self.source.new_phones}
+        return {name: self.directory.inventory(name) for name in self.languages}
+
+    def _spoken(self) -> dict[str, SpokenLanguage]:
+        """Return the language of each utterance where it is not one for all."""
+        request = self.request
+        searched = not request.posteriors and not self.new_phones and self.config.mode != "embedding"
+        if request.language is not None or len(self.directory.languages) < 2 or not searched:
+            return {}
+        from speechtl.recognition.language_identifier import spoken_languages
+
+        return spoken_languages(self.source.model, request.data)
+
+    def _languages(self) -> list[str]:
+        if self.spoken:
+            languages = sorted({spoken.name for spoken in self.spoken.values()})
+        else:
+            # The first language says how lexicons are read where any may be decoded.
+            first = self.directory.languages[0] if self.new_phones and self.directory.languages else None
+            languages = [self.directory.language(self.request.language or first)]
+        if len(languages) > 1 and (self.request.vocabulary.of_one_language or self.request.tune_on):
+            raise ConfigError(
+                "--lm, --grammar, --tune, --add-word and the file of a --lexicon are of one language; name it with "
+                f"--language ({', '.join(self.directory.languages)})"
+            )
+        return languages
+
+    def _lexicons(self) -> dict[str, Lexicon]:
+        """Return the words by language, none where phones alone are wanted."""
+        vocabulary = self.request.vocabulary
+        if not self.request.with_words:
+            return {}
+        lexicons = {name: vocabulary.words(self.directory, name) or Lexicon() for name in self.languages}
+        if self.new_phones:
+            lexicons, self.languages = {NEW_LANGUAGE: lexicons[self.languages[0]]}, [NEW_LANGUAGE]
+            self.source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
+        for name, lexicon in lexicons.items():
+            for new in vocabulary.new_words(lexicon, self.inventories[name]):
+                for option in new.pronunciations:
+                    lexicon.add(new.word, option.phones, option.probability)
+        return lexicons
+
+    def _rules(self, lexicons: dict[str, Lexicon]) -> NgramModel | WordGraph | None:
+        if not lexicons:
+            return None
+        return self.request.vocabulary.read_rules(next(iter(lexicons.values())))
+
+    def _tune(self, directory: Path, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> None:
+        """Choose the settings on held-out speech."""
+        (name,) = self.languages
+        inventory = self.inventories[name]
+        posteriors = dict(self.source.of(directory, name, len(inventory) + 1))
+        references = DataDir.load(directory).text
+        tuning = tune(
+            posteriors, references, lexicons[name], inventory, rules, self.config, self.points, jobs=self.request.jobs
+        )
+        self.config = tuning.config
+        chosen = ", ".join(f"{setting} {value:g}" for setting, value in tuning.best.values.items())
+        logger.info(f"{directory}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
+        logger.info(f"{directory}: {corpus_results.describe(tuning.confidence)} (cross-validated)")
+        corpus_results.write_tuning(self.request.out, tuning)
+
+    def _search(self, decoders: dict[str, LexiconDecoder]) -> Decoded:
+        request = self.request
+        phones: dict[str, str] = {}
+        frames: dict[str, int] = {}
+        hypotheses: dict[str, list[Hypothesis]] = {}
+        keep: Callable[[str, np.ndarray], object] | None = None
+
+        def of_language(name: str) -> Iterator[tuple[str, np.ndarray]]:
+            own = {utterance for utterance, one in self.spoken.items() if one.name == name} if self.spoken else None
+            for utterance, matrix in self.source.of(request.data, name, len(self.inventories[name]) + 1, own):
+                phones[utterance] = " ".join(greedy_phones(matrix, self.inventories[name]))
+                frames[utterance] = len(matrix)
+                if keep is not None:
+                    keep(utterance, matrix)
+                yield utterance, matrix
+
+        def decoder_of(utterance: str) -> LexiconDecoder:
+            return decoders[self.spoken[utterance].name if self.spoken else self.languages[0]]
+
+        with contextlib.ExitStack() as stack:
+            advance = stack.enter_context(progress_bar("decoding", len(self.data)))
+            if request.save_posteriors:
+                ark = (request.save_posteriors / "posteriors.ark").absolute()
+                keep = stack.enter_context(write_ark_scp(ark, ark.with_suffix(".scp")))
+            started = time.monotonic()
+            posteriors = itertools.chain.from_iterable(of_language(name) for name in self.languages)
+            pairs: Iterable[tuple[str, list[Hypothesis]]] = ((utterance, []) for utterance, _ in posteriors)
+            if decoders:
+                pairs = search(posteriors, decoder_of, nbest=request.nbest, times=request.times, jobs=request.jobs)
+            for utterance, best in pairs:
+                hypotheses[utterance] = best
+                advance()
+        if not hypotheses:
+            wanted = "stored posteriors" if request.posteriors else "features"
+            raise DataError(f"{request.data}: no utterance has {wanted}; nothing to decode")
+        return Decoded(
+            out=request.out,
+            config=self.config,
+            data=self.data,
+            phones=phones,
+            frames=frames,
+            hypotheses=hypotheses if decoders else {},
+            spoken=self.spoken,
+            seconds=time.monotonic() - started,
+        )
+
+    def _by_embedding(self, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> Decoded:
+        """Find the words whose pronunciations are nearest to the utterances."""
+        request = self.request
+        if not lexicons or rules is not None or request.tune_on or request.posteriors:
+            wanted = "give --lexicon, and none of --lm, --grammar, --tune and --posteriors"
+            raise ConfigError(f'decoding.mode = "embedding" compares whole utterances with pronunciations; {wanted}')
+        from speechtl.recognition.nearest_word import nearest_words
+
+        started = time.monotonic()
+        words = lexicons[self.languages[0]]
+        every = sorted(nearest_words(self.source.model, request.data, words, request.nbest))
+        if not every:
+            raise DataError(f"{request.data}: no utterance has features; nothing to decode")
+        found = Decoded(
+            out=request.out,
+            config=self.config,
+            data=self.data,
+            phones={},
+            frames={utterance: length for utterance, length, _ in every},
+            hypotheses={utterance: best for utterance, _, best in every},
+            spoken={},
+            seconds=time.monotonic() - started,
+        )
+        corpus_results.write(request.out, found, None)
+        logger.info(f"{request.out}: {len(every)} utterances")
+        return found
+
+    def _report(self, found: Decoded) -> None:
+        """Log how it went."""
+        request, data = self.request, self.request.data
+        if self.spoken:
+            logger.info(f"{request.out}: {describe_languages(self.spoken)}")
+        if found.calibration is not None:
+            logger.info(f"{request.out}: {corpus_results.describe(found.calibration)}")
+        missing = sorted(set(self.data.utterance_ids) - set(found.frames))
+        if missing:
+            logger.warning(list_problems(f"{data}: utterances without features, not decoded:", missing))
+        cut = sorted(utterance for utterance, best in found.hypotheses.items() if best and not best[0].complete)
+        if cut:
+            heading = "no word ended in the last frame of these utterances (too short, or decoding.beam too narrow):"
+            logger.warning(list_problems(heading, cut, limit=20))
+        frames = sum(found.frames.values())
+        logger.info(
+            f"{request.out}: {len(found.frames)} utterances, {frames} frames of posteriors, {found.seconds:.1f} s"
+        )

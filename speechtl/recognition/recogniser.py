@@ -1,0 +1,242 @@
+"""A trained model with its vocabulary, ready for audio: what ``speechtl.load`` returns."""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from speechtl.audio.voice_activity import SegmentationConfig
+from speechtl.data.ctm import TimedLabel
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.errors import ConfigError
+from speechtl.experiment.directory import only
+from speechtl.experiment.experiment import Experiment
+from speechtl.g2p.new_words import Pronouncer, parse_new_word
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+from speechtl.recognition.language_identifier import LanguageIdentifier
+from speechtl.recognition.posteriors import NEW_LANGUAGE
+from speechtl.recognition.transcriber import Transcriber
+from speechtl.recognition.transcript import Recording, Transcript
+from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_lexicon
+
+Audio = str | Path | IO[bytes] | np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class RecogniserOptions:
+    """How a model is made ready.
+
+    Attributes:
+        speaker: a speaker's layers (file or folder) to put on top of the model.
+        language: of the model's; None for the only one, or for that which is recognised in each segment.
+        words: False for phones alone; True insists on a lexicon; None recognises words if there is a lexicon.
+        whole: recordings are not cut at pauses: each is one segment, of ten minutes at most.
+        one_speaker: all recordings are of one speaker, and normalised together.
+        nbest: hypotheses for each segment, at most.
+        jobs: threads of the search.
+        config: a TOML file whose ``[decoding]`` goes over the experiment's, and whose ``[segmentation]`` is used.
+        settings: ``decoding.key=value`` and ``segmentation.key=value`` over both.
+    """
+
+    speaker: Path | None = None
+    language: str | None = None
+    words: bool | None = None
+    whole: bool = False
+    one_speaker: bool = False
+    nbest: int = 1
+    jobs: int = 1
+    config: Path | None = None
+    settings: tuple[str, ...] = ()
+
+
+class Recogniser:
+    """A trained model with a vocabulary that can grow.
+
+    Attributes:
+        experiment: the model.
+        languages: that may be spoken; the language of each segment is recognised where they are several.
+        decoders: by language, what finds its words; empty where phones alone are recognised.
+    """
+
+    def __init__(
+        self, experiment: Experiment, vocabulary: Vocabulary | None = None, options: RecogniserOptions | None = None
+    ):
+        """Make a model ready.
+
+        Raises:
+            ConfigError, LexiconError: the vocabulary or the options do not fit the model.
+            ModelError: the model lacks the language, or has several, none was named and it cannot recognise them.
+        """
+        self.experiment = experiment
+        self.vocabulary = vocabulary or Vocabulary()
+        self.options = options or RecogniserOptions()
+        only(("decoding", "segmentation"), self.options.settings)
+        self.languages = self._languages()
+        self._lexicons: dict[str, Lexicon] = {}
+        self._pronouncers: dict[str, Pronouncer | None] = {}
+        self.decoders = self._decoders() if self.options.words is not False else {}
+        self._transcriber: Transcriber | None = None
+
+    @classmethod
+    def load(
+        cls, model: str | Path, vocabulary: Vocabulary | None = None, options: RecogniserOptions | None = None
+    ) -> "Recogniser":
+        """Load an experiment and make it ready; see `Experiment.load` for what else may be wrong."""
+        return cls(Experiment.load(model, options.speaker if options else None), vocabulary, options)
+
+    def transcribe(self, audio: Audio | Recording, rate: int | None = None) -> Transcript:
+        """Transcribe one recording.
+
+        Args:
+            audio: a path, an open binary file, or samples ``(samples,)`` or ``(samples, channels)``: floating-point in
+                [-1, 1], or 16-bit integers.
+            rate: Hz, of samples.
+
+        Raises:
+            DataError: the audio cannot be read.
+        """
+        recording = audio if isinstance(audio, Recording) else _recording(audio, rate)
+        (transcript,) = self.transcribe_all([recording])
+        if transcript.error is not None:
+            raise transcript.error
+        return transcript
+
+    def transcribe_all(
+        self,
+        recordings: Iterable[Audio | Recording],
+        advance: Callable[[float], object] = lambda seconds: None,
+    ) -> Iterator[Transcript]:
+        """Transcribe any number of recordings; segments of several pass through the model together.
+
+        Args:
+            recordings: paths, open files or `Recording`; read one after the other.
+            advance: called with the seconds of audio that were transcribed since the last call.
+
+        Yields:
+            A transcript for each, in order; one that cannot be read has its ``error`` and what could be read.
+        """
+        every = (one if isinstance(one, Recording) else _recording(one, None) for one in recordings)
+        return self._ready().transcribe_all(every, advance)
+
+    def phones(self, audio: Audio | Recording, rate: int | None = None) -> list[TimedLabel]:
+        """Return the phones of a recording in time, found without any lexicon; see `transcribe` for the arguments."""
+        recording = audio if isinstance(audio, Recording) else _recording(audio, rate)
+        (transcript,) = self._ready().transcribe_all([recording], phones_alone=True)
+        if transcript.error is not None:
+            raise transcript.error
+        return [phone for segment in transcript.segments for phone in segment.phones]
+
+    def add_word(
+        self, word: str, phones: str | Sequence[str] | None = None, *, language: str | None = None
+    ) -> list[tuple[str, ...]]:
+        """Add a word, to be found from now on; it takes milliseconds, and no training.
+
+        Args:
+            word: as it is written.
+            phones: its pronunciation, with spaces between phones (or a sequence); None to have it guessed from the
+                spelling: by the vocabulary's ``g2p`` or ``rules``, or by a model that is trained on the lexicon once.
+            language: of the word, where the model recognises several.
+
+        Returns:
+            The pronunciations, in phones of the model, best first.
+
+        Raises:
+            LexiconError: the word has this pronunciation already, or has none and nothing can guess it; phones that
+                are none; a word that the grammar does not allow.
+            ConfigError: the language has to be named.
+        """
+        name = self._one_language(language)
+        inventory = self.experiment.inventory(name)
+        written = " ".join(phones) if phones is not None and not isinstance(phones, str) else phones
+        text = word if written is None else f"{word}={written}"
+        guess = self._pronouncer(name) if written is None else None
+        new = parse_new_word(text, guess, inventory, notation=self.vocabulary.notation)
+        decoder = self.decoders.get(name)
+        if decoder is None:
+            lexicon = Lexicon()
+            for option in new.pronunciations:
+                lexicon.add(new.word, option.phones, option.probability)
+            self.decoders[name] = make_decoder(lexicon, inventory, self._decoding_config(), self.vocabulary)
+        else:
+            for option in new.pronunciations:
+                decoder.add_word(new.word, option.phones, option.probability)
+        return [option.phones for option in new.pronunciations]
+
+    def _languages(self) -> list[str]:
+        model, vocabulary, language = self.experiment, self.vocabulary, self.options.language
+        if vocabulary.inventory == "lexicon":
+            lexicon = vocabulary.words(model.directory, self._language_of_lexicon())
+            model.add_language(NEW_LANGUAGE, PhoneInventory(sorted(lexicon.phones() if lexicon else ())))
+            return [NEW_LANGUAGE]
+        several = language is None and len(model.languages) > 1
+        languages = LanguageIdentifier(model).languages if several else [model.language(language)]
+        if len(languages) > 1 and vocabulary.of_one_language:
+            raise ConfigError(
+                "--add-word, --lm, --grammar and the file of a --lexicon are of one language; name it with --language "
+                f"({', '.join(languages)})"
+            )
+        return languages
+
+    def _decoders(self) -> dict[str, LexiconDecoder]:
+        decoders: dict[str, LexiconDecoder] = {}
+        lacking: list[str] = []
+        for name in self.languages:
+            read_as = self._language_of_lexicon() if name == NEW_LANGUAGE else name
+            lexicon = self.vocabulary.words(self.experiment.directory, read_as)
+            if lexicon is None:
+                lacking.append(name)
+                continue
+            self._lexicons[name] = lexicon
+            inventory = self.experiment.inventory(name)
+            decoders[name] = make_decoder(lexicon, inventory, self._decoding_config(), self.vocabulary)
+        if lacking and (decoders or self.options.words):
+            raise missing_lexicon(self.experiment.directory, lacking[0])
+        return decoders
+
+    def _language_of_lexicon(self) -> str | None:
+        """Return the language as whose a lexicon in new phones is read: the first, if none is named."""
+        languages: list[str | None] = [self.options.language, *self.experiment.languages, None]
+        return next((name for name in languages if name is not None), None)
+
+    def _decoding_config(self) -> DecodingConfig:
+        return self.experiment.directory.section(DecodingConfig, "decoding", self.options.config, self.options.settings)
+
+    def _ready(self) -> Transcriber:
+        """Return the transcriber, made when it is needed first; it sees words that are added later."""
+        if self._transcriber is None:
+            options = self.options
+            segmentation = None
+            if not options.whole:
+                section = self.experiment.directory.section
+                segmentation = section(SegmentationConfig, "segmentation", options.config, options.settings)
+            self._transcriber = Transcriber(
+                self.experiment,
+                self.decoders,
+                language=None if len(self.languages) > 1 else self.languages[0],
+                segmentation=segmentation,
+                nbest=options.nbest,
+                one_speaker=options.one_speaker,
+                jobs=options.jobs,
+            )
+        return self._transcriber
+
+    def _pronouncer(self, language: str) -> Pronouncer | None:
+        if language not in self._pronouncers:
+            self._pronouncers[language] = self.vocabulary.pronouncer(self._lexicons.get(language, Lexicon()))
+        return self._pronouncers[language]
+
+    def _one_language(self, language: str | None) -> str:
+        if language is None and len(self.languages) == 1:
+            return self.languages[0]
+        if language not in self.languages:
+            raise ConfigError(f"language {language}: name the language of the word, one of {', '.join(self.languages)}")
+        return language
+
+
+def _recording(audio: Audio, rate: int | None) -> Recording:
+    name = str(audio) if isinstance(audio, str | Path) else "the audio"
+    return Recording(name, audio, rate)
