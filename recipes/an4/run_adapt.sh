@@ -40,8 +40,8 @@ study() { # study PART OPTIONS...: 0 stands for all utterances of two of three p
 }
 
 if run_stage 1 "dev and test speakers"; then
-  study dev --counts 1,5,0 --system default --system lin --system conservative
-  study test --counts 1,2,5,0 --system default --system lin --system conservative --system fine_tuning --system lhuc
+  study dev --counts 1,5,0 --system default --system lin --system conservative=conservative_training
+  study test --counts 1,2,5,0 --system default --system lin --system conservative=conservative_training --system fine_tuning --system lhuc
 fi
 
 if run_stage 2 "a small model, whose layers the recipes of other corpora take"; then

@@ -45,19 +45,19 @@ study() { # study PART OPTIONS...
 # The linear layer after the first block instead of before it.
 hidden="linear hidden=lin,blocks=first:1,learning_rate=5e-4"
 # On the speaker's recordings and as many of the training speakers.
-replay="with training speech=conservative,learning_rate=3e-2,replay=10,augment=true,epochs=12,frames=3000"
+replay="with training speech=conservative_training,learning_rate=3e-2,replay=10,augment=true,epochs=12,frames=3000"
 
 if run_stage 3 "settings, on dev speakers"; then
   study dev --counts 1,2,5,10 --seeds 1,2 --every-epoch --system lin --system "$hidden" \
     --system "slow lin=lin,learning_rate=1e-3" --system "slow conservative lin=lin,learning_rate=1e-3,weight=0.5" \
-    --system fine_tuning --system conservative --system lhuc
+    --system fine_tuning --system conservative=conservative_training --system lhuc
   study dev --counts 2,5,10 --seeds 1,2 --system default --system "default, 3 folds=default,folds=3" \
     --system "default, 10 folds=default,folds=10"
 fi
 
 if run_stage 4 "test speakers"; then
   study test --counts 1,2,5,10 --seeds 1,2,3 --system default
-  study test --counts 1,2,5,10,0 --seeds 1,2,3 --system lin --system conservative --system fine_tuning --system lhuc
-  study test --counts 10 --seeds 1,2,3 --system "$hidden" --system conservative_parameters \
-    --system layers --system adapter --system lora --system "$replay"
+  study test --counts 1,2,5,10,0 --seeds 1,2,3 --system lin --system conservative=conservative_training --system fine_tuning --system lhuc
+  study test --counts 10 --seeds 1,2,3 --system "$hidden" --system "conservative_parameters=conservative_training,distance=parameter" \
+    --system layers=layer_transfer --system adapter --system lora --system "$replay"
 fi

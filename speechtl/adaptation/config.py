@@ -2,48 +2,54 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from speechtl.config import Section, override, parse
 from speechtl.errors import ConfigError
 from speechtl.transfer.conservative_training import ConservativeTraining
-from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.method import TransferMethod
-from speechtl.transfer.speaker_layers import SpeakerLayers
+from speechtl.transfer.methods import METHODS as TRANSFER_METHODS
 
-MethodName = Literal[
-    "fine_tuning", "conservative", "conservative_parameters", "layers", "lhuc", "lin", "adapter", "lora"
-]
+# By method, what suits ten utterances: chosen on the dev speakers of the recipes (their ADAPT.md).
+METHODS: dict[str, dict[str, Any]] = {
+    name: dict(method.adaptation) for name, method in TRANSFER_METHODS.items() if method.adaptation is not None
+}
+# Of conservative training, by distance.
+_WEIGHTS = {"output": 0.5, "parameter": 1.0}
 
 
 class AdaptationConfig(Section):
     """Settings of an adaptation.
 
     Attributes:
-        method: ``fine_tuning`` of all weights; ``conservative``, the same near the source's posteriors;
-            ``conservative_parameters``, near its weights; ``layers``, fine-tuning of all but some blocks; or speaker
-            layers of a kind, on a source that stays as it is.
-        blocks: those that are frozen (``layers``) or that get speaker layers.
+        method: the transfer method: ``fine_tuning`` of all weights; ``conservative_training``, the same with a penalty
+            on the distance to the source; ``layer_transfer``, fine-tuning of all but some blocks; or speaker layers
+            (``lhuc``, ``lin``, ``adapter``, ``lora``) on a frozen source.
+        blocks: those that are frozen (``layer_transfer``) or that get speaker layers.
         rank: of ``adapter`` and ``lora``.
-        weight: of the distance to the source; speaker layers may have one, too (to its posteriors).
-        learning_rate: falling along a cosine to a tenth.
+        distance: to the source, of its posteriors (``output``) or its weights (``parameter``).
+        weight: of the distance to the source in the loss; by default that of the method, 0 for all but conservative
+            training.
+        learning_rate: initial rate; it decays along a cosine to a tenth.
         optimizer: ``sgd``, plain gradient descent, or ``adam``. In the few steps there are, Adam moves every weight by
-            the learning rate, whether the recordings have anything to say about it or not; gradient descent moves
+            about the learning rate, whether or not the recordings are informative about it; gradient descent moves
             those that matter.
-        epochs: at most; held-out speech says when to stop.
+        epochs: maximum; held-out speech decides when to stop.
         frames: of a batch.
-        dropout: whether the model's dropout is on.
-        replay: utterances in each batch that the source was trained on, where those can be had; as many are the
-            speaker's, if need be by repetition. They keep the model from hearing nothing but the few words learnt from.
+        dropout: whether the model's dropout is active.
+        replay: utterances of the source's training speech in each batch, where available, with as many of the
+            speaker's, repeated if necessary. They keep the model from fitting the few recorded words alone.
         augment: whether features are masked (SpecAugment, as in the source's training).
-        folds: parts that the recordings are dealt into; each is held out in turn.
+        folds: of the cross-validation on the recordings.
         epochs_alone: for a single utterance, of which nothing can be held out.
-        seed: of batches, dropout, masks and fresh weights.
+        seed: of batches, dropout, masks and new weights.
     """
 
-    method: MethodName
+    method: str
     blocks: str | tuple[str, ...] | None = None
     rank: int = Field(default=4, gt=0)
+    distance: Literal["output", "parameter"] = "output"
     weight: float = Field(default=0.0, ge=0)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -56,41 +62,41 @@ class AdaptationConfig(Section):
     epochs_alone: int = Field(default=4, ge=0)
     seed: int = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _default_weight(cls, table: Any) -> Any:
+        if isinstance(table, dict) and table.get("method") == "conservative_training" and "weight" not in table:
+            return table | {"weight": _WEIGHTS.get(table.get("distance", "output"), 0.0)}
+        return table
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, method: str) -> str:
+        if method not in METHODS:
+            raise ValueError(f"unknown method; known: {', '.join(METHODS)}")
+        return method
+
     @property
     def stored_alone(self) -> bool:
-        """Whether the speaker is a small file on top of the source."""
-        return self.method in ("lhuc", "lin", "adapter", "lora")
+        """Whether the speaker is a small file that is loaded on top of the source."""
+        return TRANSFER_METHODS[self.method].stored_alone
 
     def transfer(self, source: str) -> list[TransferMethod]:
         """Return the transfer methods, for a model that has the weights of ``source`` already."""
-        methods: list[TransferMethod] = []
-        if self.method == "layers":
-            methods.append(LayerTransfer(source=source, blocks=self.blocks or "first:2"))
-        elif self.stored_alone:
-            methods.append(SpeakerLayers(kind=self.method, blocks=self.blocks, rank=self.rank))  # type: ignore[arg-type]
-        if self.weight:
-            distance: Literal["output", "parameter"] = "output"
-            if self.method == "conservative_parameters":
-                distance = "parameter"
-            methods.append(ConservativeTraining(source=source, distance=distance, weight=self.weight))
+        distance = ConservativeTraining(source=source, distance=self.distance, weight=self.weight)
+        methods: list[TransferMethod] = [distance] if self.weight else []
+        kind = TRANSFER_METHODS[self.method]
+        if kind not in (FineTuning, ConservativeTraining):
+            blocks = self.blocks or METHODS[self.method].get("blocks")
+            given = {"method": self.method, "source": source, "blocks": blocks, "rank": self.rank}
+            fields = {name: value for name, value in given.items() if name in kind.model_fields and value is not None}
+            methods.insert(0, kind.model_validate(fields))
         return methods
 
 
-# For every method, what suits ten utterances: chosen on the dev speakers of the recipes (their ADAPT.md).
-METHODS: dict[str, dict[str, Any]] = {
-    "fine_tuning": {"learning_rate": 2e-2},
-    "conservative": {"learning_rate": 2e-2, "weight": 0.5},
-    "conservative_parameters": {"learning_rate": 2e-2, "weight": 1.0},
-    "layers": {"learning_rate": 2e-2, "blocks": "first:2"},
-    "lhuc": {"learning_rate": 1.0},
-    "lin": {"learning_rate": 2e-3, "optimizer": "adam", "epochs": 10, "folds": 5},
-    "adapter": {"learning_rate": 1e-3, "optimizer": "adam"},
-    "lora": {"learning_rate": 1e-3, "optimizer": "adam", "rank": 2},
-}
-
-# Up to so many seconds of speech: the method, and settings over those above. A transform of the features has few
-# weights and cannot learn words by heart: with ten recordings it mends errors in words that they have not, where
-# fine-tuning trades those for the words that they have.
+# By the maximum number of seconds of speech: the method, and settings that override those above. A transform of the
+# features has few weights and cannot memorise words: with ten recordings it corrects errors in words that were not
+# recorded, where fine-tuning improves the recorded words at their expense.
 BY_SECONDS: tuple[tuple[float, str, dict[str, Any]], ...] = (
     (4.0, "lin", {"learning_rate": 1e-3, "weight": 0.5, "epochs": 6}),
     (float("inf"), "lin", {}),
@@ -102,8 +108,8 @@ def choose_config(seconds: float, method: str | None = None, settings: tuple[str
 
     Args:
         seconds: of speech to learn from.
-        method: if not the one that suits so much speech.
-        settings: ``key=value`` over the method's.
+        method: None for the one that suits this amount of speech.
+        settings: ``key=value``, overriding the method's defaults.
 
     Raises:
         ConfigError: an unknown method or a wrong setting.

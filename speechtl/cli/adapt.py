@@ -17,8 +17,8 @@ def adapt(
         str | None,
         typer.Option(
             "--method",
-            help="fine_tuning, conservative, conservative_parameters, layers, lhuc, lin, adapter or lora; by default "
-            "what suits the amount of speech.",
+            help="fine_tuning, conservative_training, layer_transfer, lhuc, lin, adapter or lora; by default the one "
+            "that suits the amount of speech.",
         ),
     ] = None,
     settings: Annotated[

@@ -20,7 +20,7 @@ from speechtl.lang.phones import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import add_language
-from speechtl.models.speaker_layers import restore
+from speechtl.models.restore import restore
 from speechtl.models.weights import assign, load_arrays
 from speechtl.training.evaluate import forward_function
 from speechtl.transfer.speaker_layers import load_speaker

@@ -203,6 +203,16 @@ class AcousticModel:
                 return block
         raise ModelError(f"no encoder block '{name}'; this model has: {', '.join(self.block_names)}")
 
+    def size_at(self, place: str) -> int:
+        """Return the output size of ``"input"``, of a block (``"tdnn1"``) or of a linear layer (``"tdnn1/conv"``).
+
+        Raises:
+            ModelError: there is no such block or linear layer.
+        """
+        if place == "input":
+            return self.inputs
+        return int(self._linear_at(place).kernel.shape[-1]) if "/" in place else self.block(place).output_size
+
     def linear_layers(self, name: str) -> dict[str, Linear | DilatedConv]:
         """Return the linear layers within a block, by their names."""
         return _linear_layers(self.block(name))
@@ -213,12 +223,16 @@ class AcousticModel:
         Raises:
             ModelError: there is no such linear layer; lists those there are.
         """
+        self._linear_at(place)
+        self.within.setdefault(place, []).append(layer)
+        self._connect(place)
+
+    def _linear_at(self, place: str) -> Linear | DilatedConv:
         block, _, name = place.partition("/")
         linear = self.linear_layers(block)
         if name not in linear:
             raise ModelError(f"no linear layer '{name}' in block '{block}'; it has: {', '.join(linear) or 'none'}")
-        self.within.setdefault(place, []).append(layer)
-        self._connect(place)
+        return linear[name]
 
     def _connect(self, place: str) -> None:
         """Make the linear layer at a place, in the shared block and in languages' own ones, add what is attached."""

@@ -1,7 +1,7 @@
 """A head that scores phones by their articulation, so that it also scores phones that training never had."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from speechtl.errors import LexiconError, ModelError
 from speechtl.lang.ipa_chart import chart_distance
-from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
+from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, Head
 from speechtl.models.blocks import dropout, layer_norm
@@ -179,23 +179,6 @@ def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
             model.heads[language] = AttributeHead(space, model.inventories[language], language)
         except LexiconError as error:
             raise ModelError(f"attributes: language '{language}': {error}") from error
-
-
-def restore_attributes(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
-    """Attach the layer that stored weights (named as in the layer) belong to, without their values.
-
-    Raises:
-        ModelError: these are not the weights of such a layer, or the phones of a language are not known.
-    """
-    centre, projection = arrays.get("centre"), arrays.get("projection")
-    table = None if centre is None else table_of_width(len(centre))
-    if table is None or projection is None:
-        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
-    phones = arrays["own_phones"].tobytes().decode().split() if "own" in arrays else []
-    inputs, width = projection.shape
-    size = width if "embedding" in arrays else 0
-    rate = model.config.head_dropout
-    attach_attributes(model, AttributeSpace(inputs, table, phones, size=size, own_vectors="own" in arrays, rate=rate))
 
 
 def add_language(model: AcousticModel, language: str, inventory: PhoneInventory) -> None:

@@ -1,6 +1,6 @@
 """A small head beside the model that hears which language is spoken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import tensorflow as tf
@@ -105,7 +105,7 @@ def attach_language_head(model: AcousticModel, place: str, size: int, languages:
     return present
 
 
-def languages_in(names: Sequence[str]) -> list[str]:
-    """Return the languages that stored weights of a language head score, from their names."""
-    parts = [name.split("/")[3] for name in names if name.count("/") == 4]
+def languages_in(names: Iterable[str]) -> list[str]:
+    """Return the languages of a stored language head, from the names of its weights (``PLACE/score-de/kernel``)."""
+    parts = [name.split("/")[1] for name in names if name.count("/") == 2]
     return list(dict.fromkeys(part.removeprefix(_SCORE) for part in parts if part.startswith(_SCORE)))

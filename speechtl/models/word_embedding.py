@@ -1,6 +1,6 @@
 """Spoken words and pronunciations as points of one space."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import keras
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix, table_of_width
+from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix
 from speechtl.models.acoustic_model import AcousticModel, Encoded
 from speechtl.models.blocks import dense, layer_norm, mask
 
@@ -168,19 +168,3 @@ def embedding_function(model: AcousticModel) -> Callable[[tf.Tensor, tf.Tensor],
         input_signature=signature,
         autograph=False,
     )
-
-
-def restore_word_embedding(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
-    """Attach the encoders that stored weights (named as in the layer) belong to, without their values.
-
-    Raises:
-        ModelError: these are not the weights of such a layer, or the model lacks the block.
-    """
-    centre, place = arrays.get("centre"), arrays.get("block")
-    leave = next((array for name, array in arrays.items() if name.endswith("acoustic_leave/kernel")), None)
-    table = None if centre is None else table_of_width(len(centre))
-    if table is None or place is None or leave is None:
-        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
-    block, (width, size) = place.tobytes().decode(), leave.shape
-    pooling: Pooling = "attention" if width == size else "mean_max"
-    model.auxiliary[NAME] = WordEmbedding(model.block(block).output_size, block, table, (), size, pooling)

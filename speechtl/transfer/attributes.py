@@ -1,13 +1,16 @@
 """Heads that score phones by their articulation, also phones that no training language has."""
 
+from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 from pydantic import Field
 
 from speechtl.errors import LexiconError, ModelError
-from speechtl.lang.phone_attributes import AttributeTable
+from speechtl.lang.phone_attributes import AttributeTable, table_of_width
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import NAME, AttributeSpace, attach_attributes
+from speechtl.models.restore import below, restores
 from speechtl.transfer.method import TransferMethod
 
 
@@ -68,3 +71,24 @@ class Attributes(TransferMethod):
             raise ModelError(f"attributes: {error}") from error
         attach_attributes(model, space)
         return model
+
+
+@restores(f"auxiliary/{NAME}")
+def _restore_attributes(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    """Attach the attribute space that stored weights belong to, without their values.
+
+    Raises:
+        ModelError: these are not the weights of such a layer, or the phones of a language are not known.
+    """
+    if NAME in model.auxiliary:
+        return
+    arrays = below(f"auxiliary/{NAME}", arrays)
+    centre, projection = arrays.get("centre"), arrays.get("projection")
+    table = None if centre is None else table_of_width(len(centre))
+    if table is None or projection is None:
+        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
+    phones = arrays["own_phones"].tobytes().decode().split() if "own" in arrays else []
+    inputs, width = projection.shape
+    size = width if "embedding" in arrays else 0
+    rate = model.config.head_dropout
+    attach_attributes(model, AttributeSpace(inputs, table, phones, size=size, own_vectors="own" in arrays, rate=rate))

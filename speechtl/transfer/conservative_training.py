@@ -1,6 +1,7 @@
 """Stay near another model while learning from little speech."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 import tensorflow as tf
 from pydantic import Field
@@ -23,6 +24,8 @@ class ConservativeTraining(TransferMethod):
     The method does not copy weights: list it behind `FineTuning` to start where the source is. A weight of 0 leaves
     training as it is without the method.
     """
+
+    adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2}
 
     method: Literal["conservative_training"] = "conservative_training"
     source: str

@@ -1,10 +1,11 @@
 """Start from the weights of another experiment."""
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.speaker_layers import restore
+from speechtl.models.restore import restore
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 
@@ -15,6 +16,8 @@ class FineTuning(TransferMethod):
     Patterns are shell-style over weight paths: ``heads/*``, ``encoder/tdnn7/*``. What does not match on either side and
     is not declared fresh is an error that lists it. Layers that are attached to the source come along.
     """
+
+    adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2}
 
     method: Literal["fine_tuning"] = "fine_tuning"
     source: str

@@ -1,7 +1,7 @@
 """Copy some blocks of another model."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,8 @@ class LayerTransfer(TransferMethod):
     are copied as well. ``heads = true`` copies (and freezes) also the heads that both models have, which then have the
     source's phones. Whatever is not copied keeps the weights it had: fresh ones, or those of a method listed before.
     """
+
+    adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2, "blocks": "first:2"}
 
     method: Literal["layer_transfer"] = "layer_transfer"
     source: str

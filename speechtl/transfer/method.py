@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +14,7 @@ from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
-from speechtl.models.speaker_layers import restore
+from speechtl.models.restore import restore
 from speechtl.models.weights import assign, load_arrays
 
 
@@ -45,6 +46,11 @@ class TransferMethod(Section):
     a batch and the encoder; ``loss_terms`` are named, summed with the CTC loss and logged under their names,
     ``measures`` are only logged; ``finish`` calls run in the listed order after training.
     """
+
+    # Whether what it trains is stored in a file of its own, apart from the model.
+    stored_alone: ClassVar[bool] = False
+    # Settings of `speechtl adapt` that suit ten utterances; None: not a method of speaker adaptation.
+    adaptation: ClassVar[Mapping[str, Any] | None] = None
 
     method: str
 

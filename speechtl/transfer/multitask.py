@@ -1,14 +1,17 @@
 """Several languages in one model: what they share, what each has alone, and which one is spoken."""
 
+from collections.abc import Mapping
 from typing import Literal
 
+import numpy as np
 import tensorflow as tf
 from pydantic import Field, model_validator
 
 from speechtl.config import Section
 from speechtl.errors import ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.language_head import attach_language_head, language_head
+from speechtl.models.language_head import FOLDER, attach_language_head, language_head, languages_in
+from speechtl.models.restore import below, restores
 from speechtl.transfer.method import Step, TransferMethod, choose_blocks
 
 
@@ -122,3 +125,22 @@ def _listening_place(model: AcousticModel, block: str | None) -> str:
             'or declare "auxiliary/language/*" fresh'
         )
     return place
+
+
+@restores("private")
+def _restore_private_blocks(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    blocks: dict[str, set[str]] = {}
+    for name in below("private", arrays):
+        language, block, _ = name.split("/", 2)
+        blocks.setdefault(language, set()).add(block)
+    for language, names in blocks.items():
+        model.add_private_blocks(language, names)
+
+
+@restores(f"auxiliary/{FOLDER}")
+def _restore_language_head(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    stored = below(f"auxiliary/{FOLDER}", arrays)
+    for name, array in stored.items():
+        place, _, weight = name.partition("/")
+        if weight == "conv/bias":
+            attach_language_head(model, place, len(array), languages_in(stored))

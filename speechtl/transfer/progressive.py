@@ -13,7 +13,7 @@ from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.speaker_layers import restore
+from speechtl.models.restore import below, restore, restores
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 
@@ -82,6 +82,24 @@ class Progressive(TransferMethod):
 def encoder_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the weights of an encoder and what is attached to it, without heads and what stands beside."""
     return {name: array for name, array in arrays.items() if not name.startswith(("heads/", "auxiliary/"))}
+
+
+@restores("columns")
+def _restore_columns(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    if model.columns:
+        return
+    columns: dict[int, dict[str, np.ndarray]] = {}
+    for name, array in below("columns", arrays).items():
+        number, _, path = name.partition("/")
+        columns.setdefault(int(number), {})[path] = array
+    for count in sorted(columns):
+        column = AcousticModel(model.config, model.inputs, {})
+        restore(column, columns[count], f"{origin}: columns/{count}")
+        model.add_column(column)
+    place = f"laterals/{model.block_names[0]}/down"
+    if place not in arrays:
+        raise ModelError(f"{origin}: columns without {place}; the file is damaged")
+    model.add_laterals(arrays[place].shape[1])
 
 
 def growth(model: AcousticModel) -> str:

@@ -1,17 +1,16 @@
-"""Small layers for one speaker on top of a model that stays as it is."""
+"""What all speaker layers share: a frozen model, small trained layers, and a file that holds these alone."""
 
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 import keras
 import numpy as np
-from pydantic import Field
 
 from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.speaker_layers import attach, restore
+from speechtl.models.restore import restore
 from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
 from speechtl.transfer.method import TransferMethod, choose_blocks, freeze
 
@@ -19,39 +18,57 @@ _STATS = "cmvn"
 
 
 class SpeakerLayers(TransferMethod):
-    """Freeze the model and attach layers that alone are trained; they start as the identity, to the bit.
+    """Freeze the model and attach layers that alone are trained; they are initialised to the identity (bit-exact).
 
-    List it behind `FineTuning`, which gives the model to be frozen. Several tables may follow each other.
+    Base class of one method for each kind of layer. List it after `FineTuning`, which provides the model to be frozen.
+    Several such tables may follow each other.
 
     Attributes:
-        kind: ``lhuc``, an amplitude per unit behind each block (Swietojanski et al. 2016); ``lin``, a linear layer, on
-            the features if no blocks are named (Neto et al. 1995); ``adapter``, a residual bottleneck behind each block
-            (Houlsby et al. 2019); ``lora``, low-rank additions to the linear layers of each block (Hu et al. 2022).
         blocks: ``"all"``, ``"first:3"``, ``"last:3"`` or names; ``"input"`` for a layer on the features.
-        rank: width of ``adapter`` and ``lora``.
     """
 
-    method: Literal["speaker_layers"] = "speaker_layers"
-    kind: Literal["lhuc", "lin", "adapter", "lora"] = "lhuc"
-    blocks: str | tuple[str, ...] | None = None
-    rank: int = Field(default=4, gt=0)
+    stored_alone: ClassVar[bool] = True
+
+    blocks: str | tuple[str, ...] = "all"
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
         """Freeze and attach.
 
         Raises:
-            ModelError: unknown blocks, or a block in which the kind has no place.
+            ModelError: unknown blocks, or a block in which such a layer has no place.
         """
-        blocks = self.blocks or ("input" if self.kind == "lin" else "all")
-        places = ["input"] if blocks in ("input", ("input",)) else choose_blocks(model, blocks)
+        places = ["input"] if self.blocks in ("input", ("input",)) else choose_blocks(model, self.blocks)
         freeze(model, but=frozenset(model.speaker_paths))
         for place in places:
-            model.speaker_paths += attach(model, self.kind, place, self.rank)
+            model.speaker_paths += self.insert(model, place)
         return model
+
+    def insert(self, model: AcousticModel, place: str) -> list[str]:
+        """Insert layers at a place: by default, one after the block.
+
+        Args:
+            model: the model.
+            place: name of a block, or ``"input"`` for the features.
+
+        Returns:
+            Paths of the new layers, as in `AcousticModel.layers`: ``after/tdnn1/lhuc1``, where the number counts the
+            layers at one place in the order in which they act.
+
+        Raises:
+            ModelError: no such block, or no place for such a layer in it.
+        """
+        size = model.size_at(place)
+        attached = model.after.setdefault(place, [])
+        attached.append(self.layer(size, f"{self.method}{len(attached) + 1}"))
+        return [f"after/{place}/{attached[-1].name}"]
+
+    def layer(self, size: int, name: str) -> keras.layers.Layer:
+        """Return a new layer ``(batch, frames, size)`` to ``(batch, frames, size)``, the identity at first."""
+        raise NotImplementedError
 
 
 def speaker_variables(model: AcousticModel) -> dict[str, keras.Variable]:
-    """Return the weights that belong to the speaker, by path."""
+    """Return the weights of the speaker's layers, by path."""
     prefixes = tuple(f"{path}/" for path in model.speaker_paths)
     return {name: variable for name, variable in model.variables().items() if name.startswith(prefixes)}
 
@@ -93,9 +110,9 @@ def load_speaker(path: str | Path, model: AcousticModel) -> np.ndarray | None:
 
 
 def fingerprint(model: AcousticModel) -> str:
-    """Return a digest of all weights that do not belong to the speaker."""
-    own = speaker_variables(model)
-    return _digest({name: np.asarray(v.value) for name, v in model.variables().items() if name not in own})
+    """Return a digest of all weights but those of the speaker."""
+    speaker = speaker_variables(model)
+    return _digest({name: np.asarray(v.value) for name, v in model.variables().items() if name not in speaker})
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -1,5 +1,6 @@
 """Spoken words and their pronunciations in one space: an unseen word is the nearest pronunciation."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -7,8 +8,9 @@ import tensorflow as tf
 from pydantic import Field
 
 from speechtl.errors import LexiconError, ModelError
-from speechtl.lang.phone_attributes import AttributeTable, attribute_matrix
+from speechtl.lang.phone_attributes import AttributeTable, attribute_matrix, table_of_width
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.restore import below, restores
 from speechtl.models.word_embedding import (
     NAME,
     Pooling,
@@ -19,7 +21,7 @@ from speechtl.models.word_embedding import (
 from speechtl.transfer.method import Step, TransferMethod
 
 
-class WordEmbeddings(TransferMethod):
+class WordEmbeddingTransfer(TransferMethod):
     """Train, beside the CTC heads, an encoder of utterances and one of pronunciations into one space.
 
     After Bengio & Heigold 2014 (Word embeddings for speech recognition) and Frome et al. 2013 (DeViSE): the loss ::
@@ -102,3 +104,23 @@ class WordEmbeddings(TransferMethod):
         other = tf.reduce_any(batch.labels[:, tf.newaxis] != batch.labels[tf.newaxis], axis=-1)
         other &= labelled[:, tf.newaxis] & labelled[tf.newaxis]
         return tf.matmul(embedding.hear(step.encoded), read, transpose_b=True), other
+
+
+@restores(f"auxiliary/{NAME}")
+def _restore_word_embedding(model: AcousticModel, arrays: Mapping[str, np.ndarray], origin: str) -> None:
+    """Attach the encoders that stored weights belong to, without their values.
+
+    Raises:
+        ModelError: these are not the weights of such a layer, or the model lacks the block.
+    """
+    if NAME in model.auxiliary:
+        return
+    arrays = below(f"auxiliary/{NAME}", arrays)
+    centre, place = arrays.get("centre"), arrays.get("block")
+    leave = next((array for name, array in arrays.items() if name.endswith("acoustic_leave/kernel")), None)
+    table = None if centre is None else table_of_width(len(centre))
+    if table is None or place is None or leave is None:
+        raise ModelError(f"{origin}: weights of an unknown layer 'auxiliary/{NAME}'; another version may know it")
+    block, (width, size) = place.tobytes().decode(), leave.shape
+    pooling: Pooling = "attention" if width == size else "mean_max"
+    model.auxiliary[NAME] = WordEmbedding(model.block(block).output_size, block, table, (), size, pooling)

@@ -142,7 +142,7 @@ def test_a_speaker_of_a_model_of_usual_size_takes_less_than_100_kilobytes_by_def
 
 
 def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop, tmp_path):
-    result = adapt(request_of(method="conservative", settings=(*FEW, "learning_rate=0.001")))
+    result = adapt(request_of(method="conservative_training", settings=(*FEW, "learning_rate=0.001")))
     assert result.file == tmp_path / "out" / "weights.h5"
     experiment = Experiment.load(tmp_path / "out")
     assert experiment.lexicon() == Experiment.load(workshop / "source").lexicon()

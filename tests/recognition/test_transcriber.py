@@ -27,7 +27,8 @@ from speechtl.recognition.recogniser import Recogniser, RecogniserOptions
 from speechtl.recognition.transcriber import Transcriber
 from speechtl.recognition.transcript import Recording
 from speechtl.recognition.vocabulary import Vocabulary, make_decoder
-from speechtl.transfer.speaker_layers import SpeakerLayers, save_speaker
+from speechtl.transfer.lin import Lin
+from speechtl.transfer.speaker_layers import save_speaker
 
 RATE = 8000
 TONES = {"a": 400, "i": 700, "k": 1100, "s": 1700, "t": 2400, "u": 3200}
@@ -198,7 +199,7 @@ def test_normalisation_is_the_recordings_the_speakers_or_leans_on_the_training(m
 
 def test_a_speakers_file_brings_layers_and_statistics(experiment, tmp_path, audio, capsys):
     speaker = Experiment.load(experiment)
-    SpeakerLayers(kind="lin").prepare(speaker.model)
+    Lin().prepare(speaker.model)
     stats = np.zeros((2, 17))
     stats[0, :-1], stats[1, :-1], stats[0, -1] = 5e6, 29e6, 1e6
     save_speaker(tmp_path / "anna" / "speaker.h5", speaker.model, experiment, stats)

@@ -18,8 +18,8 @@ from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.attribute_head import add_language, restore_attributes
-from speechtl.models.speaker_layers import restore
+from speechtl.models.attribute_head import add_language
+from speechtl.models.restore import restore
 from speechtl.models.weights import arrays_of, assign
 from speechtl.transfer.attributes import Attributes
 
@@ -262,7 +262,8 @@ def test_phones_without_articulation_are_all_listed():
 
 def test_stored_weights_of_another_kind_are_refused():
     with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'auxiliary/attributes'"):
-        restore_attributes(small_model(), {"centre": np.zeros(3), "projection": np.zeros((4, 3))}, "exp/x")
+        unknown = {"auxiliary/attributes/centre": np.zeros(3), "auxiliary/attributes/projection": np.zeros((4, 3))}
+        restore(small_model(), unknown, "exp/x")
 
 
 def test_languages_are_read_from_the_config(world):

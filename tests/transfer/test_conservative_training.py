@@ -12,7 +12,7 @@ from speechtl.training.objective import Objective
 from speechtl.transfer.conservative_training import ConservativeTraining, kl_divergence
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
-from speechtl.transfer.speaker_layers import SpeakerLayers
+from speechtl.transfer.lhuc import Lhuc
 
 SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
 
@@ -146,7 +146,7 @@ def test_sources_that_do_not_fit_are_refused(source, shared_config_maker):
     with pytest.raises(ModelError, match=r"heads/xx: 9 units here, 7 in the source"):
         ConservativeTraining(source=source).prepare(make_model(source, {"xx": 9}))
     model = make_model(source)
-    for one in (FineTuning(source=source), SpeakerLayers(kind="lhuc")):
+    for one in (FineTuning(source=source), Lhuc()):
         one.prepare(model)
     with pytest.raises(ModelError, match=r"no weight that both have is trained"):
         ConservativeTraining(source=source, distance="parameter").prepare(model)

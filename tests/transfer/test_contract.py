@@ -35,7 +35,7 @@ METHODS = {
         COPY,
         {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
     ],
-    **{kind: [COPY, {"method": "speaker_layers", "kind": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
+    **{kind: [COPY, {"method": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
     "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "weight": 2.0}],
     "progressive": [{"method": "progressive", "columns": "SOURCE", "lateral": 3}],
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],
@@ -50,8 +50,8 @@ METHODS = {
     "word_embedding": [{"method": "word_embedding", "size": 8}, {"method": "attributes"}],
     "several": [
         COPY,
-        {"method": "speaker_layers", "kind": "adapter", "blocks": "last:1", "rank": 2},
-        {"method": "speaker_layers", "kind": "lhuc", "blocks": "last:2"},
+        {"method": "adapter", "blocks": "last:1", "rank": 2},
+        {"method": "lhuc", "blocks": "last:2"},
         {"method": "conservative_training", "source": "SOURCE", "weight": 0.2},
     ],
 }

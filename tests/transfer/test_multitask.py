@@ -26,9 +26,10 @@ from speechtl.training.config import TrainingConfig
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
+from speechtl.transfer.adapter import Adapter
 from speechtl.transfer.layer_transfer import LayerTransfer
+from speechtl.transfer.lora import Lora
 from speechtl.transfer.multitask import LanguageIdentification, Multitask
-from speechtl.transfer.speaker_layers import SpeakerLayers
 
 BLOCKS = ["subsampling", "tdnn1", "tdnn2"]
 CONFIG = {"encoder": {"kind": "tdnn", "size": 12, "dilations": (1, 2), "subsampling": {"factor": 2}}}
@@ -165,10 +166,10 @@ def test_languages_that_are_not_there_are_errors():
 
 def test_other_methods_reach_languages_own_blocks():
     features, lengths = speech(0).features, tf.fill([3], 24)
-    for kind, blocks in (("lora", "first:2"), ("adapter", "first:1")):
+    for kind, blocks in ((Lora, "first:2"), (Adapter, "first:1")):
         for own_first in (True, False):
             model, method = make(shared="last:1")
-            layers = SpeakerLayers(kind=kind, blocks=blocks, rank=2)
+            layers = kind(blocks=blocks, rank=2)
             for one in (method, layers) if own_first else (layers, method):
                 one.prepare(model)
             before = [model.encode(features, lengths, language=name).outputs["tdnn1"].numpy() for name in ("xx", "yy")]

@@ -8,12 +8,17 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.conformer import ConformerConfig
+from speechtl.models.restore import restore
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.training.objective import ctc_losses
-from speechtl.transfer.speaker_layers import SpeakerLayers, load_speaker, save_speaker, speaker_variables
+from speechtl.transfer.adapter import Adapter
+from speechtl.transfer.lhuc import Lhuc
+from speechtl.transfer.lin import Lin
+from speechtl.transfer.lora import Lora
+from speechtl.transfer.speaker_layers import load_speaker, save_speaker, speaker_variables
 
 SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
-KINDS = ["lhuc", "lin", "adapter", "lora"]
+KINDS = {"lhuc": Lhuc(), "lin": Lin(), "adapter": Adapter(rank=3), "lora": Lora(rank=3)}
 FEATURES = np.random.default_rng(0).normal(size=(45, 12)).astype(np.float32)
 
 
@@ -36,7 +41,7 @@ def logits(model, language="xx"):
 @pytest.mark.parametrize("kind", KINDS)
 def test_layers_start_as_the_identity_to_the_bit(kind, source):
     plain, attached = Experiment.load(source), Experiment.load(source)
-    SpeakerLayers(kind=kind).prepare(attached.model)
+    KINDS[kind].prepare(attached.model)
     assert speaker_variables(attached.model)
     np.testing.assert_array_equal(plain.posteriors(FEATURES), attached.posteriors(FEATURES))
 
@@ -45,14 +50,14 @@ def test_layers_start_as_the_identity_to_the_bit(kind, source):
 def test_layers_start_as_the_identity_in_a_conformer(kind):
     model = small_conformer()
     before = logits(model)
-    SpeakerLayers(kind=kind).prepare(model)
+    KINDS[kind].prepare(model)
     np.testing.assert_array_equal(before, logits(model))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_are_only_where_they_should_be(kind, source):
     model = Experiment.load(source).model
-    SpeakerLayers(kind=kind).prepare(model)
+    KINDS[kind].prepare(model)
     own = speaker_variables(model)
     assert model.trainable_variables().keys() == own.keys()
     with tf.GradientTape() as tape:
@@ -70,7 +75,7 @@ def test_gradients_are_only_where_they_should_be(kind, source):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_stored_speaker_gives_the_same_posteriors_on_top_of_the_source(kind, source, tmp_path):
     experiment = Experiment.load(source)
-    SpeakerLayers(kind=kind, rank=3).prepare(experiment.model)
+    KINDS[kind].prepare(experiment.model)
     rng = np.random.default_rng(4)
     for variable in speaker_variables(experiment.model).values():
         variable.assign(variable.value + rng.normal(0, 0.3, variable.shape))
@@ -90,10 +95,10 @@ def test_a_stored_speaker_gives_the_same_posteriors_on_top_of_the_source(kind, s
 def test_layers_act_in_the_order_in_which_they_were_attached(source, tmp_path):
     experiment = Experiment.load(source)
     for method in (
-        SpeakerLayers(kind="lhuc", blocks="last:1"),
-        SpeakerLayers(kind="adapter", blocks="last:2"),
-        SpeakerLayers(kind="lora", blocks="tdnn1"),
-        SpeakerLayers(kind="lhuc", blocks="last:1"),
+        Lhuc(blocks="last:1"),
+        Adapter(blocks="last:2"),
+        Lora(blocks="tdnn1"),
+        Lhuc(blocks="last:1"),
     ):
         method.prepare(experiment.model)
     own = speaker_variables(experiment.model)
@@ -114,7 +119,7 @@ def test_layers_act_in_the_order_in_which_they_were_attached(source, tmp_path):
 
 def test_a_speaker_of_another_model_is_refused(source, shared_config_maker, tmp_path):
     experiment = Experiment.load(source)
-    SpeakerLayers(kind="lhuc").prepare(experiment.model)
+    Lhuc().prepare(experiment.model)
     save_speaker(tmp_path / "speaker.h5", experiment.model, source)
     _, make_config = shared_config_maker
     train(load_config(make_config(name="other.toml"), [*SHORT, "seed=8"]), tmp_path / "other")
@@ -130,14 +135,12 @@ def test_a_speaker_of_another_model_is_refused(source, shared_config_maker, tmp_
 def test_a_layer_without_a_place_is_refused(source):
     model = Experiment.load(source).model
     with pytest.raises(ModelError, match=r"blocks: not in this encoder, which has: subsampling, tdnn1, tdnn2\n  tdnn9"):
-        SpeakerLayers(kind="lora", blocks="tdnn9").prepare(model)
+        Lora(blocks="tdnn9").prepare(model)
     with pytest.raises(ModelError, match=r"no encoder block 'input'"):
-        SpeakerLayers(kind="lora", blocks="input").prepare(model)
+        Lora(blocks="input").prepare(model)
 
 
 def test_weights_of_unknown_layers_are_refused(source):
-    from speechtl.models.speaker_layers import restore
-
     arrays = load_arrays(source / "weights.h5")[0] | {"after/tdnn1/magic1/wand": np.zeros(3)}
     with pytest.raises(ModelError, match=r"weights of an unknown layer 'after/tdnn1/magic1'"):
         restore(Experiment.load(source).model, arrays, "x")
@@ -145,10 +148,7 @@ def test_weights_of_unknown_layers_are_refused(source):
 
 def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared_config_maker, tmp_path):
     _, make_config = shared_config_maker
-    tables = (
-        f'method = "fine_tuning"\nsource = "{source}"\n'
-        '[[transfer]]\nmethod = "speaker_layers"\nkind = "adapter"\nrank = 2'
-    )
+    tables = f'method = "fine_tuning"\nsource = "{source}"\n[[transfer]]\nmethod = "adapter"\nrank = 2'
     train(load_config(make_config(name="a.toml", transfer=tables), SHORT), tmp_path / "adapted")
     copy = f'method = "fine_tuning"\nsource = "{tmp_path / "adapted"}"'
     still = [*SHORT, "training.learning_rate=1e-30", "training.weight_decay=0.0"]
@@ -159,5 +159,5 @@ def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared
         np.testing.assert_array_equal(array, second[name])
     model = Experiment.load(tmp_path / "again").model
     before = arrays_of(model.variables())
-    SpeakerLayers(kind="lhuc").prepare(model)
+    Lhuc().prepare(model)
     assert not before.keys() & model.trainable_variables().keys()

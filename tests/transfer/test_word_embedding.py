@@ -23,9 +23,10 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel, ModelConfig
-from speechtl.models.word_embedding import hinge_ranking_losses, restore_word_embedding
+from speechtl.models.restore import restore
+from speechtl.models.word_embedding import hinge_ranking_losses
 from speechtl.transfer.method import Step
-from speechtl.transfer.word_embedding import WordEmbeddings
+from speechtl.transfer.word_embedding import WordEmbeddingTransfer
 
 BINS = 16
 PHONES = "ptksmnaiu"
@@ -110,7 +111,7 @@ def small_model(**settings):
     tf.keras.utils.set_random_seed(1)
     encoder = {"kind": "tdnn", "size": 16, "dilations": [1], "subsampling": {"factor": 2}}
     config = ModelConfig.model_validate({"encoder": encoder, "head_dropout": 0.0})
-    method = WordEmbeddings(**{"size": 8, **settings})
+    method = WordEmbeddingTransfer(**{"size": 8, **settings})
     return method, method.prepare(AcousticModel(config, 6, {"xx": PhoneInventory(PHONES)}))
 
 
@@ -196,30 +197,30 @@ def test_padding_changes_nothing_and_order_does(pooling):
 def test_the_block_that_is_heard_is_stored_with_the_weights():
     _, model = small_model(block="subsampling", table="chart", pooling="mean_max")
     stored = {
-        name.split("/", 2)[-1]: np.asarray(variable.value)
+        name: np.asarray(variable.value)
         for name, variable in model.variables().items()
         if name.startswith("auxiliary/word_embedding/")
     }
     _, other = small_model()
     del other.auxiliary["word_embedding"]
-    restore_word_embedding(other, stored, "exp/x")
+    restore(other, stored, "exp/x")
     there = other.auxiliary["word_embedding"]
     assert (there.block, there.table, there.size, there.pooling) == ("subsampling", "chart", 8, "mean_max")
-    del stored["centre"]
+    del stored["auxiliary/word_embedding/centre"], other.auxiliary["word_embedding"]
     with pytest.raises(ModelError, match="exp/x: weights of an unknown layer 'auxiliary/word_embedding'"):
-        restore_word_embedding(other, stored, "exp/x")
+        restore(other, stored, "exp/x")
 
 
 def test_a_model_without_embeddings_says_what_to_do():
     model = AcousticModel(ModelConfig(), 6, {"xx": 7})
     with pytest.raises(ModelError, match="the phones of language 'xx' are not known"):
-        WordEmbeddings().prepare(model)
+        WordEmbeddingTransfer().prepare(model)
     with pytest.raises(ModelError, match="no encoder block 'tdnn77'; this model has: "):
         small_model(block="tdnn77")
     method, model = small_model()
     assert method.prepare(model) is model
     with pytest.raises(ModelError, match=r"the source has .*'size': 8.*expected .*'size': 10"):
-        WordEmbeddings(size=10).prepare(model)
+        WordEmbeddingTransfer(size=10).prepare(model)
 
 
 def test_the_nearest_pronunciation_of_a_word_counts():
