@@ -47,7 +47,7 @@ def label_frames(
         problems = [f"{name}: not in {PHONES_FILE}" for name in source.utterance_ids if name not in timed]
     if problems:
         heading = f"language {source.language}: {len(problems)} problems with the times of phones"
-        raise DataError(list_problems(f'{heading}; training.criterion = "frames" needs them', problems))
+        raise DataError(list_problems(f'{heading}; training.criterion = "framewise" needs them', problems))
     unit_of = {phone: unit for unit, phone in enumerate(inventory.phones, start=1)}
     clock = FrameClock.of(features)
     for index, name in enumerate(source.utterance_ids):

@@ -77,7 +77,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     for data in config.data:
         shared = (normaliser, lexicons[data.language], inventories.get(data.head_name))
         train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
-        if config.training.criterion == "frames" and data.head_name in inventories:
+        if config.training.criterion == "framewise" and data.head_name in inventories:
             label_frames(train_sources[-1], data.train, inventories[data.head_name], config.features)
         dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
     with strategy.scope():

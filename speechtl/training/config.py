@@ -8,26 +8,29 @@ from speechtl.config import Section
 
 
 class TrainingConfig(Section):
-    """How long, how fast, when to stop and what to keep.
+    """Duration, learning rate, early stopping and checkpoints.
 
     Attributes:
         epochs: passes over the training speech.
-        learning_rate: peak of AdamW's rate; it rises linearly over ``warmup`` of all steps and falls along a cosine to
-            ``final_rate`` times the peak.
-        weight_decay: decoupled decay (Loshchilov & Hutter 2019), not on biases and normalisation.
-        clip_norm: largest global norm of a gradient.
-        patience: epochs without a better dev loss before training stops; 0 never stops early.
-        average: weights of so many epochs are averaged into the final model,
-        average_of: those with the best dev loss, or the last ones.
-        criterion: ``"ctc"``, on transcripts; or ``"frames"``, cross entropy in every frame, on the phones in time that
-            each training directory has in ``phones.ctm`` (as ``speechtl align`` writes it). The latter is for few
-            words: phones are learnt where they are, not where their word is recognised. Dev loss and PER are CTC's.
-        prior_weight: with ``"frames"``, how much of the phones' frequencies is left out of what the model learns.
-        choose_pronunciations: after these epochs (counted from 1), each word with several pronunciations is trained
-            on the one that its recording fits best.
-        checkpoint_minutes: longest time between checkpoints within an epoch.
+        learning_rate: peak of AdamW's rate. It rises linearly over the first ``warmup`` of all steps (a fraction) and
+            decays along a cosine to ``final_rate`` times the peak.
+        warmup: see above.
+        final_rate: see above.
+        weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and normalisation.
+        clip_norm: maximum global norm of the gradient.
+        patience: epochs without a lower dev loss before training stops; 0 disables early stopping.
+        average: number of epochs whose weights are averaged into the final model.
+        average_of: which ones: the last, or those with the lowest dev loss.
+        criterion: ``"ctc"``, on transcripts; or ``"framewise"``, cross entropy in every frame, on the phone alignment
+            that each training directory has in ``phones.ctm`` (as ``speechtl align`` writes it). The latter is for small
+            vocabularies: each phone is learned where it occurs, not where its word is recognised. Dev loss and PER are
+            those of CTC.
+        prior_weight: with ``"framewise"``, share of the phones' log priors that is left out of what the model learns.
+        choose_pronunciations: epochs (counted from 1) after which each word with several pronunciations is assigned the
+            one that fits its recording best.
+        checkpoint_minutes: maximum time between checkpoints within an epoch.
         deterministic: the same seed gives the same weights, at some cost on GPUs.
-        jit: compile steps with XLA; slower on CPUs.
+        jit: compile training steps with XLA; slower on CPUs.
     """
 
     epochs: int = Field(default=30, gt=0)
@@ -39,7 +42,7 @@ class TrainingConfig(Section):
     patience: int = Field(default=0, ge=0)
     average: int = Field(default=5, gt=0)
     average_of: Literal["best", "last"] = "last"
-    criterion: Literal["ctc", "frames"] = "ctc"
+    criterion: Literal["ctc", "framewise"] = "ctc"
     prior_weight: float = Field(default=0.0, ge=0, le=1)
     choose_pronunciations: tuple[int, ...] = ()
     checkpoint_minutes: float = Field(default=5.0, gt=0)
@@ -48,8 +51,8 @@ class TrainingConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "TrainingConfig":
-        if self.criterion == "frames" and self.choose_pronunciations:
-            raise ValueError('an alignment has chosen the pronunciations; with criterion = "frames" leave this out')
+        if self.criterion == "framewise" and self.choose_pronunciations:
+            raise ValueError('an alignment has chosen the pronunciations; with criterion = "framewise" leave this out')
         if self.criterion == "ctc" and self.prior_weight:
-            raise ValueError('prior_weight needs criterion = "frames"')
+            raise ValueError('prior_weight needs criterion = "framewise"')
         return self

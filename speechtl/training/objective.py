@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.models.acoustic_model import AcousticModel, Encoded
-from speechtl.training.frame_criterion import FrameCriterion
+from speechtl.training.framewise_criterion import FramewiseCriterion
 from speechtl.transfer.method import Step, TransferMethod
 
 
@@ -69,7 +69,7 @@ class Objective:
 
     model: AcousticModel
     methods: Sequence[TransferMethod] = ()
-    criterion: FrameCriterion | None = None
+    criterion: FramewiseCriterion | None = None
 
     def __call__(self, batch: Batch, language: str, seed: tf.Tensor | None, progress: tf.Tensor) -> LossTerms:
         """Run the model on a batch and compute every term of the loss.

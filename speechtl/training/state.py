@@ -41,7 +41,7 @@ class Progress:
     def add(self, values: Mapping[str, float], utterances: int) -> None:
         """Count what a step logged beside the CTC loss: terms of the methods, and what they measure."""
         for name, value in values.items():
-            if name not in ("loss", "ctc", "frames", "gradient_norm"):
+            if name not in ("loss", "ctc", "framewise", "gradient_norm"):
                 before, count = self.values.get(name, [0.0, 0])
                 self.values[name] = [before + value * utterances, count + utterances]
 

@@ -21,7 +21,7 @@ from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
-from speechtl.training.frame_criterion import FrameCriterion
+from speechtl.training.framewise_criterion import FramewiseCriterion
 from speechtl.training.log import TrainingLog
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
@@ -77,9 +77,9 @@ class Trainer:
         if not methods and not self.is_labelled:
             raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
         self.criterion = None
-        if config.criterion == "frames":
+        if config.criterion == "framewise":
             units = {language: model.heads[head].units for language, head in model.head_of.items()}
-            self.criterion = FrameCriterion(train, units, model.subsampling, config.prior_weight)
+            self.criterion = FramewiseCriterion(train, units, model.subsampling, config.prior_weight)
         # Frame by frame, there are as many labels as frames.
         check_lengths(model, dev if self.criterion else [*train, *dev])
         self.variables = model.trainable_variables()

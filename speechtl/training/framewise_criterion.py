@@ -10,7 +10,7 @@ from speechtl.batches.source import Source
 from speechtl.models.blocks import mean_over_time
 
 
-class FrameCriterion:
+class FramewiseCriterion:
     """Cross entropy between posteriors and the phones that an alignment has in every frame, the blank for silence.
 
     CTC leaves it to the model where a phone is heard, and where training has few words a model hears all of a word from
@@ -24,7 +24,7 @@ class FrameCriterion:
     priors uses (Bourlard & Morgan 1994), and phones that are rare in training are not held to be rare elsewhere.
     """
 
-    name = "frames"
+    name = "framewise"
 
     def __init__(self, sources: Sequence[Source], units: dict[str, int], stride: int, prior_weight: float):
         """Count the labels.

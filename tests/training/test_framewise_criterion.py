@@ -15,7 +15,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.cmvn import accumulate, add
-from speechtl.training.frame_criterion import FrameCriterion
+from speechtl.training.framewise_criterion import FramewiseCriterion
 
 
 class Labels:
@@ -35,7 +35,7 @@ def test_the_loss_is_the_cross_entropy_of_every_third_frame():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(3, 4, 5)).astype(np.float32)
     labels = rng.integers(0, 5, (3, 10)).astype(np.int32)
-    criterion = FrameCriterion([Labels("xx", [[0, 1, 2]])], {"xx": 5}, 3, 0.0)
+    criterion = FramewiseCriterion([Labels("xx", [[0, 1, 2]])], {"xx": 5}, 3, 0.0)
     losses = criterion(tf.constant(logits), tf.constant([4, 2, 4]), batch_of(labels, [10, 6, 0]), "xx").numpy()
     log_posteriors = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     expected = [-np.mean([log_posteriors[row, k, labels[row, 3 * k]] for k in range(n)]) for row, n in ((0, 4), (1, 2))]
@@ -46,7 +46,7 @@ def test_the_loss_is_the_cross_entropy_of_every_third_frame():
 def test_with_the_whole_prior_left_out_logits_that_know_nothing_are_flat(weight, flat):
     # 99 of 100 frames are unit 0; one more of each unit is counted.
     labels = [[0] * 97 + [1] * 1]
-    criterion = FrameCriterion([Labels("xx", labels)], {"xx": 2}, 1, weight)
+    criterion = FramewiseCriterion([Labels("xx", labels)], {"xx": 2}, 1, weight)
     logits = tf.Variable(tf.zeros((1, 100, 2)))
     counted = np.array([[0] * 98 + [1] * 2], np.int32)
     with tf.GradientTape() as tape:
@@ -86,7 +86,7 @@ def timed_config(tmp_path, make_config):
     for name, seed in (("train", 1), ("dev", 2)):
         write_timed_corpus(tmp_path / name, seed)
     path = make_config(features="snip_edges = false", augmentation="time_masks = 0\nfrequency_masks = 0")
-    text = path.read_text().replace("choose_pronunciations = [1]", 'criterion = "frames"\nprior_weight = 0.5')
+    text = path.read_text().replace("choose_pronunciations = [1]", 'criterion = "framewise"\nprior_weight = 0.5')
     path.write_text(text)
     return path
 
