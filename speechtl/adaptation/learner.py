@@ -22,13 +22,12 @@ from speechtl.batches.source import Source
 from speechtl.errors import ModelError
 from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
-from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import forward_function
 from speechtl.training.objective import Objective, ctc_losses
-from speechtl.training.optimizer import make_optimizer
+from speechtl.training.optimizer import cosine_schedule, make_optimizer
 from speechtl.training.update import Update
 
-_FINAL_RATE = 0.1
+_FINAL_RATE, _CLIP_NORM = 0.1, 5.0
 # Utterances of the source's training that may come up again: a sample that is read in a second.
 _REMEMBERED = 200
 
@@ -120,19 +119,14 @@ class Learner:
             self.model = method.prepare(self.model)
         self.variables = self.model.trainable_variables()
         self.start = {name: tf.identity(variable.value) for name, variable in self.variables.items()}
-        training = TrainingConfig(learning_rate=config.learning_rate, weight_decay=0.0, warmup=0.0)
-        self.optimizer = make_optimizer(training, None, self.variables)
-        if config.optimizer == "sgd":
-            self.optimizer = tf.keras.optimizers.SGD(config.learning_rate)
-            self.optimizer.build(list(self.variables.values()))
+        self.optimizer = make_optimizer(config.learning_rate, self.variables, kind=config.optimizer)
         seed = config.seed if config.dropout else None
         self.update = Update(
             Objective(self.model, self.methods),
             self.variables,
             self.optimizer,
-            training,
-            seed,
-            tf.distribute.get_strategy(),
+            clip_norm=_CLIP_NORM,
+            seed=seed,
         )
         self.forward = forward_function(self.model, language)
         self.replay: Speech | None = None
@@ -164,17 +158,16 @@ class Learner:
         self.reset()
         lengths = np.array([len(matrix) for matrix in speech.features])
         batches = BatchConfig(frames=self.config.frames)
-        step, steps = 0, 0
+        step, steps, rate = 0, 0, None
         for epoch in range(epochs):
             plan = plan_epoch([lengths], [1.0], batches, self.config.seed + 1000 * seed, epoch)
             steps = steps or epochs * len(plan)
+            rate = rate or cosine_schedule(np.array(self.config.learning_rate), steps, final_rate=_FINAL_RATE)
             for planned in plan:
                 part, keys = self._with_replay(speech, list(planned.utterances), (self.config.seed, seed, step))
                 batch = self._augmented(part.batch(), keys, seed, epoch)
-                share = min(step / steps, 1.0)
-                falling = _FINAL_RATE + (1 - _FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * share))
-                self.optimizer.learning_rate.assign(self.config.learning_rate * falling)
-                values = self.update(batch, self.language, step, share)
+                self.optimizer.learning_rate.assign(float(rate(step)))
+                values = self.update(batch, self.language, step, min(step / steps, 1.0))
                 if not all(map(math.isfinite, values.values())):
                     names = ", ".join(speech.ids[index] for index in planned.utterances)
                     raise ModelError(f"the loss is not finite at {names}; lower learning_rate or leave them out")

@@ -18,6 +18,7 @@ from speechtl.experiment.directory import write_config, write_experiment
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.train import Trainer
+from speechtl.training.training_data import TrainingData
 from speechtl.transfer.inventories import head_inventories, read_lexicon
 
 logger = logging.getLogger(__name__)
@@ -86,18 +87,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
             model = method.prepare(model)
         for method in config.transfer:
             method.attach(model, train_sources)
-    trainer = Trainer(
-        model,
-        config.transfer,
-        train_sources,
-        dev_sources,
-        config.training,
-        config.batches,
-        config.augmentation,
-        layout.path,
-        config.seed,
-        strategy,
-    )
+    speech = TrainingData(train_sources, dev_sources, config.batches, config.augmentation, config.seed)
+    trainer = Trainer(model, config.transfer, speech, config.training, layout.path, strategy)
     if trainer.is_chief:
         kept = {name: one for name, one in lexicons.items() if one is not None and config.head_of[name] in inventories}
         write_experiment(layout, config, inventories, kept, normaliser.global_stats)

@@ -22,9 +22,9 @@ class TrainingConfig(Section):
         average: number of epochs whose weights are averaged into the final model.
         average_of: which ones: the last, or those with the lowest dev loss.
         criterion: ``"ctc"``, on transcripts; or ``"framewise"``, cross entropy in every frame, on the phone alignment
-            that each training directory has in ``phones.ctm`` (as ``speechtl align`` writes it). The latter is for small
-            vocabularies: each phone is learned where it occurs, not where its word is recognised. Dev loss and PER are
-            those of CTC.
+            that each training directory has in ``phones.ctm`` (as ``speechtl align`` writes it). The latter is for
+            small vocabularies: each phone is learned where it occurs, not where its word is recognised. Dev loss and
+            PER are those of CTC.
         prior_weight: with ``"framewise"``, share of the phones' log priors that is left out of what the model learns.
         choose_pronunciations: epochs (counted from 1) after which each word with several pronunciations is assigned the
             one that fits its recording best.

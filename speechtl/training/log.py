@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,3 +41,17 @@ class TrainingLog:
         """Flush and close both."""
         self._file.close()
         self._summaries.close()
+
+
+def describe_epoch(entry: Mapping[str, Any], epochs: int) -> str:
+    """Return one line about an epoch."""
+    text = f"epoch {entry['epoch']}/{epochs}: train loss {entry['train_loss']:.3f}"
+    if "dev_loss" in entry:
+        text += f", dev loss {entry['dev_loss']:.3f}"
+    if "dev_per" in entry:
+        text += f", dev PER {entry['dev_per']:.2f} %"
+    by_language = [name for name in entry if name.startswith("dev_per_")]
+    rates = [f"{name.removeprefix('dev_per_')} {entry[name]:.2f}" for name in by_language]
+    if rates:
+        text += f" ({', '.join(rates)})"
+    return text

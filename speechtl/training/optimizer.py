@@ -1,35 +1,53 @@
-"""AdamW with warm-up and cosine decay."""
+"""Optimizers, and the learning-rate schedule: linear warm-up and cosine decay."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 import keras
+import numpy as np
 
-from speechtl.training.config import TrainingConfig
+Schedule = keras.optimizers.schedules.LearningRateSchedule
 
 
 def make_optimizer(
-    config: TrainingConfig, steps: int | None, variables: Mapping[str, keras.Variable]
+    learning_rate: float | Schedule,
+    variables: Mapping[str, keras.Variable],
+    weight_decay: float = 0.0,
+    kind: Literal["adam", "sgd"] = "adam",
 ) -> keras.optimizers.Optimizer:
-    """Build the optimizer; call it after every method's ``prepare``, or it trains the wrong variables.
+    """Build an optimizer; call it after every method's ``prepare``, or it trains the wrong variables.
 
     Args:
-        config: rates and decay.
-        steps: of the whole training; None for a constant rate.
+        learning_rate: constant, or a schedule over the steps.
         variables: the weights to train, by path.
+        weight_decay: decoupled decay of AdamW (Loshchilov & Hutter 2019), not applied to biases and normalisation.
+        kind: AdamW, or plain gradient descent.
     """
-    schedule = config.learning_rate if steps is None else _schedule(config, steps)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, beta_2=0.98)
-    optimizer.exclude_from_weight_decay(var_list=[v for v in variables.values() if len(v.shape) < 2])
+    if kind == "sgd":
+        optimizer = keras.optimizers.SGD(learning_rate)
+    else:
+        optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, beta_2=0.98)
+        optimizer.exclude_from_weight_decay(var_list=[v for v in variables.values() if len(v.shape) < 2])
     optimizer.build(list(variables.values()))
     return optimizer
 
 
-def _schedule(config: TrainingConfig, steps: int) -> keras.optimizers.schedules.CosineDecay:
-    warmup = round(config.warmup * steps)
+def cosine_schedule(
+    peak: float | np.ndarray, steps: int, *, warmup: float = 0.0, final_rate: float = 0.0
+) -> keras.optimizers.schedules.CosineDecay:
+    """Return a learning rate that rises linearly and decays along a cosine.
+
+    Args:
+        peak: highest rate; an array of one float64 makes the schedule compute in float64.
+        steps: of the whole training.
+        warmup: fraction of the steps over which the rate rises.
+        final_rate: rate after the last step, as a fraction of the peak.
+    """
+    rising = round(warmup * steps)
     return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0 if warmup else config.learning_rate,
-        decay_steps=max(steps - warmup, 1),
-        alpha=config.final_rate,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
+        initial_learning_rate=0.0 if rising else peak,
+        decay_steps=max(steps - rising, 1),
+        alpha=final_rate,
+        warmup_target=peak if rising else None,
+        warmup_steps=rising,
     )

@@ -45,6 +45,11 @@ class Progress:
                 before, count = self.values.get(name, [0.0, 0])
                 self.values[name] = [before + value * utterances, count + utterances]
 
+    @property
+    def train_loss(self) -> float:
+        """Mean loss of this epoch's utterances so far."""
+        return self.loss_sum / max(self.loss_count, 1)
+
     def means(self) -> dict[str, float]:
         """Return the means over this epoch's utterances so far."""
         return {name: total / count for name, (total, count) in self.values.items()}

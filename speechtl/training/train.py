@@ -1,5 +1,6 @@
-"""The one training loop."""
+"""The training loop."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,10 +9,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from speechtl.alignment.ctc import choose_pronunciations, chosen_labels, frames_needed
-from speechtl.batches.config import AugmentationConfig, BatchConfig
-from speechtl.batches.pipeline import Batch, Shard, make_dataset
-from speechtl.batches.plan import PlannedBatch, plan_epoch, plan_once
+from speechtl.batches.pipeline import Batch
+from speechtl.batches.plan import PlannedBatch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
 from speechtl.files import remove_half_written
@@ -22,78 +21,75 @@ from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.framewise_criterion import FramewiseCriterion
-from speechtl.training.log import TrainingLog
+from speechtl.training.log import TrainingLog, describe_epoch
 from speechtl.training.objective import Objective
-from speechtl.training.optimizer import make_optimizer
+from speechtl.training.optimizer import cosine_schedule, make_optimizer
+from speechtl.training.pronunciation_choice import apply_choices, choose_anew
 from speechtl.training.state import Progress, load_state, save_state
+from speechtl.training.training_data import TrainingData, check_lengths
 from speechtl.training.update import Update
 from speechtl.transfer.method import TransferMethod
 
+logger = logging.getLogger(__name__)
+
+# Steps between two entries of the log.
+_LOG_EVERY = 20
+
 
 class Trainer:
-    """One run: a model, its data, and a directory in which everything it needs to continue is kept."""
+    """One training run: a model, its data, and a directory that holds everything needed to continue."""
 
     def __init__(
         self,
         model: AcousticModel,
         methods: Sequence[TransferMethod],
-        train: Sequence[Source],
-        dev: Sequence[Source],
+        data: TrainingData,
         config: TrainingConfig,
-        batches: BatchConfig,
-        augmentation: AugmentationConfig,
         directory: Path,
-        seed: int,
-        strategy: tf.distribute.Strategy,
+        strategy: tf.distribute.Strategy | None = None,
     ):
         """Check the data and prepare the optimizer.
 
         Args:
-            model: prepared by every method already.
+            model: already prepared by every method.
             methods: whose loss terms are added.
-            train: one source per language.
-            dev: likewise, held out.
+            data: the speech; its seed is that of dropout as well.
             config: ``[training]``.
-            batches: ``[batches]``.
-            augmentation: ``[augmentation]``.
             directory: the experiment, on a file system that all workers share; only the chief worker writes to it.
-            seed: of everything random.
-            strategy: the strategy in whose scope the model was made.
+            strategy: the one in whose scope the model was made; by default the current one.
 
         Raises:
             DataError: utterances too short for their labels (all listed), or nothing to train on.
+            ModelError: every weight is frozen.
         """
-        self.model, self.methods, self.train, self.dev = model, methods, train, dev
-        self.config, self.batches, self.augmentation = config, batches, augmentation
-        self.directory, self.seed, self.strategy = directory, seed, strategy
-        self.state_path = ExperimentLayout(directory).checkpoint
-        cluster = strategy.cluster_resolver
-        self.is_chief = (
-            cluster is None or not cluster.task_type or (cluster.task_type == "worker" and cluster.task_id == 0)
-        )
-        self.is_labelled = any(any(source.labels) for source in train)
-        if not sum(map(len, train)):
-            raise DataError("no training speech; name data directories under [[data]] train")
-        if not methods and not self.is_labelled:
-            raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
-        self.criterion = None
-        if config.criterion == "framewise":
-            units = {language: model.heads[head].units for language, head in model.head_of.items()}
-            self.criterion = FramewiseCriterion(train, units, model.subsampling, config.prior_weight)
+        self.model, self.methods, self.data, self.config = model, methods, data, config
+        self.layout, self.strategy = ExperimentLayout(directory), strategy or tf.distribute.get_strategy()
+        self.is_chief = _is_chief(self.strategy)
+        self.is_labelled = data.is_labelled
+        self._check_data()
+        self.criterion = _criterion(config, data, model)
         # Frame by frame, there are as many labels as frames.
-        check_lengths(model, dev if self.criterion else [*train, *dev])
+        check_lengths(model, data.dev if self.criterion else [*data.train, *data.dev])
         self.variables = model.trainable_variables()
         if not self.variables:
             raise ModelError("nothing to train: every weight is frozen; check the transfer methods")
-        steps = config.epochs * len(self._plan(0))
-        with strategy.scope():
-            self.optimizer = make_optimizer(config, steps, self.variables)
-        self.steps = steps
+        self.steps = config.epochs * len(data.plan(0))
+        rate = cosine_schedule(config.learning_rate, self.steps, warmup=config.warmup, final_rate=config.final_rate)
+        with self.strategy.scope():
+            self.optimizer = make_optimizer(rate, self.variables, config.weight_decay)
         self.update = Update(
-            Objective(model, methods, self.criterion), self.variables, self.optimizer, config, seed, strategy
+            Objective(model, methods, self.criterion),
+            self.variables,
+            self.optimizer,
+            clip_norm=config.clip_norm,
+            seed=data.seed,
+            strategy=self.strategy,
+            jit=config.jit,
         )
-        self.forward = {source.language: forward_function(model, source.language) for source in [*train, *dev]}
-        self.terms = {source.language: terms_function(Objective(model, methods), source.language) for source in dev}
+        languages = dict.fromkeys(source.language for source in [*data.train, *data.dev])
+        self.forward = {language: forward_function(model, language) for language in languages}
+        objective = Objective(model, methods)
+        self.terms = {source.language: terms_function(objective, source.language) for source in data.dev}
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one.
@@ -105,12 +101,13 @@ class Trainer:
             ModelError: the loss became NaN or infinite; names the utterances of the batch.
         """
         progress = Progress()
+        checkpoint = self.layout.checkpoint
         if self.is_chief:
-            remove_half_written(self.state_path.parent)
-        if self.state_path.exists():
-            progress = load_state(self.state_path, self.model.variables(), self.optimizer)
-            self._restore_choices(progress)
-        log = TrainingLog(self.directory, progress.step) if self.is_chief else None
+            remove_half_written(checkpoint.parent)
+        if checkpoint.exists():
+            progress = load_state(checkpoint, self.model.variables(), self.optimizer)
+            apply_choices(self.data.train, progress.choices)
+        log = TrainingLog(self.layout.path, progress.step) if self.is_chief else None
         try:
             while progress.epoch < self.config.epochs and not self._is_worse(progress):
                 self._train_epoch(progress, log)
@@ -120,127 +117,112 @@ class Trainer:
                 log.close()
         return result
 
-    def _plan(self, epoch: int) -> list[PlannedBatch]:
-        frames, weights = [s.frames for s in self.train], [s.weight for s in self.train]
-        return plan_epoch(frames, weights, self.batches, self.seed, epoch)
+    def _check_data(self) -> None:
+        if not sum(map(len, self.data.train)):
+            raise DataError("no training speech; name data directories under [[data]] train")
+        if not self.methods and not self.is_labelled:
+            raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
 
     def _train_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
-        plan = self._plan(progress.epoch)
+        data, plan = self.data, self.data.plan(progress.epoch)
         remaining = plan[progress.position :]
         streams = [
-            self._stream(source, [batch for batch in remaining if batch.source == number], progress.epoch)
-            for number, source in enumerate(self.train)
+            data.stream(number, remaining, progress.epoch, self.model.inputs, self.strategy)
+            for number in range(len(data.train))
         ]
-        saved = time.monotonic()
-        window_frames, window_start, window_terms = 0, time.monotonic(), {}
-        name = f"epoch {progress.epoch + 1}/{self.config.epochs}"
-        with progress_bar(name, len(plan)) as advance:
+        saved = window_start = time.monotonic()
+        window_frames = 0
+        with progress_bar(f"epoch {progress.epoch + 1}/{self.config.epochs}", len(plan)) as advance:
             advance(progress.position)
             for planned in remaining:
-                source = self.train[planned.source]
+                source = data.train[planned.source]
                 values = self._step(source, next(streams[planned.source]), progress, planned)
-                progress.position += 1
-                progress.step += 1
-                # Of the criterion, or where nothing is labelled of what the methods learn from.
-                counted = [i for i in planned.utterances if source.labels[i] or not self.is_labelled]
-                progress.loss_sum += values[self.config.criterion if self.is_labelled else "loss"] * len(counted)
-                progress.loss_count += len(counted)
-                progress.add(values, len(planned.utterances))
+                self._count(progress, source, planned, values)
                 window_frames += int(source.frames[list(planned.utterances)].sum())
-                window_terms = values
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
-                advance(1, f"loss {progress.loss_sum / max(progress.loss_count, 1):.2f}, {rate:,.0f} frames/s")
-                if log is not None and progress.step % 20 == 0:
-                    rate_now = float(self.optimizer.learning_rate)
-                    log.write("step", progress.step, **window_terms, learning_rate=rate_now, frames_per_second=rate)
+                advance(1, f"loss {progress.train_loss:.2f}, {rate:,.0f} frames/s")
+                if log is not None and progress.step % _LOG_EVERY == 0:
+                    learning_rate = float(self.optimizer.learning_rate)
+                    log.write("step", progress.step, **values, learning_rate=learning_rate, frames_per_second=rate)
                     window_frames, window_start = 0, time.monotonic()
                 if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
                     self._save(progress)
                     saved = time.monotonic()
         self._end_epoch(progress, log)
 
+    def _count(self, progress: Progress, source: Source, planned: PlannedBatch, values: Mapping[str, float]) -> None:
+        """Add the values of one step to the progress."""
+        progress.position += 1
+        progress.step += 1
+        # Of the criterion, or where nothing is labelled of the loss terms of the methods.
+        counted = [index for index in planned.utterances if source.labels[index] or not self.is_labelled]
+        progress.loss_sum += values[self.config.criterion if self.is_labelled else "loss"] * len(counted)
+        progress.loss_count += len(counted)
+        progress.add(values, len(planned.utterances))
+
     def _end_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
         progress.epoch += 1
-        entry = {"epoch": progress.epoch, "train_loss": progress.loss_sum / max(progress.loss_count, 1)}
-        entry |= progress.means()
-        entry |= evaluate(self.model, self.dev, self.batches, self.forward, self.terms) if self.dev else {}
+        entry = {"epoch": progress.epoch, "train_loss": progress.train_loss, **progress.means(), **self._evaluate()}
         progress.history.append(entry)
         progress.position, progress.loss_sum, progress.loss_count = 0, 0.0, 0
         progress.values = {}
         if log is not None:
             log.write("epoch", progress.step, **entry)
         if progress.epoch in self.config.choose_pronunciations:
-            changed = self._choose_pronunciations(progress)
+            changed = choose_anew(self.data, self.model.inputs, self.forward, progress.choices)
             if log is not None:
                 log.write("pronunciations", progress.step, changed=changed)
         if self.is_chief:
-            save_arrays(self._epoch_path(progress.epoch), arrays_of(self.variables))
+            save_arrays(self.layout.epoch_weights(progress.epoch), arrays_of(self.variables))
             for number in set(range(1, progress.epoch + 1)) - set(self._to_average(progress)):
-                self._epoch_path(number).unlink(missing_ok=True)
+                self.layout.epoch_weights(number).unlink(missing_ok=True)
         self._save(progress)
-        print(_describe(entry, self.config.epochs), flush=True)
+        logger.info(describe_epoch(entry, self.config.epochs))
 
     def _finish(self, progress: Progress, log: TrainingLog | None) -> dict[str, Any]:
-        """Average the kept epochs into ``weights.h5`` and measure the result."""
+        """Average the kept epochs into the final weights and evaluate the result."""
         self._wait_for_all()
         epochs = self._to_average(progress)
-        averaged: Mapping[str, np.ndarray] = average(self._epoch_path(epoch) for epoch in epochs)
+        averaged: Mapping[str, np.ndarray] = average(self.layout.epoch_weights(epoch) for epoch in epochs)
         for method in self.methods:
             averaged = method.finish(averaged)
-        assign(self.variables, averaged, str(self.directory))
-        result = evaluate(self.model, self.dev, self.batches, self.forward, self.terms) if self.dev else {}
+        assign(self.variables, averaged, str(self.layout.path))
+        result = self._evaluate()
         if log is not None:
             log.write("final", progress.step, epochs_averaged=len(epochs), **result)
         if self.is_chief:
             dropped = tuple(f"{path}/" for path in self.model.training_only)
             kept = {name: v for name, v in self.model.variables().items() if not name.startswith(dropped)}
-            save_arrays(ExperimentLayout(self.directory).weights, arrays_of(kept))
+            save_arrays(self.layout.weights, arrays_of(kept))
         return result
 
+    def _evaluate(self) -> dict[str, float]:
+        data = self.data
+        return evaluate(self.model, data.dev, data.batches, self.forward, self.terms) if data.dev else {}
+
     def _wait_for_all(self) -> None:
-        """Wait until every worker is here, so that what the chief has written before is there for all."""
+        """Wait until every worker is here, so that all of them see what the chief has written before."""
         if self.strategy.cluster_resolver is not None and self.strategy.num_replicas_in_sync > 1:
             ones = self.strategy.run(tf.function(lambda: tf.constant(1.0), autograph=False))
             self.strategy.reduce(tf.distribute.ReduceOp.SUM, ones, axis=None).numpy()
 
     def _to_average(self, progress: Progress) -> list[int]:
+        """Return the epochs whose weights are averaged, as far as is known now."""
         history = progress.history
-        if self.config.average_of == "best" and self.dev:
+        if self.config.average_of == "best" and self.data.dev:
             history = sorted(history, key=lambda entry: entry["dev_loss"])[: self.config.average]
         return sorted(entry["epoch"] for entry in history[-self.config.average :])
 
     def _is_worse(self, progress: Progress) -> bool:
         """Whether dev loss has not improved for ``patience`` epochs."""
-        if not self.config.patience or not self.dev or not progress.history:
+        if not self.config.patience or not self.data.dev or not progress.history:
             return False
         best = min(progress.history, key=lambda entry: entry["dev_loss"])
         return progress.epoch - best["epoch"] >= self.config.patience
 
-    def _epoch_path(self, epoch: int) -> Path:
-        return ExperimentLayout(self.directory).epoch_weights(epoch)
-
     def _save(self, progress: Progress) -> None:
         if self.is_chief:
-            save_state(self.state_path, progress, self.model.variables(), self.optimizer)
-
-    def _stream(self, source: Source, batches: list[PlannedBatch], epoch: int):
-        """Yield this process's part of the batches: one element per local replica."""
-        count = self.strategy.num_replicas_in_sync
-
-        def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
-            pipelines = context.num_input_pipelines if context else 1
-            local = count // pipelines
-            first = local * (context.input_pipeline_id if context else 0)
-            return make_dataset(
-                source,
-                batches,
-                self.model.inputs,
-                augmentation=self.augmentation,
-                seed=(self.seed, epoch),
-                shard=Shard(range(first, first + local), count),
-            )
-
-        return iter(make() if count == 1 else self.strategy.distribute_datasets_from_function(make))
+            save_state(self.layout.checkpoint, progress, self.model.variables(), self.optimizer)
 
     def _step(self, source: Source, batch: Batch, progress: Progress, planned: PlannedBatch) -> dict[str, float]:
         values = self.update(batch, source.language, progress.step, progress.step / max(self.steps, 1))
@@ -256,68 +238,14 @@ class Trainer:
             )
         return values
 
-    def _choose_pronunciations(self, progress: Progress) -> int:
-        """Train on the pronunciations that the recordings fit best from now on; return how many words changed."""
-        changed = 0
-        for number, source in enumerate(self.train):
-            # Read from the start: the choice replaces what was chosen before.
-            chosen_before = progress.choices.get(source.language, {})
-            choices: dict[str, list[int]] = {}
-            several = {i for i, words in enumerate(source.variants) if any(len(word) > 1 for word in words)}
-            plan = [p for p in plan_once([s.frames for s in self.train], self.batches) if p.source == number]
-            plan = [p for p in plan if several.intersection(p.utterances)]
-            for batch in make_dataset(source, plan, self.model.inputs):
-                logits, lengths = self.forward[source.language](batch.features, batch.lengths)
-                log_posteriors = tf.nn.log_softmax(logits).numpy()
-                for row, index in enumerate(batch.utterances.numpy()):
-                    if int(index) not in several:
-                        continue
-                    frames = int(lengths[row])
-                    chosen = choose_pronunciations(log_posteriors[row, :frames], source.variants[index])
-                    if chosen_labels(source.variants[index], chosen, frames) is None:
-                        continue
-                    name = source.utterance_ids[index]
-                    before = chosen_before.get(name, [0] * len(chosen))
-                    changed += sum(new != old for new, old in zip(chosen, before, strict=True))
-                    choices[name] = chosen
-            progress.choices[source.language] = choices
-        self._restore_choices(progress)
-        return changed
 
-    def _restore_choices(self, progress: Progress) -> None:
-        for source in self.train:
-            choices = progress.choices.get(source.language, {})
-            for index, name in enumerate(source.utterance_ids):
-                if name in choices:
-                    words = zip(source.variants[index], choices[name], strict=True)
-                    source.labels[index] = [unit for word, chosen in words for unit in word[chosen]]
+def _is_chief(strategy: tf.distribute.Strategy) -> bool:
+    cluster = strategy.cluster_resolver
+    return cluster is None or not cluster.task_type or (cluster.task_type == "worker" and cluster.task_id == 0)
 
 
-def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:
-    """Raise DataError with every utterance whose frames are too few for its labels, which CTC cannot train on."""
-    problems = []
-    for source in sources:
-        available = np.asarray(model.output_lengths(source.frames))
-        for name, frames, labels in zip(source.utterance_ids, available, source.labels, strict=True):
-            needed = max(frames_needed(labels), 1)
-            if labels and frames < needed:
-                problems.append(f"{name}: {frames} frames after subsampling, its {len(labels)} labels need {needed}")
-    if problems:
-        heading = (
-            f"{len(problems)} utterances are too short for their transcripts; correct the transcripts, keep the "
-            "others alone (speechtl data subset --utterance-list) or use a smaller model.encoder.subsampling.factor"
-        )
-        raise DataError(list_problems(heading, problems))
-
-
-def _describe(entry: dict[str, Any], epochs: int) -> str:
-    text = f"epoch {entry['epoch']}/{epochs}: train loss {entry['train_loss']:.3f}"
-    if "dev_loss" in entry:
-        text += f", dev loss {entry['dev_loss']:.3f}"
-    if "dev_per" in entry:
-        text += f", dev PER {entry['dev_per']:.2f} %"
-    by_language = [name for name in entry if name.startswith("dev_per_")]
-    rates = [f"{name.removeprefix('dev_per_')} {entry[name]:.2f}" for name in by_language]
-    if rates:
-        text += f" ({', '.join(rates)})"
-    return text
+def _criterion(config: TrainingConfig, data: TrainingData, model: AcousticModel) -> FramewiseCriterion | None:
+    if config.criterion != "framewise":
+        return None
+    units = {language: model.heads[head].units for language, head in model.head_of.items()}
+    return FramewiseCriterion(data.train, units, model.subsampling, config.prior_weight)

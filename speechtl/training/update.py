@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ModelError
-from speechtl.training.config import TrainingConfig
 from speechtl.training.objective import Objective
 
 
@@ -20,9 +19,11 @@ class Update:
         objective: Objective,
         variables: Mapping[str, keras.Variable],
         optimizer: keras.optimizers.Optimizer,
-        config: TrainingConfig,
+        *,
+        clip_norm: float,
         seed: int | None,
-        strategy: tf.distribute.Strategy,
+        strategy: tf.distribute.Strategy | None = None,
+        jit: bool = False,
     ):
         """Keep what an update needs.
 
@@ -30,12 +31,14 @@ class Update:
             objective: what is minimised.
             variables: the weights that are trained; no gradient is computed for any other.
             optimizer: built over these.
-            config: ``clip_norm`` and ``jit``.
+            clip_norm: maximum global norm of the gradient.
             seed: of dropout; None trains without.
-            strategy: in whose scope the model was made.
+            strategy: the one in whose scope the model was made; by default the current one.
+            jit: compile with XLA.
         """
         self.objective, self.variables = objective, list(variables.values())
-        self.optimizer, self.config, self.seed, self.strategy = optimizer, config, seed, strategy
+        self.optimizer, self.clip_norm, self.seed, self.jit = optimizer, clip_norm, seed, jit
+        self.strategy = strategy or tf.distribute.get_strategy()
         self._functions: dict[str, Any] = {}
 
     def __call__(self, batch: Batch, language: str, step: int, share: float) -> dict[str, float]:
@@ -89,7 +92,7 @@ class Update:
             if replicas > 1:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
                 logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}
-            gradients, norm = tf.clip_by_global_norm(gradients, self.config.clip_norm)
+            gradients, norm = tf.clip_by_global_norm(gradients, self.clip_norm)
             # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
             self.optimizer.apply([gradient / replicas for gradient in gradients], reached)
             return logged, norm
@@ -102,7 +105,7 @@ class Update:
             labels = tf.TensorSpec((None, None), tf.int32)
             batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole)
             shapes = (batch, whole, tf.TensorSpec((), tf.float32))
-        jit = self.config.jit or None
+        jit = self.jit or None
 
         @tf.function(input_signature=shapes, reduce_retracing=replicas > 1, autograph=False, jit_compile=jit)
         def step(batch: Batch, number: tf.Tensor, share: tf.Tensor):

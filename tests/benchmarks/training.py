@@ -55,6 +55,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     from speechtl.training.config import TrainingConfig
     from speechtl.training.objective import ctc_losses
     from speechtl.training.train import Trainer
+    from speechtl.training.training_data import TrainingData
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
@@ -71,8 +72,8 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     model = AcousticModel(ModelConfig(), BINS, {"und": UNITS})
     # No warm-up: every step updates the weights at the peak rate, as the peer does.
     config = TrainingConfig(epochs=10_000, warmup=0, learning_rate=RATE, weight_decay=DECAY, clip_norm=CLIP)
-    parts = BatchConfig(), AugmentationConfig(), folder, 0, tf.distribute.get_strategy()
-    trainer = Trainer(model, [], [Utterances()], [], config, *parts)  # type: ignore[list-item]
+    data = TrainingData([Utterances()], [], BatchConfig(), AugmentationConfig(), 0)  # type: ignore[list-item]
+    trainer = Trainer(model, [], data, config, folder)
     np.savez(folder / "weights.npz", **arrays_of(model.variables()))
 
     arrays = {name: tf.constant(array) for name, array in make_batch().items()}

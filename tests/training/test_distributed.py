@@ -18,9 +18,9 @@ config, directory, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
 if devices > 1:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
-    import speechtl.experiment.experiment
+    import speechtl.experiment.train
     names = [f"CPU:{number}" for number in range(devices)]
-    speechtl.experiment.experiment._strategy = lambda: tf.distribute.MirroredStrategy(names)
+    speechtl.experiment.train._strategy = lambda: tf.distribute.MirroredStrategy(names)
 from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
 import speechtl.training.train

@@ -22,7 +22,6 @@ from speechtl.models.acoustic_model import AcousticModel, ModelConfig
 from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
-from speechtl.training.config import TrainingConfig
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import make_optimizer
 from speechtl.training.update import Update
@@ -51,9 +50,8 @@ def speech(seed, rows=3):
 def updater(model, *methods):
     for method in methods:
         model = method.prepare(model)
-    variables, config = model.trainable_variables(), TrainingConfig(learning_rate=0.01, weight_decay=0.0)
-    strategy = tf.distribute.get_strategy()
-    return Update(Objective(model, methods), variables, make_optimizer(config, None, variables), config, 1, strategy)
+    variables = model.trainable_variables()
+    return Update(Objective(model, methods), variables, make_optimizer(0.01, variables), clip_norm=5.0, seed=1)
 
 
 def moved(before, model):

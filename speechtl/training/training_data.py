@@ -1,0 +1,95 @@
+"""The speech of a training run, and how it is divided into batches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from speechtl.alignment.ctc import frames_needed
+from speechtl.batches.config import AugmentationConfig, BatchConfig
+from speechtl.batches.pipeline import Batch, Shard, make_dataset
+from speechtl.batches.plan import PlannedBatch, plan_epoch
+from speechtl.batches.source import Source
+from speechtl.errors import DataError, list_problems
+from speechtl.models.acoustic_model import AcousticModel
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The speech of a training run, and how it is divided into batches.
+
+    Attributes:
+        train: training speech, one source per language.
+        dev: held-out speech, likewise.
+        batches: ``[batches]``.
+        augmentation: ``[augmentation]``.
+        seed: of the order of the batches and of the augmentation.
+    """
+
+    train: Sequence[Source]
+    dev: Sequence[Source]
+    batches: BatchConfig
+    augmentation: AugmentationConfig
+    seed: int
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether any training utterance has a transcript."""
+        return any(any(source.labels) for source in self.train)
+
+    def plan(self, epoch: int) -> list[PlannedBatch]:
+        """Return the batches of an epoch, in order."""
+        frames, weights = [source.frames for source in self.train], [source.weight for source in self.train]
+        return plan_epoch(frames, weights, self.batches, self.seed, epoch)
+
+    def stream(
+        self, number: int, planned: Sequence[PlannedBatch], epoch: int, bins: int, strategy: tf.distribute.Strategy
+    ) -> Iterator[Batch]:
+        """Yield this process's part of the batches of one training source: one element per local replica.
+
+        Args:
+            number: of the source.
+            planned: batches of an epoch, of which those of other sources are skipped.
+            epoch: which augmentation is drawn.
+            bins: feature dimension.
+            strategy: how batches are distributed over replicas.
+        """
+        source, count = self.train[number], strategy.num_replicas_in_sync
+        batches = [batch for batch in planned if batch.source == number]
+
+        def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
+            pipelines = context.num_input_pipelines if context else 1
+            local = count // pipelines
+            first = local * (context.input_pipeline_id if context else 0)
+            return make_dataset(
+                source,
+                batches,
+                bins,
+                augmentation=self.augmentation,
+                seed=(self.seed, epoch),
+                shard=Shard(range(first, first + local), count),
+            )
+
+        return iter(make() if count == 1 else strategy.distribute_datasets_from_function(make))
+
+
+def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:
+    """Check that every utterance has enough frames for its labels, which CTC needs.
+
+    Raises:
+        DataError: lists all utterances that have not.
+    """
+    problems = []
+    for source in sources:
+        available = np.asarray(model.output_lengths(source.frames))
+        for name, frames, labels in zip(source.utterance_ids, available, source.labels, strict=True):
+            needed = max(frames_needed(labels), 1)
+            if labels and frames < needed:
+                problems.append(f"{name}: {frames} frames after subsampling, its {len(labels)} labels need {needed}")
+    if problems:
+        heading = (
+            f"{len(problems)} utterances are too short for their transcripts; correct the transcripts, keep the "
+            "others alone (speechtl data subset --utterance-list) or use a smaller model.encoder.subsampling.factor"
+        )
+        raise DataError(list_problems(heading, problems))
