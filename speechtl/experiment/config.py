@@ -9,7 +9,7 @@ from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig,
 from speechtl.config import Section, override, parse, read_toml
 from speechtl.decoding.config import DecodingConfig
 from speechtl.features.config import FeatureConfig
-from speechtl.models.acoustic_model import ModelConfig
+from speechtl.models.config import ModelConfig
 from speechtl.training.config import TrainingConfig
 from speechtl.transfer.methods import Method
 

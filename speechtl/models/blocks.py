@@ -1,4 +1,4 @@
-"""What every encoder block is: a named layer over padded sequences with explicit lengths."""
+"""Encoder blocks, named layers over padded sequences with explicit lengths, and the layers they are made of."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 class Block(keras.layers.Layer):
-    """One named step of an encoder.
+    """One named stage of an encoder.
 
     A block maps ``(batch, frames, inputs)`` to ``(batch, output_lengths(frames), outputs)``. It must not let padding
     leak: the valid frames of an utterance are the same alone and in a padded batch. Sublayers are built in ``__init__``
@@ -31,7 +31,7 @@ class Block(keras.layers.Layer):
         raise NotImplementedError
 
     def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:
-        """Return how many output frames ``lengths`` input frames give, for tensors and plain integers."""
+        """Return the number of output frames for a number of input frames, for tensors and plain integers."""
         return lengths
 
     def finish(self) -> None:
@@ -69,7 +69,7 @@ def dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor | None, salt: int) -
         inputs: any shape.
         rate: probability to drop, in [0, 1).
         seed: ``(2,)`` int32, or None for inference.
-        salt: tells the dropouts of one block apart.
+        salt: distinguishes the dropouts of one block.
     """
     if seed is None or rate == 0.0:
         return inputs
@@ -77,11 +77,11 @@ def dropout(inputs: tf.Tensor, rate: float, seed: tf.Tensor | None, salt: int) -
 
 
 class Linear(keras.layers.Dense):
-    """A Dense layer to whose output a method may add a function of its input.
+    """A dense layer to whose output a transfer method may add a function of its input.
 
     Attributes:
-        correction: from inputs ``(..., inputs)`` to what is added to the outputs ``(..., outputs)``; None adds nothing.
-        precision: of the factors of the product; inputs, outputs and weights are float32 whatever it is.
+        correction: maps inputs ``(..., inputs)`` to an addend of the outputs ``(..., outputs)``; None for none.
+        precision: of the factors of the product; inputs, outputs and weights are float32 in any case.
     """
 
     correction: Callable[[tf.Tensor], tf.Tensor] | None = None
@@ -134,7 +134,7 @@ class LayerNorm(keras.layers.Layer):
 class DilatedConv(keras.layers.Layer):
     """Convolution over time with dilation, as one matrix product over spliced frames.
 
-    This is a TDNN layer as Peddinti et al. 2015 write it. TensorFlow has no gradient for dilated convolutions on CPUs;
+    A TDNN layer in the form of Peddinti et al. 2015. TensorFlow has no gradient for dilated convolutions on CPUs;
     splicing costs a copy, and the product is the same.
 
     Attributes:
@@ -160,20 +160,26 @@ class DilatedConv(keras.layers.Layer):
         steps = -(-frames // self.stride)
         reach = (self.kernel_size - 1) * self.dilation
         left = reach // 2
-        # The last window starts at (steps - 1) * stride - left and must not run out of frames.
+        # The last window starts at (steps - 1) * stride - left and must not exceed the padded input.
         right = tf.maximum((steps - 1) * self.stride - left + reach + 1 - frames, 0)
-        # Rounded before they are copied: half as much to copy.
+        # Cast before splicing: half as much to copy.
         padded = tf.pad(tf.cast(inputs, self.precision), [[0, 0], [left, right], [0, 0]])
         span = (steps - 1) * self.stride + 1
         reached = range(0, self.kernel_size * self.dilation, self.dilation)
-        # Plain slices, since the gradient of strided ones is slow; the stride, where there is one, comes after.
+        # Plain slices, since the gradient of strided ones is slow; the stride, if any, is applied afterwards.
         taps = [tf.slice(padded, (0, start, 0), (-1, span, -1)) for start in reached]
         if self.stride > 1:
             taps = [tap[:, :: self.stride] for tap in taps]
-        # One large product: over three axes TensorFlow makes one per utterance, and as many gradients of the kernel.
+        # One large product: with three axes TensorFlow computes one per utterance, and as many kernel gradients.
         rows = tf.reshape(tf.concat(taps, axis=-1), (-1, self.kernel.shape[0]))
         product = tf.matmul(rows, tf.cast(self.kernel.value, self.precision))
         outputs = tf.nn.bias_add(tf.cast(product, tf.float32), self.bias.value)
         if self.correction is not None:
             outputs += self.correction(tf.cast(rows, tf.float32))
         return tf.reshape(outputs, (tf.shape(inputs)[0], steps, self.kernel.shape[1]))
+
+
+def linear_layers(block: Block) -> dict[str, Linear | DilatedConv]:
+    """Return the linear layers within a block, by name."""
+    within = block._flatten_layers(include_self=False)
+    return {layer.name: layer for layer in within if isinstance(layer, Linear | DilatedConv)}

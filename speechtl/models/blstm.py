@@ -12,7 +12,7 @@ from speechtl.models.subsampling import Subsampling, SubsamplingConfig
 
 
 class BlstmConfig(Section):
-    """``[model.encoder]`` with ``kind = "blstm"``; ``size`` counts both directions together."""
+    """``[model.encoder]`` with ``kind = "blstm"``; ``size`` is that of both directions together."""
 
     kind: Literal["blstm"] = "blstm"
     size: int = Field(default=320, gt=0, multiple_of=2)
@@ -22,19 +22,19 @@ class BlstmConfig(Section):
 
 
 class BlstmBlock(Block):
-    """One LSTM in each direction (Graves & Schmidhuber 2005), then layer normalisation."""
+    """An LSTM in each direction (Graves & Schmidhuber 2005), then layer normalisation."""
 
     def __init__(self, config: BlstmConfig, name: str):
         super().__init__(name=name)
         self.rate, self.output_size = config.dropout, config.size
-        # The kernel that Keras picks on a GPU accepts only right-padded masks, which these are.
+        # The kernel that Keras selects on a GPU requires right-padded masks, which these are.
         cell = keras.layers.LSTM(config.size // 2, return_sequences=True, name="lstm")
         self.lstm = keras.layers.Bidirectional(cell, name="both")
         self.lstm.build((None, None, config.size))
         self.norm = layer_norm(config.size, "norm")
         self.finish()
 
-    def call(self, inputs, lengths, seed=None):  # noqa: D102
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         valid = tf.sequence_mask(lengths, tf.shape(inputs)[1])
         outputs = mask(self.lstm(mask(inputs, lengths), mask=valid), lengths)
         return dropout(self.norm(outputs), self.rate, seed, 0)

@@ -8,8 +8,10 @@ import tensorflow as tf
 from pydantic import Field
 
 from speechtl.config import Section
-from speechtl.models.blocks import Block, dense, dropout, layer_norm, mask
+from speechtl.models.blocks import Block, LayerNorm, Linear, dense, dropout, layer_norm, mask
 from speechtl.models.subsampling import Subsampling, SubsamplingConfig
+
+FeedForward = tuple[LayerNorm, Linear, Linear]
 
 
 class ConformerConfig(Section):
@@ -28,9 +30,9 @@ class ConformerConfig(Section):
 class ConformerBlock(Block):
     """Half feed-forward, self-attention, convolution, half feed-forward, each residual; then layer normalisation.
 
-    Two departures from the paper, both for transfer: layer normalisation stands where it has batch normalisation
-    (no statistics that drift while weights are frozen), and rotary positions (Su et al. 2021) where it has relative
-    position embeddings (the same invariance without weights of their own).
+    Two departures from the paper, both for transfer: layer normalisation instead of batch normalisation (no statistics
+    that drift while weights are frozen), and rotary positions (Su et al. 2021) instead of relative position embeddings
+    (the same invariance without additional weights).
     """
 
     def __init__(self, config: ConformerConfig, name: str):
@@ -54,18 +56,19 @@ class ConformerBlock(Block):
         self.norm = layer_norm(size, "norm")
         self.finish()
 
-    def call(self, inputs, lengths, seed=None):  # noqa: D102
-        x = inputs + 0.5 * self._feed(inputs, self.norm1, self.widen1, self.narrow1, seed, 0)
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
+        x = inputs + 0.5 * self._feed(inputs, (self.norm1, self.widen1, self.narrow1), seed, 0)
         x = x + dropout(self._attend(self.attention_norm(x), lengths), self.rate, seed, 2)
         x = x + dropout(self._convolve(self.conv_norm(x), lengths), self.rate, seed, 3)
-        x = x + 0.5 * self._feed(x, self.norm2, self.widen2, self.narrow2, seed, 4)
+        x = x + 0.5 * self._feed(x, (self.norm2, self.widen2, self.narrow2), seed, 4)
         return self.norm(x)
 
-    def _feed(self, x, norm, widen, narrow, seed, salt):
+    def _feed(self, x: tf.Tensor, layers: FeedForward, seed: tf.Tensor | None, salt: int) -> tf.Tensor:
+        norm, widen, narrow = layers
         hidden = dropout(tf.nn.silu(widen(norm(x))), self.rate, seed, salt)
         return dropout(narrow(hidden), self.rate, seed, salt + 1)
 
-    def _attend(self, x, lengths):
+    def _attend(self, x: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         shape = tf.shape(x)
         width = self.output_size // self.heads
         projected = tf.reshape(self.query_key_value(x), (shape[0], shape[1], 3, self.heads, width))
@@ -73,21 +76,21 @@ class ConformerBlock(Block):
         scores = tf.matmul(_rotate(query), _rotate(key), transpose_b=True) / math.sqrt(width)
         valid = tf.sequence_mask(lengths, shape[1], dtype=scores.dtype)[:, tf.newaxis, tf.newaxis, :]
         weights = tf.nn.softmax(scores + (1.0 - valid) * -1e9)
-        heard = tf.reshape(tf.transpose(tf.matmul(weights, value), (0, 2, 1, 3)), shape)
-        return self.attention_out(heard)
+        attended = tf.reshape(tf.transpose(tf.matmul(weights, value), (0, 2, 1, 3)), shape)
+        return self.attention_out(attended)
 
-    def _convolve(self, x, lengths):
+    def _convolve(self, x: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         value, gate = tf.split(self.gate(x), 2, axis=-1)
         gated = mask(value * tf.nn.sigmoid(gate), lengths)
         return self.conv_out(tf.nn.silu(self.depthwise_norm(self.depthwise(gated))))
 
 
-def _feed_forward(size: int, hidden: int, name: str):
+def _feed_forward(size: int, hidden: int, name: str) -> FeedForward:
     return layer_norm(size, f"{name}_norm"), dense(size, hidden, f"{name}_widen"), dense(hidden, size, f"{name}_narrow")
 
 
 def _rotate(x: tf.Tensor) -> tf.Tensor:
-    """Turn pairs of features by an angle proportional to the position: ``(batch, heads, frames, width)``."""
+    """Rotate pairs of features by an angle proportional to the position: ``(batch, heads, frames, width)``."""
     half = x.shape[-1] // 2
     frequencies = tf.exp(tf.range(half, dtype=x.dtype) * (-math.log(10000.0) / half))
     angles = tf.range(tf.shape(x)[2], dtype=x.dtype)[:, tf.newaxis] * frequencies

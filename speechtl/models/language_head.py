@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 import keras
 import tensorflow as tf
 
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import DilatedConv, dense, layer_norm, mask, mean_over_time
+from speechtl.models.encoder import Encoded
 
 FOLDER = "language"
 _SCORE = "score-"

@@ -1,19 +1,19 @@
-"""Lateral connections from frozen encoders ("columns") to the one that learns beside them (Rusu et al. 2016)."""
+"""Lateral connections from frozen encoders ("columns") to the encoder being trained (Rusu et al. 2016)."""
 
 from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
 
-# Start of the scalars: outputs of residual encoders are large, and the new column's own path should lead at first.
+# Initial value of the scalars: outputs of residual encoders are large, and the new column should dominate at first.
 _SCALE = 0.1
 
 
 class Lateral(keras.layers.Layer):
-    """What a block hears of the columns: ``relu([α_1 h_1, α_2 h_2, ...] · down + bias) · up``.
+    """Lateral input of a block from the columns: ``relu([α_1 h_1, α_2 h_2, ...] · down + bias) · up``.
 
-    The paper's non-linear adapter: one learnt scalar ``α`` per column, a projection of all of them to a small size and
-    one to the size of the block. ``up`` starts at zero, so that the new column is at first what it would be alone.
+    The paper's non-linear adapter: a learned scalar ``α`` per column, a projection of all columns to a small size and
+    one to the size of the block. ``up`` is initialised to zero, so that the new column starts as it would alone.
     """
 
     def __init__(self, columns: int, size: int, rank: int, name: str = "lateral"):
@@ -26,7 +26,7 @@ class Lateral(keras.layers.Layer):
         self.built = True
 
     def call(self, outputs: Sequence[tf.Tensor]) -> tf.Tensor:
-        """Map the columns' outputs, ``(batch, frames, size)`` each, to what is added to the block's."""
+        """Map the outputs of the columns, ``(batch, frames, size)`` each, to an addend of the block's output."""
         scaled = [self.scale.value[number] * each for number, each in enumerate(outputs)]
         narrow = tf.nn.relu(tf.matmul(tf.concat(scaled, axis=-1), self.down.value) + self.bias.value)
         return tf.matmul(narrow, self.up.value)

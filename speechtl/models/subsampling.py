@@ -1,4 +1,4 @@
-"""The first block of every encoder: fewer frames, more features."""
+"""The first block of every encoder: a lower frame rate and a projection."""
 
 from typing import Literal
 
@@ -12,9 +12,14 @@ from speechtl.models.blocks import Block, DilatedConv, dense, dropout, layer_nor
 class SubsamplingConfig(Section):
     """``[model.encoder.subsampling]``.
 
-    ``splice`` is one strided convolution over all mel bins (cheap). ``conv2d`` runs two 3×3 convolutions over time and
-    frequency before the projection (as in Gulati et al. 2020): it shares weights along frequency, which absorbs some of
-    the differences between voices, and costs more. ``factor`` is input frames per output frame.
+    Attributes:
+        kind: ``splice``, one strided convolution over all mel bins (cheap); or ``conv2d``, two 3×3 convolutions over
+            time and frequency before the projection (as in Gulati et al. 2020), which share weights along frequency and
+            so absorb some of the differences between voices, at a higher cost.
+        factor: input frames per output frame.
+        kernel: width of the convolution of ``splice``, in frames.
+        channels: of the convolutions of ``conv2d``.
+        dropout: rate after the normalisation.
     """
 
     kind: Literal["splice", "conv2d"] = "splice"
@@ -46,14 +51,14 @@ class Subsampling(Block):
         self.norm = layer_norm(size, "norm")
         self.finish()
 
-    def output_lengths(self, lengths):  # noqa: D102
+    def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:  # noqa: D102
         if self.config.kind == "splice":
             return -(-lengths // self.config.factor)
         for stride in self.strides_:
             lengths = -(-lengths // stride)
         return lengths
 
-    def call(self, inputs, lengths, seed=None):  # noqa: D102
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         outputs = mask(inputs, lengths)
         if self.config.kind == "splice":
             outputs = self.conv(outputs)
@@ -62,9 +67,9 @@ class Subsampling(Block):
             for layer, stride in zip(self.conv2d, self.strides_, strict=True):
                 frames = tf.shape(outputs)[1]
                 steps = -(-frames // stride)
-                # One frame of zeros before, and as many behind as the last window needs, whatever the padding is.
-                behind = tf.maximum((steps - 1) * stride + 2 - frames, 0)
-                outputs = layer(tf.pad(outputs, [[0, 0], [1, behind], [1, 1], [0, 0]]))
+                # One frame of zeros before, and after the end as many as the last window needs, whatever the padding.
+                after = tf.maximum((steps - 1) * stride + 2 - frames, 0)
+                outputs = layer(tf.pad(outputs, [[0, 0], [1, after], [1, 1], [0, 0]]))
                 lengths = -(-lengths // stride)
                 valid = tf.sequence_mask(lengths, tf.shape(outputs)[1], dtype=outputs.dtype)
                 outputs = outputs * valid[:, :, tf.newaxis, tf.newaxis]

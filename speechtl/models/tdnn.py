@@ -13,8 +13,8 @@ from speechtl.models.subsampling import Subsampling, SubsamplingConfig
 class TdnnConfig(Section):
     """``[model.encoder]`` with ``kind = "tdnn"``: one residual block per entry of ``dilations``.
 
-    With ``bottleneck`` each block narrows to that width in the convolution and widens again, which allows more blocks
-    for the same cost (the shape of TDNN-F, Povey et al. 2018, without its orthogonality constraint).
+    With ``bottleneck`` the convolution of each block projects to that width and a linear layer back, which allows more
+    blocks for the same cost (the shape of TDNN-F, Povey et al. 2018, without its orthogonality constraint).
     """
 
     kind: Literal["tdnn"] = "tdnn"
@@ -27,7 +27,7 @@ class TdnnConfig(Section):
 
 
 class TdnnBlock(Block):
-    """``x + dropout(f(norm(x)))`` with ``f`` a dilated convolution and a ReLU, and a projection where it is narrow."""
+    """``x + dropout(f(norm(x)))``, with ``f`` a dilated convolution, a ReLU and, after a bottleneck, a projection."""
 
     def __init__(self, config: TdnnConfig, dilation: int, name: str):
         super().__init__(name=name)
@@ -37,7 +37,7 @@ class TdnnBlock(Block):
         self.widen = dense(config.bottleneck, config.size, "widen") if config.bottleneck else None
         self.finish()
 
-    def call(self, inputs, lengths, seed=None):  # noqa: D102
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         outputs = tf.nn.relu(self.conv(mask(self.norm(inputs), lengths)))
         if self.widen is not None:
             outputs = self.widen(outputs)

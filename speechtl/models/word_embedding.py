@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from speechtl.errors import ModelError
 from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mask
+from speechtl.models.encoder import Encoded
 
 # Where the encoders are among the layers beside a model.
 NAME = "word_embedding"

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from speechtl.batches.pipeline import Batch
-from speechtl.models.acoustic_model import AcousticModel, Encoded
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.encoder import Encoded
 from speechtl.training.framewise_criterion import FramewiseCriterion
 from speechtl.transfer.method import Step, TransferMethod
 

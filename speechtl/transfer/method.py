@@ -13,7 +13,9 @@ from speechtl.config import Section, parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.lang.phones import PhoneInventory
 from speechtl.layout import ExperimentLayout
-from speechtl.models.acoustic_model import AcousticModel, Encoded, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
+from speechtl.models.encoder import Encoded
 from speechtl.models.restore import restore
 from speechtl.models.weights import assign, load_arrays
 

@@ -12,7 +12,8 @@ from speechtl.batches.source import Source
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.layout import ExperimentLayout
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.restore import below, restore, restores
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights

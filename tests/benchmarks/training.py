@@ -50,7 +50,8 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
 
     from speechtl.batches.config import AugmentationConfig, BatchConfig
     from speechtl.batches.pipeline import Batch
-    from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+    from speechtl.models.acoustic_model import AcousticModel
+    from speechtl.models.config import ModelConfig
     from speechtl.models.weights import arrays_of
     from speechtl.training.config import TrainingConfig
     from speechtl.training.objective import ctc_losses

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError, ModelError
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import DilatedConv, dropout, mean_over_time
+from speechtl.models.config import ModelConfig
 
 ENCODERS = {
     "tdnn": {"kind": "tdnn", "size": 16, "dilations": (1, 3)},

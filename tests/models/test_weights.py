@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from speechtl.errors import DataError, ModelError
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.weights import arrays_of, assign, average, load_arrays, save_arrays
 
 

@@ -17,8 +17,9 @@ from speechtl.features.archives import write_ark_scp
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
 from speechtl.layout import ExperimentLayout
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import add_language
+from speechtl.models.config import ModelConfig
 from speechtl.models.restore import restore
 from speechtl.models.weights import arrays_of, assign
 from speechtl.transfer.attributes import Attributes

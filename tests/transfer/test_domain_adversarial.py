@@ -19,8 +19,9 @@ from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import mean_over_time
+from speechtl.models.config import ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import load_arrays
 from speechtl.training.block_outputs import pooled_outputs

@@ -18,7 +18,8 @@ from speechtl.errors import ConfigError, DataError, ModelError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.language_head import language_head
 from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages

@@ -8,7 +8,8 @@ from speechtl.errors import ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.models.weights import arrays_of, load_arrays

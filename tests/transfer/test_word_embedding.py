@@ -22,7 +22,8 @@ from speechtl.features.archives import write_ark_scp
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_attributes import attribute_matrix
 from speechtl.lang.phones import PhoneInventory
-from speechtl.models.acoustic_model import AcousticModel, ModelConfig
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.restore import restore
 from speechtl.models.word_embedding import hinge_ranking_losses
 from speechtl.transfer.method import Step
