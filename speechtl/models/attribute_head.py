@@ -1,4 +1,4 @@
-"""A head that scores phones by their articulation, so that it also scores phones that training never had."""
+"""Attribute-based heads: phones are scored by articulatory attributes, including phones unseen in training."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,28 +15,29 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dropout, layer_norm
 from speechtl.models.ctc_head import Head
 
-# Where the shared layer is among those beside a model.
+# Name of the shared layer in `AcousticModel.auxiliary`.
 NAME = "attributes"
 
 
 class AttributeSpace(keras.layers.Layer):
-    """What the attribute heads of all languages share.
+    """The mapping from frames to articulatory attributes that the heads of all languages share.
 
-    A frame ``x`` (normalised, with dropout) gives a phone with attributes ``a`` the logit ::
+    For a frame ``x`` (normalised, with dropout), the logit of a phone with attributes ``a`` is ::
 
         (P x + c) · φ(a) + o · x,    φ(a) = (a - m) / √n    or    tanh(E (a - m) / √n)
 
-    and the blank ``b · x + d``. ``m`` is the mean of the attributes of the phones in training, ``n`` their number. What
-    all these phones have in common is so zero and never trained: a phone with something new about it is scored by the
-    rest. ``o`` is the phone's own vector. A phone that training never had borrows that of its nearest on the IPA chart,
-    or those that have one would always be preferred (the bias that Chao et al. 2016 describe); and it is taken to be
-    half way from there, ``a = (a_phone + a_nearest) / 2``, between a mapping to the nearest phone and articulation as
-    it stands: how much a difference of articulation changes a sound is known for the phones of training alone.
+    and that of the blank ``b · x + d``. ``m`` is the mean of the attributes over the training phones, ``n`` their
+    number. Attributes that all training phones share are thus zero and never trained: a phone that differs in one of
+    them is scored by the others. ``o`` is a phone-specific vector. An unseen phone uses that of its nearest training
+    phone on the IPA chart; otherwise phones with such a vector would always be preferred (the bias described by Chao et
+    al. 2016). Its attributes are the mean of both, ``a = (a_phone + a_nearest) / 2``, a compromise between mapping to
+    the nearest phone and taking articulation at face value: how strongly a difference in articulation changes a sound
+    is known for training phones only.
 
     Attributes:
-        table: whose attributes.
-        known: the phones with vectors of their own.
-        own_dropout: share of the phones that do without their own vector in a step of training.
+        table: the attribute system.
+        known: the phones that have phone-specific vectors.
+        own_dropout: share of the phones whose phone-specific vector is dropped in a training step.
     """
 
     def __init__(
@@ -50,15 +51,15 @@ class AttributeSpace(keras.layers.Layer):
         rate: float = 0.0,
         own_dropout: float = 0.0,
     ):
-        """Make the weights.
+        """Create the weights.
 
         Args:
             inputs: size of the encoder's last block.
             table: see ``phone_attributes``.
-            phones: those of training.
+            phones: the training phones.
             size: width of the embedding ``E``; 0 for none.
-            own_vectors: whether phones have vectors of their own.
-            rate: dropout of the frames.
+            own_vectors: whether there are phone-specific vectors.
+            rate: dropout rate on the frames.
             own_dropout: see above.
 
         Raises:
@@ -82,13 +83,13 @@ class AttributeSpace(keras.layers.Layer):
         self.embedding = None
         if size:
             self.embedding = self.add_weight(name="embedding", shape=(attributes, size), initializer="glorot_uniform")
-            # Rows that no phone of training uses would stay at chance.
+            # Rows that no training phone uses would keep their random values.
             varies = np.ptp(matrix, axis=0) > 0 if len(matrix) else np.zeros(attributes, bool)
             self.embedding.assign(self.embedding.value * varies[:, np.newaxis].astype(np.float32))
         self.own = None
         if own_vectors:
             self.own = self.add_weight(name="own", shape=(len(self.known), inputs), initializer="zeros")
-            # The phones' names are stored with their vectors, which may come into a model of other phones.
+            # The names of the phones are stored with their vectors, which may be loaded into a model of other phones.
             names = np.frombuffer(" ".join(self.known).encode(), np.uint8)
             self.own_phones = self.add_weight(
                 name="own_phones", shape=names.shape, dtype="uint8", initializer="zeros", trainable=False
@@ -102,7 +103,7 @@ class AttributeSpace(keras.layers.Layer):
         Args:
             inputs: ``(batch, frames, inputs)``.
             attributes: ``(phones, attributes)``.
-            known: ``(phones,)`` rows of the vectors that phones have of their own or borrow; -1 for none.
+            known: ``(phones,)`` row of the phone-specific vector of each phone or of its nearest; -1 for none.
             seed: ``(2,)`` int32 while training.
 
         Returns:
@@ -126,10 +127,10 @@ class AttributeSpace(keras.layers.Layer):
 
 
 class AttributeHead(Head):
-    """The head of one language's phones in an `AttributeSpace`; it has no weights of its own."""
+    """The head of one language in an `AttributeSpace`, which holds all weights."""
 
     def __init__(self, space: AttributeSpace, inventory: PhoneInventory, name: str):
-        """Look the phones' attributes up.
+        """Look up the attributes of the phones.
 
         Raises:
             LexiconError: phones that are not IPA.
@@ -141,7 +142,7 @@ class AttributeHead(Head):
         for row, (phone, nearest) in enumerate(zip(inventory.phones, known, strict=True)):
             if nearest >= 0 and phone not in space.known:
                 attributes[row] = (attributes[row] + attribute_matrix([space.known[nearest]], space.table)[0]) / 2
-        # In a closure, where Keras does not count the shared weights as this layer's.
+        # A closure, so that Keras does not count the shared weights as this layer's.
         self._scores: Callable[..., tf.Tensor] = lambda inputs, seed: space.scores(inputs, attributes, known, seed)
         self.built = True
 
@@ -151,7 +152,7 @@ class AttributeHead(Head):
 
 
 def _row_of(phone: str, known: Sequence[str]) -> int:
-    """Return the place of a phone among those with vectors of their own, or that of the nearest; -1 for none."""
+    """Return the row of a phone's vector, or that of the nearest known phone; -1 if there is none."""
     if phone in known:
         return known.index(phone)
     distances = [_distance(phone, other) for other in known]
@@ -162,15 +163,15 @@ def _distance(phone: str, other: str) -> float:
     try:
         return chart_distance(phone, other)
     except LexiconError:
-        # A tone that is a phone of its own is like no phone.
+        # A tone that counts as a phone resembles no other.
         return math.inf
 
 
 def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
-    """Give every language of a model a head in ``space``, in place of the one it has.
+    """Replace the head of every language by one in ``space``.
 
     Raises:
-        ModelError: the phones of a language are not known, or not IPA.
+        ModelError: the phones of a language are unknown, or not IPA.
     """
     model.auxiliary[NAME] = space
     for language in list(model.heads):
@@ -183,10 +184,10 @@ def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
 
 
 def add_language(model: AcousticModel, language: str, inventory: PhoneInventory) -> None:
-    """Give a trained model with attribute heads one more, for any phones.
+    """Add a head for any phones to a trained model with attribute heads.
 
     Raises:
-        ModelError: the model has no attribute heads, or a head of this name already.
+        ModelError: the model has no attribute heads, or already a head of this name.
         LexiconError: phones that are not IPA.
     """
     space = model.auxiliary.get(NAME)

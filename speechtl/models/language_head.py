@@ -1,4 +1,4 @@
-"""A small head beside the model that hears which language is spoken."""
+"""Auxiliary language-identification head."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,22 +11,23 @@ from speechtl.models.encoder import Encoded
 
 FOLDER = "language"
 _SCORE = "score-"
-# Batches are of one language, so most of a score's gradient is what the next batch takes back, and little what tells
-# languages apart. For Adam to learn that in a hundred steps, scores must move this many times as fast as other weights,
-_PACE = 30.0
-# and what languages have in common must be subtracted; the mean of all speech is learnt this many times as fast.
-_CENTRE_PACE = 10.0
+# Learning-rate multiplier of the score layers. Every batch is of one language, so most of the gradient of a score is
+# reversed by the next batch, and little of it discriminates between languages. At the normal rate, Adam would need far
+# more than a hundred steps.
+_SCORE_RATE = 30.0
+# Learning-rate multiplier of the mean over all speech, which is subtracted before scoring.
+_CENTRE_RATE = 10.0
 
 
 class LanguageHead(keras.layers.Layer):
-    """Give every language a score from mean and standard deviation over the frames of an utterance.
+    """Score every language by the mean and standard deviation over the frames of an utterance.
 
-    Statistics pooling as for x-vectors (Snyder et al. 2018): normalisation, a convolution over three frames, ReLU,
-    mean and standard deviation less those of all speech, and a linear layer for each language.
+    Statistics pooling as in x-vectors (Snyder et al. 2018): normalisation, a convolution over three frames, ReLU, mean
+    and standard deviation minus their mean over all speech, and a linear layer for each language.
 
     Attributes:
-        place: the block whose output it hears, ``"input"`` for the features.
-        size: units that are pooled.
+        place: the block whose output is the head's input, ``"input"`` for the features.
+        size: number of pooled units.
         languages: in the order of the scores.
     """
 
@@ -38,43 +39,45 @@ class LanguageHead(keras.layers.Layer):
         self.scores = [dense(2 * size, 1, f"{_SCORE}{language}") for language in languages]
         self.centre = self.add_weight(name="centre", shape=(2 * size,), initializer="zeros")
         for score in self.scores:
-            score.kernel.assign(tf.zeros_like(score.kernel.value))  # at first, all languages are as likely
+            score.kernel.assign(tf.zeros_like(score.kernel.value))  # initially, all languages are equally likely
         self.built = True
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Map ``(batch, frames, inputs)`` with ``(batch,)`` valid frames to logits ``(batch, languages)``."""
         return self._scores(self._pool(inputs, lengths))
 
-    def surprise(self, inputs: tf.Tensor, lengths: tf.Tensor, language: str) -> tf.Tensor:
-        """Return the cross entropy of each utterance, ``(batch,)``; its gradient also draws the centre to the mean."""
+    def losses(self, inputs: tf.Tensor, lengths: tf.Tensor, language: str) -> tf.Tensor:
+        """Return the cross entropy of each utterance, ``(batch,)``; its gradient also moves the centre to the mean."""
         pooled = self._pool(inputs, lengths)
         entropy = -tf.nn.log_softmax(self._scores(pooled))[:, self.languages.index(language)]
-        away = tf.stop_gradient(pooled) - _quick(self.centre.value, _CENTRE_PACE)
+        away = tf.stop_gradient(pooled) - _scaled(self.centre.value, _CENTRE_RATE)
         pull = tf.reduce_sum(tf.square(away), axis=1) / 2
         return entropy + (pull - tf.stop_gradient(pull))
 
     def _pool(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        heard = tf.nn.relu(self.conv(mask(self.norm(inputs), lengths)))
-        mean = mean_over_time(heard, lengths)
-        variance = mean_over_time(tf.square(heard - mean[:, tf.newaxis]), lengths)
+        hidden = tf.nn.relu(self.conv(mask(self.norm(inputs), lengths)))
+        mean = mean_over_time(hidden, lengths)
+        variance = mean_over_time(tf.square(hidden - mean[:, tf.newaxis]), lengths)
         return tf.concat([mean, tf.sqrt(variance + 1e-5)], axis=1)
 
     def _scores(self, pooled: tf.Tensor) -> tf.Tensor:
-        centred = pooled - tf.stop_gradient(_quick(self.centre.value, _CENTRE_PACE))
-        weights = [(_quick(score.kernel.value, _PACE), _quick(score.bias.value, _PACE)) for score in self.scores]
+        centred = pooled - tf.stop_gradient(_scaled(self.centre.value, _CENTRE_RATE))
+        weights = [
+            (_scaled(score.kernel.value, _SCORE_RATE), _scaled(score.bias.value, _SCORE_RATE)) for score in self.scores
+        ]
         return tf.concat([tf.matmul(centred, kernel) + bias for kernel, bias in weights], axis=1)
 
-    def heard(self, features: tf.Tensor, lengths: tf.Tensor, encoded: Encoded) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return what the head takes of a forward pass: a block's output and lengths, or the features and theirs."""
+    def select(self, features: tf.Tensor, lengths: tf.Tensor, encoded: Encoded) -> tuple[tf.Tensor, tf.Tensor]:
+        """Return the head's input and its lengths: those of its block in a forward pass, or the features."""
         if self.place == "input":
             return features, lengths
         return encoded.outputs[self.place], encoded.lengths[self.place]
 
 
-def _quick(weight: tf.Tensor, pace: float) -> tf.Tensor:
+def _scaled(weight: tf.Tensor, rate: float) -> tf.Tensor:
     """Scale a weight up and its gradient down: Adam follows the scale alone, and clipping sees no large gradient."""
-    small = weight / pace
-    return small + tf.stop_gradient(weight * pace - small)
+    small = weight / rate
+    return small + tf.stop_gradient(weight * rate - small)
 
 
 def language_head(model: AcousticModel) -> LanguageHead | None:
@@ -84,7 +87,7 @@ def language_head(model: AcousticModel) -> LanguageHead | None:
 
 
 def attach_language_head(model: AcousticModel, place: str, size: int, languages: Sequence[str]) -> LanguageHead:
-    """Put a language head beside a model; one that is there keeps its place and gains the languages that it lacks.
+    """Attach a language head; an existing one keeps its place and is extended by the languages that it lacks.
 
     Raises:
         ModelError: there is no such block.

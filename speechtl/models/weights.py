@@ -60,7 +60,7 @@ def assign(
         variables: the target.
         arrays: the source.
         origin: where the arrays come from, for the error.
-        fresh: patterns (``heads/*``) of variables that keep their own values.
+        fresh: patterns (``heads/*``) of variables that keep their current values.
         unused: patterns of arrays that may have no target.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Spoken words and pronunciations as points of one space."""
+"""Acoustic word embeddings: spoken words and pronunciations in one space."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -13,20 +13,20 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mask
 from speechtl.models.encoder import Encoded
 
-# Where the encoders are among the layers beside a model.
+# Name of the encoders in `AcousticModel.auxiliary`.
 NAME = "word_embedding"
 Pooling = Literal["attention", "mean_max"]
 
 
 class SequenceEncoder(keras.layers.Layer):
-    """A sequence as one vector of length 1: ``relu(W x)``, a GRU in each direction, pooling, a projection.
+    """Embed a sequence in a unit vector: ``relu(W x)``, a GRU in each direction, pooling, a projection.
 
-    Pooling is by attention, ``Σ softmax(w · h) h`` over the valid positions, or the mean beside the maximum.
+    Pooling is by attention, ``Σ softmax(w · h) h`` over the valid positions, or by mean and maximum, concatenated.
     """
 
     def __init__(self, inputs: int, size: int, pooling: Pooling, name: str):
         super().__init__(name=name)
-        # All names are told apart by the encoder's, since Keras does not count it in their paths.
+        # Prefixed with the name of the encoder, which Keras does not include in the paths.
         self.enter = dense(inputs, size, f"{name}_enter")
         cell = keras.layers.GRU(size // 2, return_sequences=True, name=f"{name}_gru")
         self.recurrent = keras.layers.Bidirectional(cell, name=f"{name}_both")
@@ -52,26 +52,26 @@ class SequenceEncoder(keras.layers.Layer):
 
 
 class WordEmbedding(keras.layers.Layer):
-    """An encoder of spoken words over a block's output, and one of pronunciations over the attributes of their phones.
+    """An encoder of spoken words, on the output of a block, and one of pronunciations, on the attributes of phones.
 
     Attributes:
-        block: whose output is heard.
-        table: the attributes of phones, see ``phone_attributes``.
-        size: of the space.
+        block: whose output is the input of the acoustic encoder.
+        table: the attribute system, see ``phone_attributes``.
+        size: dimension of the embeddings.
         pooling: of both encoders.
     """
 
     def __init__(
         self, inputs: int, block: str, table: AttributeTable, phones: Sequence[str], size: int, pooling: Pooling
     ):
-        """Make the weights.
+        """Create the weights.
 
         Args:
             inputs: size of the block's output.
             block: its name.
-            table: of attributes.
-            phones: those of training; what they all have in common says nothing about a word.
-            size: even.
+            table: the attribute system.
+            phones: the training phones, whose mean attributes are subtracted: they say nothing about a word.
+            size: dimension of the embeddings, even.
             pooling: ``"attention"`` or ``"mean_max"``.
 
         Raises:
@@ -86,7 +86,7 @@ class WordEmbedding(keras.layers.Layer):
         self.centre = self.add_weight(name="centre", shape=(attributes,), initializer="zeros", trainable=False)
         if phones:
             self.centre.assign(attribute_matrix(sorted(set(phones)), table).mean(axis=0))
-        # Stored weights say in which place they belong.
+        # The name of the block is stored with the weights.
         letters = np.frombuffer(block.encode(), np.uint8)
         self.place = self.add_weight(
             name="block", shape=letters.shape, dtype="uint8", initializer="zeros", trainable=False
@@ -94,16 +94,16 @@ class WordEmbedding(keras.layers.Layer):
         self.place.assign(letters)
         self.built = True
 
-    def hear(self, encoded: Encoded) -> tf.Tensor:
-        """Return the embeddings ``(batch, size)`` of utterances."""
+    def embed_speech(self, encoded: Encoded) -> tf.Tensor:
+        """Return the embeddings of utterances, ``(batch, size)``."""
         return self.acoustic(self.norm(encoded.outputs[self.block]), encoded.lengths[self.block])
 
-    def read(self, attributes: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-        """Return the embeddings ``(batch, size)`` of pronunciations.
+    def embed_attributes(self, attributes: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Return the embeddings of pronunciations, ``(batch, size)``.
 
         Args:
             attributes: ``(batch, phones, attributes)``.
-            lengths: ``(batch,)`` phones.
+            lengths: ``(batch,)`` number of phones.
         """
         return self.pronunciation(attributes - self.centre.value, lengths)
 
@@ -121,16 +121,16 @@ class WordEmbedding(keras.layers.Layer):
         padded = np.zeros((len(given), max(lengths, default=0), matrix.shape[1]), np.float32)
         for place, one in zip(padded, given, strict=True):
             place[: len(one)] = matrix[[row[phone] for phone in one]]
-        return self.read(tf.constant(padded), tf.constant(lengths)).numpy()
+        return self.embed_attributes(tf.constant(padded), tf.constant(lengths)).numpy()
 
 
 def hinge_ranking_losses(similarity: tf.Tensor, other: tf.Tensor, margin: float) -> tf.Tensor:
     """Return ``mean_j max(0, margin - s(i, i) + s(i, j))`` over the wrong words ``j`` of each utterance ``i``.
 
     Args:
-        similarity: ``(batch, batch)`` of utterances (rows) to the pronunciations of the utterances (columns).
-        other: likewise, whether the column is another word than the row's.
-        margin: by how much the right word must be nearer.
+        similarity: ``(batch, batch)``, of utterances (rows) and their pronunciations (columns).
+        other: ``(batch, batch)``, whether the word of the column differs from that of the row.
+        margin: minimum difference between the similarity of the right word and that of any other.
 
     Returns:
         ``(batch,)``; 0 for an utterance without a wrong word.
@@ -165,7 +165,7 @@ def embedding_function(model: AcousticModel) -> Callable[[tf.Tensor, tf.Tensor],
     embedding = word_embedding_of(model)
     signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
     return tf.function(
-        lambda features, lengths: embedding.hear(model.encode(features, lengths)),
+        lambda features, lengths: embedding.embed_speech(model.encode(features, lengths)),
         input_signature=signature,
         autograph=False,
     )

@@ -41,11 +41,11 @@ class LanguageIdentifier:
         columns = [head.languages.index(name) for name in self.languages]
         signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
 
-        # Blocks behind the one that the head hears are not run: nothing here depends on them.
+        # Blocks after the input of the head are not run: nothing here depends on them.
         @tf.function(input_signature=signature, autograph=False)
-        def probabilities(features, lengths):
-            heard = head.heard(features, lengths, model.encode(features, lengths))
-            return tf.nn.softmax(tf.gather(head(*heard), columns, axis=1))
+        def probabilities(features: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+            selected = head.select(features, lengths, model.encode(features, lengths))
+            return tf.nn.softmax(tf.gather(head(*selected), columns, axis=1))
 
         self._probabilities = probabilities
 

@@ -1,4 +1,4 @@
-"""Training frame by frame on an alignment, instead of on whole transcripts."""
+"""Frame-wise cross entropy on a phone alignment, instead of CTC on transcripts."""
 
 from collections.abc import Sequence
 
@@ -11,10 +11,10 @@ from speechtl.models.blocks import mean_over_time
 
 
 class FramewiseCriterion:
-    """Cross entropy between posteriors and the phones that an alignment has in every frame, the blank for silence.
+    """Cross entropy between posteriors and the phone of every frame in an alignment; the blank stands for silence.
 
-    CTC leaves it to the model where a phone is heard, and where training has few words a model hears all of a word from
-    any part of it. Here each phone is learnt where it is.
+    CTC leaves it to the model where a phone is emitted, and with a small training vocabulary a model recognises a whole
+    word from any part of it. Here each phone is learned where it occurs.
 
     With ``prior_weight`` the logits are adjusted while training (Menon et al. 2021)::
 

@@ -1,4 +1,4 @@
-"""Where a run stands, on disk: everything that exact resumption needs."""
+"""Checkpoints: the state of a training run, with everything that exact resumption needs."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from speechtl.models.weights import arrays_of, load_arrays, save_arrays
 
 @dataclass
 class Progress:
-    """What a run has done.
+    """The state of a training run.
 
     Attributes:
         epoch: epochs finished.
@@ -39,7 +39,7 @@ class Progress:
     choices: dict[str, dict[str, list[int]]] = field(default_factory=dict)
 
     def add(self, values: Mapping[str, float], utterances: int) -> None:
-        """Count what a step logged beside the CTC loss: terms of the methods, and what they measure."""
+        """Add the values that a step logged besides its criterion: loss terms and measures of the methods."""
         for name, value in values.items():
             if name not in ("loss", "ctc", "framewise", "gradient_norm"):
                 before, count = self.values.get(name, [0.0, 0])

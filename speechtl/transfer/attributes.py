@@ -1,4 +1,4 @@
-"""Heads that score phones by their articulation, also phones that no training language has."""
+"""Attribute-based heads, which also score phones that no training language has."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -15,25 +15,25 @@ from speechtl.transfer.method import TransferMethod
 
 
 class Attributes(TransferMethod):
-    """Replace every head's output layer by a projection of the frame to attributes, times the attributes of the phones.
+    """Replace the output layer of every head by a projection of the frame to attributes, times those of the phones.
 
     After Li et al. 2020 (Towards zero-shot learning for automatic phonemic transcription) and Socher et al. 2013: the
-    logit of a phone is the product of what the frame is mapped to and of the phone's articulatory vector, see
-    `AttributeSpace`. All languages share the mapping, so a phone has the same score in each of them, and a phone that
-    no training language has is scored by what it is made of. The blank is no phone and has a vector of its own.
+    logit of a phone is the product of the mapped frame and the phone's articulatory vector, see `AttributeSpace`. All
+    languages share the mapping, so a phone has the same score in each of them, and a phone that no training language
+    has is scored by its attributes. The blank is not a phone and has a separate vector.
 
-    A model that was trained with this method decodes the words of any language: ``speechtl decode --inventory lexicon``
-    takes the phones of the lexicon for those of the head.
+    A model trained with this method decodes the words of any language: ``speechtl decode --inventory lexicon`` uses the
+    phones of the lexicon as those of the head.
 
-    List it behind `FineTuning`: from a source without attributes, with ``fresh = ["heads/*"]``; from one that has
-    them, which come along with it, only in order to set the dropout.
+    List it after `FineTuning`: from a source without attributes, with ``fresh = ["heads/*"]``; from one with
+    attributes, which are copied as well, only in order to set the dropout.
 
     Attributes:
         table: ``panphon``, distinctive features; ``chart``, coordinates of the IPA chart.
-        size: width of a tanh layer over the phone's attributes; 0 for none, the logit is then linear in them.
-        own_vectors: phones of training have, beside their attributes, a vector of their own; others borrow that of the
-            phone that is nearest on the IPA chart.
-        own_dropout: share of them that do without it in a step of training, so that attributes alone must serve too.
+        size: width of a tanh layer over the attributes of a phone; 0 for none, the logit is then linear in them.
+        own_vectors: training phones have a phone-specific vector in addition to their attributes; other phones use that
+            of the nearest training phone on the IPA chart.
+        own_dropout: share of these vectors that is dropped in a training step, so that attributes alone must suffice.
     """
 
     method: Literal["attributes"] = "attributes"

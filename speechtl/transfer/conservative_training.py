@@ -1,4 +1,4 @@
-"""Stay near another model while learning from little speech."""
+"""Fine-tuning with a penalty on the distance to the source model."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -12,17 +12,21 @@ from speechtl.transfer.method import Step, TransferMethod, load_source, source_i
 
 
 class ConservativeTraining(TransferMethod):
-    """Add a penalty on the distance to ``source``, which is attached frozen and not stored.
+    """Add a penalty on the distance to ``source``, which is attached as a frozen teacher and not stored.
 
     ``distance = "output"`` (Yu et al. 2013) adds, for every utterance, ``weight · Σ KL(posteriors of the source ‖
-    posteriors)`` over its frames, in batches of the languages that both models have a head for. The source hears the
+    posteriors)`` over its frames, in batches of the languages for which both models have a head. The source sees the
     same augmented features, without dropout.
 
     ``distance = "parameter"`` (L2-SP, Li et al. 2018) adds ``weight · ‖θ − θ_source‖²`` over the trained weights of the
-    encoder and of the heads that both have.
+    encoder and of the heads that both models have.
 
-    The method does not copy weights: list it behind `FineTuning` to start where the source is. A weight of 0 leaves
-    training as it is without the method.
+    The method does not copy weights: list it after `FineTuning` to start from the source.
+
+    Attributes:
+        source: experiment directory.
+        distance: of the outputs or of the weights.
+        weight: of the penalty; 0 disables the method.
     """
 
     adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2}
@@ -98,7 +102,7 @@ def kl_divergence(target: tf.Tensor, log_posteriors: tf.Tensor) -> tf.Tensor:
 
 
 def _differences(model: AcousticModel, source: AcousticModel) -> list[str]:
-    """List what keeps the trained weights of two models from being compared."""
+    """List the reasons why the trained weights of two models cannot be compared."""
     ours, theirs = model.variables(), source.variables()
     problems = [
         f"{name}: shape {tuple(ours[name].shape)} here, {tuple(theirs[name].shape)} in the source"

@@ -1,6 +1,6 @@
-"""Make a block's outputs alike in all domains, by training against a classifier that tries to tell them apart."""
+"""Domain-adversarial training: outputs of a block from which a classifier cannot predict the domain."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import keras
@@ -18,26 +18,26 @@ from speechtl.transfer.method import Step, TransferMethod, choose_blocks
 class DomainAdversarial(TransferMethod):
     """Domain-adversarial training (Ganin et al. 2016).
 
-    A classifier with one hidden layer learns to tell the domains from a block's outputs, with the cross entropy as its
-    loss. On the way back its gradient is multiplied by ``−λ``, so the encoder learns to defeat it while CTC learns from
-    whatever is labelled: list speech of the target domain under ``[[data]] unlabelled``. ``λ = weight · (2 / (1 +
-    exp(−ramp · p)) − 1)``, where p is the share of the training done. The classifier itself learns at the full rate.
+    A classifier with one hidden layer is trained to predict the domain from a block's outputs, with a cross-entropy
+    loss. Between classifier and block its gradient is multiplied by ``−λ``, so the encoder learns to defeat it while
+    CTC learns from labelled speech: list speech of the target domain under ``[[data]] unlabelled``. ``λ = weight · (2 /
+    (1 + exp(−ramp · p)) − 1)``, where p is the fraction of the training completed. The classifier's weights see the
+    full gradient.
 
     The log has the classifier's loss, ``domain``, and its ``domain_accuracy``. Where training succeeds, the loss rises
-    to about the logarithm of the number of domains (0.69 for two). Where it stays above that, the encoder runs ahead of
-    the classifier, and errors in the target domain rise: lower ``weight``, or the learning rate.
+    to about the logarithm of the number of domains (0.69 for two). Where it stays above that, the encoder learns faster
+    than the classifier, and errors in the target domain rise: lower ``weight``, or the learning rate.
 
-    A weight of 0 leaves training as it is without the method. The classifier is for training alone and not among the
-    weights of the finished experiment.
+    The classifier is used in training only and is not among the weights of the finished experiment.
 
     Attributes:
-        block: whose outputs are to be alike: a name, ``first:1`` or ``last:1``.
-        by: what is told apart: the domains of ``utt2dom``, which every utterance must have; speakers; or languages.
-        weight: of the reversed gradient. CTC's loss is of whole utterances, tens of nats, the classifier's of single
-            decisions, less than one: 10 or 30 is no large value.
+        block: whose outputs are made domain-invariant: a name, ``first:1`` or ``last:1``.
+        by: the classes: the domains of ``utt2dom``, which every utterance must have; speakers; or languages.
+        weight: of the reversed gradient; 0 disables the method. The CTC loss is of whole utterances, tens of nats, that
+            of the classifier of single decisions, less than one: 10 or 30 is not a large value.
         ramp: steepness of the rise from 0 to the full weight; 10 in the paper, 0 for the full weight from the start.
-        pooling: ``frame`` decides on every frame; ``mean`` once for each utterance, from the mean of its frames, where
-            the classifier is soon so sure that little gradient is left, and training is less steady.
+        pooling: ``frame`` classifies every frame; ``mean`` each utterance, by the mean of its frames, where the
+            classifier soon becomes so certain that little gradient is left, and training is less stable.
         hidden: units of the classifier's hidden layer.
     """
 
@@ -63,7 +63,7 @@ class DomainAdversarial(TransferMethod):
 
         Raises:
             DataError: utterances without a domain, or fewer than two domains.
-            ModelError: two tables that tell the same apart in one block.
+            ModelError: two tables with the same classes and block.
         """
         if self.weight == 0:
             return
@@ -97,7 +97,7 @@ class DomainAdversarial(TransferMethod):
         return {"domain": tf.reduce_sum(losses * shares)}
 
     def measures(self, step: Step) -> dict[str, tf.Tensor]:
-        """Return ``domain_accuracy``: the share of right decisions."""
+        """Return ``domain_accuracy``: the share of correct decisions."""
         if not self._counts(step):
             return {}
         scores, domains, shares = self._decide(step, tf.constant(0.0))
@@ -131,7 +131,7 @@ class DomainAdversarial(TransferMethod):
         return scores, tf.repeat(domains[:, tf.newaxis], tf.shape(scores)[1], axis=1), shares / _rows(shares)
 
     def _names(self, source: Source) -> list[str]:
-        """Return the names that the numbers of a batch stand for."""
+        """Return the class names of the numbers in a batch."""
         if self.by == "language":
             return [source.language]
         # Speakers and domains are numbered within their source, in this order.
@@ -168,10 +168,10 @@ class DomainClassifier(keras.layers.Layer):
 
 
 def reverse_gradient(inputs: tf.Tensor, strength: tf.Tensor) -> tf.Tensor:
-    """Return the inputs as they are; their gradient is ``−strength`` times that of the result."""
+    """Return the inputs unchanged; their gradient is ``−strength`` times that of the result."""
 
     @tf.custom_gradient
-    def reverse(x):
+    def reverse(x: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
         return tf.identity(x), lambda upstream: -strength * upstream
 
     return reverse(inputs)

@@ -11,10 +11,14 @@ from speechtl.transfer.method import TransferMethod, source_weights
 
 
 class FineTuning(TransferMethod):
-    """Copy all weights of ``source``, but those that match a ``fresh`` pattern, and train on.
+    """Copy all weights of ``source`` except those that match a ``fresh`` pattern, and continue training.
 
-    Patterns are shell-style over weight paths: ``heads/*``, ``encoder/tdnn7/*``. What does not match on either side and
-    is not declared fresh is an error that lists it. Layers that are attached to the source come along.
+    Weights that exist on one side only, or in another shape, and are not declared fresh, are listed in an error. Layers
+    attached to the source are attached here as well.
+
+    Attributes:
+        source: experiment directory.
+        fresh: shell-style patterns over weight paths: ``heads/*``, ``encoder/tdnn7/*``.
     """
 
     adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2}

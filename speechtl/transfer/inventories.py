@@ -1,4 +1,4 @@
-"""The phones of a model's heads, and the lexicons that spell words with them."""
+"""The phone inventories of the heads, and the lexicons of the languages."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from speechtl.transfer.method import TransferMethod, source_inventories
 
 
 def read_lexicon(data: DataConfig, methods: Sequence[TransferMethod]) -> Lexicon | None:
-    """Return the lexicon of a language; of one that is kept as a source has it, the source's if no other is named."""
+    """Return the lexicon of a language; for one that is kept from a source, the source's if no other is named."""
     if data.lexicon is not None:
         return Lexicon.load(data.lexicon, notation=data.notation, stress=data.stress, tone=data.tone)
     kept = [source for method in methods if method.keeps_head(data.head_name) for source in method.sources()]
@@ -26,9 +26,9 @@ def read_lexicon(data: DataConfig, methods: Sequence[TransferMethod]) -> Lexicon
 def head_inventories(
     tables: Sequence[DataConfig], methods: Sequence[TransferMethod], lexicons: Mapping[str, Lexicon | None]
 ) -> dict[str, PhoneInventory]:
-    """Return the phones of each head: those of a source that keeps it, or those that its languages need.
+    """Return the phones of each head: those of the source that it is kept from, or those that its languages need.
 
-    A head without either is left out.
+    A head with neither is left out.
 
     Args:
         tables: the ``[[data]]`` tables.
@@ -36,7 +36,7 @@ def head_inventories(
         lexicons: by language.
 
     Raises:
-        ConfigError: sources with other phones are to be one head, or held-out speech has no head.
+        ConfigError: one head is to follow sources with different phones, or held-out speech has no head.
         LexiconError: a lexicon has no word of its transcripts.
     """
     found = {}
@@ -53,11 +53,11 @@ def head_inventories(
                 f"transfer: {' and '.join(kept)} have different phones for '{head}', so one head cannot follow "
                 'both; declare the head of all but one fresh, or use distance = "parameter"'
             )
-        own = [data for data in tables if data.head_name == head]
+        languages = [data for data in tables if data.head_name == head]
         if kept:
             found[head] = next(iter(kept.values()))
-        elif any(data.train for data in own):
-            found[head] = needed_phones([(data, lexicons[data.language]) for data in own])
-        elif any(data.dev for data in own) and not methods:
+        elif any(data.train for data in languages):
+            found[head] = needed_phones([(data, lexicons[data.language]) for data in languages])
+        elif any(data.dev for data in languages) and not methods:
             raise ConfigError(f"data: '{head}' has dev speech but no head to score; name labelled speech as train")
     return found

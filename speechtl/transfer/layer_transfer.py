@@ -1,4 +1,4 @@
-"""Copy some blocks of another model."""
+"""Transfer of some encoder blocks from another model."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
@@ -12,12 +12,17 @@ from speechtl.transfer.method import TransferMethod, choose_blocks, source_inven
 
 
 class LayerTransfer(TransferMethod):
-    """Copy ``blocks`` of ``source`` and keep them as they are, or train them on if ``trainable``.
+    """Copy ``blocks`` of ``source`` and freeze them, or continue training them if ``trainable`` (Yosinski et al. 2014).
 
-    After Yosinski et al. 2014. ``blocks`` is ``"first:3"`` (from the features), ``"last:3"`` (from the heads),
-    ``"all"`` or names of encoder blocks. Heads are not counted. Languages' own blocks of these names (see `Multitask`)
-    are copied as well. ``heads = true`` copies (and freezes) also the heads that both models have, which then have the
-    source's phones. Whatever is not copied keeps the weights it had: fresh ones, or those of a method listed before.
+    Private blocks of these names (see `Multitask`) are copied as well. All other weights remain as they are: new, or
+    set by a method listed before.
+
+    Attributes:
+        source: experiment directory.
+        blocks: ``"first:3"`` (from the features), ``"last:3"`` (from the heads), ``"all"`` or names of encoder blocks.
+            Heads are not counted.
+        heads: also copy (and freeze) the heads that both models have, which then have the phones of the source.
+        trainable: train the copied layers.
     """
 
     adaptation: ClassVar[Mapping[str, Any] | None] = {"learning_rate": 2e-2, "blocks": "first:2"}
@@ -35,7 +40,7 @@ class LayerTransfer(TransferMethod):
             ModelError: unknown blocks, blocks of other shapes in the source (all weights listed), or no head in common.
         """
         arrays = source_weights(self.source)
-        # By path here, the path there.
+        # Path in the source by path in this model.
         chosen = _places(model, choose_blocks(model, self.blocks), arrays)
         if self.heads:
             common = [f"heads/{name}" for name in model.heads if name in source_inventories(self.source)]
@@ -67,11 +72,11 @@ class LayerTransfer(TransferMethod):
 
 
 def _places(model: AcousticModel, blocks: list[str], arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return where blocks, those of a language's own as well, are here and in the source, which may share them."""
+    """Return the paths of blocks here, private ones included, and in the source, which may have shared ones instead."""
     places = {f"encoder/{name}": f"encoder/{name}" for name in blocks}
-    for language, own in model.private.items():
-        for name in [name for name in blocks if name in own]:
+    for language, private in model.private.items():
+        for name in [name for name in blocks if name in private]:
             path = f"private/{language}/{name}"
-            has_own = any(key.startswith(f"{path}/") for key in arrays)
-            places[path] = path if has_own else f"encoder/{name}"
+            is_private = any(key.startswith(f"{path}/") for key in arrays)
+            places[path] = path if is_private else f"encoder/{name}"
     return places

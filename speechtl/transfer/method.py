@@ -1,4 +1,4 @@
-"""What every transfer method is: a frozen section with a few hooks."""
+"""The base of all transfer methods: a frozen section of the config with a few hooks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,14 +44,18 @@ class Step:
 class TransferMethod(Section):
     """One ``[[transfer]]`` table. Its fields are its TOML keys; it holds numbers, the model holds tensors.
 
-    ``prepare`` calls, then ``attach`` calls, run in the listed order before training; ``inputs`` come between
-    a batch and the encoder; ``loss_terms`` are named, summed with the CTC loss and logged under their names,
-    ``measures`` are only logged; ``finish`` calls run in the listed order after training.
+    Before training, all ``prepare`` calls run in the listed order, then all ``attach`` calls. ``inputs`` changes the
+    features between batch and encoder. ``loss_terms`` are added to the CTC loss and logged by name, ``measures`` are
+    only logged. ``finish`` calls run in the listed order after training.
+
+    Attributes:
+        stored_alone: class attribute, whether the trained weights are stored in a file of their own, without the model.
+        adaptation: class attribute, the settings with which ``speechtl adapt`` offers the method, chosen for ten
+            utterances; None if it is no method of speaker adaptation.
+        method: name of the method; the only value of the field in each subclass.
     """
 
-    # Whether what it trains is stored in a file of its own, apart from the model.
     stored_alone: ClassVar[bool] = False
-    # Settings of `speechtl adapt` that suit ten utterances; None: not a method of speaker adaptation.
     adaptation: ClassVar[Mapping[str, Any] | None] = None
 
     method: str
@@ -61,7 +65,7 @@ class TransferMethod(Section):
         return model
 
     def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
-        """Attach what depends on the training speech, after every ``prepare``: layers for training alone.
+        """Attach layers that depend on the training speech; runs after every ``prepare``.
 
         Args:
             model: the model, prepared.
@@ -69,12 +73,12 @@ class TransferMethod(Section):
         """
 
     def inputs(self, model: AcousticModel, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
-        """Change what the encoder hears of a batch, in training and when a loss is measured on held-out speech.
+        """Return the encoder's input for a batch, in training and when a loss is computed on held-out speech.
 
         Args:
             model: the model in training.
-            features: ``(batch, frames, bins)``, as the methods before this one left them.
-            batch: the batch, with the features as they were.
+            features: ``(batch, frames, bins)``, as changed by the methods listed before this one.
+            batch: the batch, with the original features.
             seed: ``(2,)`` int32 of this update, as `Encoded.seed`; None for evaluation.
         """
         return features
@@ -91,15 +95,15 @@ class TransferMethod(Section):
         return {}
 
     def finish(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-        """Change the trained weights (by name, the mean of the kept epochs) at the end of training."""
+        """Return the final weights, given the trained ones: by path, the mean of the kept epochs."""
         return arrays
 
     def sources(self) -> tuple[str, ...]:
-        """Return the experiment directories that this method borrows from."""
+        """Return the source experiments of this method."""
         return ()
 
     def keeps_head(self, head: str) -> bool:
-        """Whether the method needs a head, and so its phones, to be the sources'."""
+        """Whether the method requires that a head, and so its phones, be that of the sources."""
         return False
 
 
@@ -121,7 +125,7 @@ def source_inventories(source: str) -> dict[str, PhoneInventory]:
 
 
 def load_source(source: str, inputs: int) -> AcousticModel:
-    """Build the model of a finished experiment, with its weights and whatever is attached to it, frozen.
+    """Build the model of a finished experiment, with its weights and attached layers, frozen.
 
     Args:
         source: the experiment directory.
@@ -143,24 +147,24 @@ def load_source(source: str, inputs: int) -> AcousticModel:
 
 
 def freeze(model: AcousticModel, but: frozenset[str] = frozenset()) -> None:
-    """Keep training from changing any layer whose path is not in ``but``."""
+    """Freeze every layer whose path is not in ``but``."""
     for path, layer in model.layers():
         if path not in but:
             layer.trainable = False
 
 
 def choose_blocks(model: AcousticModel, blocks: str | tuple[str, ...]) -> list[str]:
-    """Return the names of the encoder blocks that an expression stands for, in the encoder's order.
+    """Return the names of the encoder blocks that an expression denotes, in the encoder's order.
 
-    Blocks are counted without the heads; the subsampling is the first one.
+    Heads are not counted; the subsampling is the first block.
 
     Args:
-        model: whose encoder.
-        blocks: ``"all"``; ``"first:3"`` counts from the features, ``"last:3"`` from the heads; or names, in a list or
-            with commas between them.
+        model: the model.
+        blocks: ``"all"``; ``"first:3"``, counted from the features, or ``"last:3"``, from the heads; or names, in a
+            list or separated by commas.
 
     Raises:
-        ModelError: unknown names (all listed), a number of blocks that there are not, or another expression.
+        ModelError: unknown names (all listed), more blocks than there are, or another expression.
     """
     names = model.block_names
     if blocks == "all":

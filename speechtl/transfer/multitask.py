@@ -1,4 +1,4 @@
-"""Several languages in one model: what they share, what each has alone, and which one is spoken."""
+"""Multitask training of several languages, with shared and private blocks, and language identification."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -16,14 +16,14 @@ from speechtl.transfer.method import Step, TransferMethod, choose_blocks
 
 
 class LanguageIdentification(Section):
-    """``identify`` of `Multitask`: a small head that hears which language is spoken.
+    """``identify`` of `Multitask`: an auxiliary language-identification head.
 
     Attributes:
-        block: whose output it hears, one that all languages share from the features on; ``"input"`` for the features.
-            By default the last such block.
-        size: units that it pools over an utterance.
+        block: whose output is its input: ``"input"`` for the features, or a block up to which all languages share the
+            encoder. By default the last such block.
+        size: number of units that are pooled over an utterance.
         weight: of its cross entropy in the loss, per utterance.
-        stop_gradient: it learns from the encoder without changing it; False lets its gradients through.
+        stop_gradient: train the head without changing the encoder; False propagates its gradient.
     """
 
     block: str | None = None
@@ -33,27 +33,27 @@ class LanguageIdentification(Section):
 
 
 class Multitask(TransferMethod):
-    """Say which encoder blocks all languages share (Huang et al. 2013, Heigold et al. 2013).
+    """Choose which encoder blocks all languages share (Huang et al. 2013, Heigold et al. 2013).
 
-    Every language of the config has its head and its own batches, whether this method is listed or not: the sum of
-    the languages' losses is what is minimised, ``Σ_language Σ_utterance −log p(phones | speech; shared, own, head)``.
-    The method gives languages blocks of their own for all that is not shared. They start as copies of the shared
-    blocks, which stay in the model for languages without own ones.
+    Every language of the config has a head and batches of one language, whether this method is listed or not: training
+    minimises the sum of the losses, ``Σ_language Σ_utterance −log p(phones | speech; shared, private, head)``. The
+    method adds private blocks for all blocks that are not shared, initialised to the shared ones, which remain in the
+    model for languages without private blocks.
 
-    ``shared = "all"`` (everything but the heads), ``"first:4"`` (the rest is separate) and ``"last:4"`` or
-    ``["tdnn2", "tdnn3"]`` (first blocks, too, are each language's own: only the middle is shared) are the three ways.
+    There are three ways: ``shared = "all"`` (everything but the heads); ``"first:4"`` (the later blocks are private);
+    and ``"last:4"`` or ``["tdnn2", "tdnn3"]`` (the first blocks, too, are private).
 
-    To add a language to a trained model, list the method behind `FineTuning` with ``fresh = ["heads/NEW/*"]``, and
-    ``keep`` the old languages: their heads and own blocks stay as they are to the bit, and with ``keep_trunk`` all
-    that they say stays. A ``[[data]]`` table of a kept language needs no ``train``. With ``identify`` it does: a head
-    that hears one language alone learns to say nothing else.
+    To add a language to a trained model, list the method after `FineTuning` with ``fresh = ["heads/NEW/*"]``, and
+    ``keep`` the old languages: their heads and private blocks remain bit-identical, and with ``keep_trunk`` so do all
+    their outputs. The ``[[data]]`` table of a kept language needs no ``train``, except with ``identify``: a head
+    trained on one language alone learns to predict nothing else.
 
     Attributes:
         shared: blocks as in `choose_blocks`.
-        languages: who has own blocks of the others; by default all that are not kept.
-        keep: languages whose heads and own blocks are not trained.
-        keep_trunk: neither are the shared blocks.
-        identify: hear which language is spoken, so that decoding need not be told.
+        languages: which get private blocks; by default all that are not kept.
+        keep: languages whose heads and private blocks are frozen.
+        keep_trunk: freeze the shared blocks as well.
+        identify: train a language-identification head, so that decoding can choose the language.
     """
 
     method: Literal["multitask"] = "multitask"
@@ -70,10 +70,10 @@ class Multitask(TransferMethod):
         return self
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
-        """Give languages their own blocks and the model its language head; freeze what is kept.
+        """Add private blocks and the language head; freeze the kept languages.
 
         Raises:
-            ModelError: languages or blocks that the model lacks, or a language head where languages part.
+            ModelError: languages or blocks that the model lacks, or a language head after private blocks.
         """
         unknown = [name for name in (*self.languages, *self.keep) if name not in model.head_of]
         if unknown:
@@ -84,7 +84,7 @@ class Multitask(TransferMethod):
         for language in self.languages or [name for name in model.head_of if name not in self.keep]:
             model.add_private_blocks(language, separate)
         if self.identify is not None:
-            place = _listening_place(model, self.identify.block)
+            place = _head_place(model, self.identify.block)
             attach_language_head(model, place, self.identify.size, list(model.head_of))
         kept = [model.heads[model.head_name(language)] for language in self.keep]
         kept += [block for language in self.keep for block in model.private.get(language, {}).values()]
@@ -97,31 +97,31 @@ class Multitask(TransferMethod):
         head = language_head(step.model)
         if self.identify is None or head is None or step.language not in head.languages:
             return {}
-        heard, lengths = head.heard(step.batch.features, step.batch.lengths, step.encoded)
+        inputs, lengths = head.select(step.batch.features, step.batch.lengths, step.encoded)
         if self.identify.stop_gradient:
-            heard = tf.stop_gradient(heard)
-        surprise = head.surprise(heard, lengths, step.language)
-        return {"language": self.identify.weight * tf.reduce_mean(tf.where(lengths > 0, surprise, 0.0))}
+            inputs = tf.stop_gradient(inputs)
+        losses = head.losses(inputs, lengths, step.language)
+        return {"language": self.identify.weight * tf.reduce_mean(tf.where(lengths > 0, losses, 0.0))}
 
 
-def _listening_place(model: AcousticModel, block: str | None) -> str:
-    """Return the place of the language head: where it is already, where the config says, or the last one in common."""
-    own = {name for blocks in model.private.values() for name in blocks}
+def _head_place(model: AcousticModel, block: str | None) -> str:
+    """Return the input of the language head: that of the config, the present one, or the last shared block."""
+    private = {name for blocks in model.private.values() for name in blocks}
     common = ["input"]
     for name in model.block_names:
-        if name in own:
+        if name in private:
             break
         common.append(name)
     present = language_head(model)
     place = block or (present.place if present is not None else common[-1])
     if place not in common:
         raise ModelError(
-            f"multitask.identify: languages have parted at block '{place}', so nobody knows whose blocks lead there; "
+            f"multitask.identify: languages have parted at block '{place}', which has not one input for all; "
             f"choose one of: {', '.join(common)}"
         )
     if present is not None and present.place != place:
         raise ModelError(
-            f"multitask.identify: the source's language head hears '{present.place}', not '{place}'; leave block out, "
+            f"multitask.identify: the source's language head is at '{present.place}', not '{place}'; leave block out, "
             'or declare "auxiliary/language/*" fresh'
         )
     return place

@@ -1,4 +1,4 @@
-"""Learn a new column beside those of other experiments, which stay as they are."""
+"""Progressive networks: a new encoder with lateral connections from frozen encoders of other experiments."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -18,18 +18,18 @@ from speechtl.models.restore import below, restore, restores
 from speechtl.models.weights import assign
 from speechtl.transfer.method import TransferMethod, source_weights
 
-# What is timed: utterances and feature frames of a batch.
+# Batch that is timed: utterances and feature frames.
 _TIMED = (8, 400)
 
 
 class Progressive(TransferMethod):
     """Progressive neural networks (Rusu et al. 2016).
 
-    The encoders of other experiments hear what the new one hears, frozen and without dropout. Behind each block the new
-    column adds what an adapter makes of the columns' outputs there: ``h + relu([α_1 h_1, ...] · V + b) · U``. ``U``
-    starts at zero, so the new column is at first a fresh one; list `FineTuning` before to start it at another place.
-    The columns, and columns that they have themselves, become part of the new experiment, which needs its sources no
-    more. Their heads do not: what the sources could do before, they still do.
+    The encoders of other experiments ("columns") run in parallel on the same features, frozen and without dropout.
+    After each block, an adapter of the columns' outputs there is added: ``h + relu([α_1 h_1, ...] · V + b) · U``. ``U``
+    is initialised to zero, so training starts from a new encoder alone; list `FineTuning` before to initialise that.
+    The columns, including columns of theirs, become part of the new experiment, which no longer needs its sources.
+    Their heads do not: the sources remain as they are.
 
     Attributes:
         columns: experiment directories with this encoder and these features.
@@ -72,7 +72,7 @@ class Progressive(TransferMethod):
         return model
 
     def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
-        """Print how much the model has grown, in parameters and in time."""
+        """Log how much the model has grown, in parameters and in time."""
         print(growth(model), flush=True)
 
     def sources(self) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ class Progressive(TransferMethod):
 
 
 def encoder_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the weights of an encoder and what is attached to it, without heads and what stands beside."""
+    """Return the weights of an encoder and of the layers attached to it, without heads and auxiliary layers."""
     return {name: array for name, array in arrays.items() if not name.startswith(("heads/", "auxiliary/"))}
 
 
@@ -104,7 +104,7 @@ def _restore_columns(model: AcousticModel, arrays: Mapping[str, np.ndarray], ori
 
 
 def growth(model: AcousticModel) -> str:
-    """Say what columns cost: parameters, and time of a forward pass of the encoder, with them and without."""
+    """Describe the cost of the columns: parameters, and time of a forward pass with and without them."""
     counts = {"columns": 0, "laterals": 0, "new": 0}
     for name, variable in model.variables().items():
         counts[name.split("/")[0] if name.startswith(("columns/", "laterals/")) else "new"] += int(
@@ -122,7 +122,7 @@ def growth(model: AcousticModel) -> str:
 
 
 def _seconds(model: AcousticModel) -> float:
-    """Return the shortest of some forward passes."""
+    """Return the shortest time of some forward passes."""
     features = tf.zeros((*_TIMED, model.inputs))
     lengths = tf.fill((_TIMED[0],), _TIMED[1])
     run = tf.function(lambda: model.encode(features, lengths).outputs[model.block_names[-1]], autograph=False)

@@ -1,4 +1,4 @@
-"""Learn from speech without labels by predicting what was hidden of it."""
+"""Self-taught learning: pre-training on unlabelled speech by masked prediction."""
 
 from functools import lru_cache
 from typing import Literal
@@ -15,40 +15,39 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dense, layer_norm, mask
 from speechtl.transfer.method import Step, TransferMethod
 
-# Keeps the masks apart from the dropouts, which draw from the same seed.
+# Separates the random masks from dropout, which draws from the same seed.
 SALT = 9_000
 
 
 class SelfTaught(TransferMethod):
-    """Hide spans of unlabelled speech from the encoder and predict what they were (Raina et al. 2007).
+    """Mask spans of unlabelled speech and predict them from their context (self-taught learning, Raina et al. 2007).
 
-    The hidden frames are replaced by noise. ``target = "quantised"`` predicts an index for each of them, as BEST-RQ
-    does (Chiu et al. 2022): the frames of one output frame are stacked, projected by a fixed random matrix and replaced
-    by the nearest of random vectors; the loss is the cross entropy, a mean over hidden frames. ``target = "features"``
-    predicts the stacked frames themselves, with the mean squared error.
+    Masked frames are replaced by noise. ``target = "quantised"`` predicts an index for each of them, as BEST-RQ does
+    (Chiu et al. 2022): the feature frames of one output frame are stacked, projected by a fixed random matrix and
+    quantised to the nearest of a set of random vectors; the loss is the cross entropy, averaged over masked frames.
+    ``target = "features"`` predicts the stacked frames themselves, with the mean squared error.
 
-    Only utterances without labels (``[[data]] unlabelled``) are hidden and predicted, so that beside labelled speech
-    this is one term of a semi-supervised loss, and CTC hears whole utterances. The targets are made of what the encoder
-    would have heard: for pre-training set the masks of ``[augmentation]`` to zero. They rest on normalised features;
-    ``self_taught_target_perplexity`` in the log says how many of the vectors are in use, and
-    ``self_taught_predicted_perplexity`` how many are predicted (near 1: collapsed).
+    Only utterances without labels (``[[data]] unlabelled``) are masked and predicted; together with labelled speech,
+    this is one term of a semi-supervised loss, and CTC sees whole utterances. Targets are computed from the augmented
+    features: for pre-training set the masks of ``[augmentation]`` to zero. They require normalised features;
+    ``self_taught_target_perplexity`` in the log is the effective number of vectors in use, and
+    ``self_taught_predicted_perplexity`` that of the predictions (near 1: collapsed).
 
-    The layer that predicts is for training alone and not among the weights of the finished experiment. A weight of 0
-    leaves training as it is without the method.
+    The prediction layer is used in training only and is not among the weights of the finished experiment.
 
     Attributes:
         target: what is predicted.
-        weight: of the term in the loss.
-        block: whose output predicts; the last block if not given.
-        masked_share: of the frames, hidden on average.
-        span: length of what is hidden in one piece, in feature frames (rounded to output frames). Spans may overlap.
-        noise: standard deviation of what replaces hidden features.
-        codebooks: independent quantisers, all predicted at once.
-        codebook_size: vectors of each.
+        weight: of the loss term; 0 disables the method.
+        block: whose output the prediction is made from; the last one by default.
+        masked_share: of the frames, masked on average.
+        span: length of a masked span, in feature frames (rounded to output frames). Spans may overlap.
+        noise: standard deviation of the noise.
+        codebooks: number of independent quantisers, all predicted at once.
+        codebook_size: vectors in each.
         codebook_dimension: of the projection.
-        cepstra: coefficients of the cosine transform of each frame (mel features become cepstra) that are projected,
-            the k-th weighted by ``sqrt(1 + k)``; 0 projects the features themselves. Neighbouring mel bins say much the
-            same, so that random vectors would tell little apart but how loud it is.
+        cepstra: coefficients of the discrete cosine transform of each frame (mel features become cepstra) that are
+            projected, the k-th weighted by ``sqrt(1 + k)``; 0 projects the features themselves. Neighbouring mel bins
+            are so correlated that random vectors would distinguish little but loudness.
         codebook_seed: of projections and vectors.
     """
 
@@ -66,7 +65,7 @@ class SelfTaught(TransferMethod):
     cepstra: int = Field(default=13, ge=0)
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
-        """Attach the layer that predicts.
+        """Attach the prediction layer.
 
         Raises:
             ModelError: no such block, or another table predicts the same from it.
@@ -84,7 +83,7 @@ class SelfTaught(TransferMethod):
         return model
 
     def inputs(self, model: AcousticModel, features: tf.Tensor, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
-        """Replace hidden frames by noise."""
+        """Replace masked frames by noise."""
         if self.weight == 0:
             return features
         hidden = tf.repeat(self.hidden(model, batch, seed), model.subsampling, axis=1)[:, : tf.shape(features)[1]]
@@ -92,10 +91,10 @@ class SelfTaught(TransferMethod):
         return tf.where(hidden[:, :, tf.newaxis], noise, features)
 
     def hidden(self, model: AcousticModel, batch: Batch, seed: tf.Tensor | None) -> tf.Tensor:
-        """Draw which output frames are hidden: ``(batch, frames')`` bool, a function of the seed and the lengths.
+        """Draw which output frames are masked: ``(batch, frames')`` bool, a function of the seed and the lengths.
 
-        Every frame of an unlabelled utterance is hidden with probability ``masked_share``: a span starts at each place
-        (also before the first frame) with probability ``1 − (1 − masked_share)^(1 / span)``.
+        Every frame of an unlabelled utterance is masked with probability ``masked_share``: a span starts at each frame
+        (also before the first) with probability ``1 − (1 − masked_share)^(1 / span)``.
         """
         lengths = model.output_lengths(batch.lengths)
         frames = model.output_lengths(tf.shape(batch.features)[1])
@@ -107,7 +106,7 @@ class SelfTaught(TransferMethod):
         return covered & tf.sequence_mask(lengths, frames) & (batch.label_lengths == 0)[:, tf.newaxis]
 
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
-        """Return ``self_taught``: cross entropy in nats, or squared error, per hidden frame."""
+        """Return ``self_taught``: cross entropy in nats, or squared error, per masked frame."""
         if self.weight == 0:
             return {}
         model, batch = step.model, step.batch
@@ -123,7 +122,7 @@ class SelfTaught(TransferMethod):
         return {"self_taught": self.weight * _mean(losses, hidden)}
 
     def measures(self, step: Step) -> dict[str, tf.Tensor]:
-        """Return how often the index of a hidden frame is found, and how many vectors are in use on either side."""
+        """Return the accuracy at masked frames, and the perplexity of targets and predictions."""
         if self.weight == 0 or self.target == "features":
             return {}
         model, batch = step.model, step.batch
@@ -190,11 +189,11 @@ class Predictor(keras.layers.Layer):
 def random_quantisers(
     inputs: int, codebooks: int, codebook_size: int, dimension: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw what quantises, a function of sizes and seed alone.
+    """Draw the quantisers, a function of sizes and seed alone.
 
     Returns:
         Projections ``(codebooks, inputs, dimension)``, uniform as Glorot & Bengio 2010 initialise, and vectors
-        ``(codebooks, codebook size, dimension)`` of length 1, in every direction alike.
+        ``(codebooks, codebook size, dimension)``, uniform on the unit sphere.
     """
     rng = np.random.default_rng((seed, inputs))
     limit = np.sqrt(6.0 / (inputs + dimension))
@@ -211,9 +210,9 @@ def weighted_cosine_transform(bins: int, coefficients: int) -> np.ndarray:
 
 
 def stack(features: tf.Tensor, lengths: tf.Tensor, factor: int) -> tf.Tensor:
-    """Put ``factor`` frames into one: ``(batch, frames, bins)`` to ``(batch, ceil(frames / factor), factor · bins)``.
+    """Stack ``factor`` frames: ``(batch, frames, bins)`` to ``(batch, ceil(frames / factor), factor · bins)``.
 
-    What lies beyond an utterance's length counts as zeros.
+    Frames beyond the length of an utterance count as zeros.
     """
     frames, bins = tf.shape(features)[1], features.shape[2]
     steps = -(-frames // factor)
@@ -222,7 +221,7 @@ def stack(features: tf.Tensor, lengths: tf.Tensor, factor: int) -> tf.Tensor:
 
 
 def perplexity(indices: tf.Tensor, hidden: tf.Tensor, size: int) -> tf.Tensor:
-    """Return ``exp(entropy)`` of the indices ``(batch, frames, codebooks)`` at hidden frames, a mean over codebooks."""
+    """Return ``exp(entropy)`` of the indices ``(batch, frames, codebooks)`` at masked frames, a mean over codebooks."""
     chosen = tf.one_hot(indices, size) * tf.cast(hidden, tf.float32)[:, :, tf.newaxis, tf.newaxis]
     shares = tf.reduce_sum(chosen, (0, 1)) / tf.maximum(tf.reduce_sum(tf.cast(hidden, tf.float32)), 1.0)
     return tf.reduce_mean(tf.exp(-tf.reduce_sum(tf.math.xlogy(shares, shares), axis=-1)))
@@ -234,7 +233,7 @@ def _mean(values: tf.Tensor, hidden: tf.Tensor) -> tf.Tensor:
 
 
 def _dice(batch: Batch, seed: tf.Tensor | None, salt: int) -> tf.Tensor:
-    """Return the seed of an update's masks; held-out speech has the same masks in every evaluation."""
+    """Return the seed of the masks of an update; held-out speech has the same masks in every evaluation."""
     if seed is None:
         seed = tf.stack([batch.utterances[0], 0])
     return seed + tf.constant([0, SALT + salt], tf.int32)

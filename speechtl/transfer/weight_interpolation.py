@@ -1,4 +1,4 @@
-"""Mix the weights at the end of training with those of another experiment."""
+"""Interpolation of the trained weights with those of another experiment."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -13,17 +13,16 @@ from speechtl.transfer.method import TransferMethod, source_weights
 
 
 class WeightInterpolation(TransferMethod):
-    """End at ``weight * source + (1 - weight) * trained``, weight by weight (Wortsman et al. 2022, "WiSE-FT").
+    """Set every final weight to ``weight * source + (1 - weight) * trained`` (Wortsman et al. 2022, "WiSE-FT").
 
-    Listed behind `FineTuning` of the same source, which it leaves as it is: both ends then lie in one valley of the
-    loss, and points between them are often better than either, on the new speech and on the old. Costs nothing in
-    training.
+    List it after `FineTuning` of the same source: both ends then lie in one basin of the loss, and points between them
+    are often better than either, on the new speech and on the old. Training is not affected.
 
     Attributes:
         source: experiment directory with the same encoder.
         weight: share of the source in the final weights; 0 changes nothing, 1 is the source.
-        fresh: patterns over weight paths, as in `FineTuning`, of weights that stay as trained. Layers that are attached
-            behind this method stay as well.
+        fresh: patterns over weight paths, as in `FineTuning`, of weights that remain as trained. So do layers that are
+            attached after this method.
     """
 
     method: Literal["weight_interpolation"] = "weight_interpolation"
@@ -32,7 +31,7 @@ class WeightInterpolation(TransferMethod):
     fresh: tuple[str, ...] = ()
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
-        """Check, before training, that the source has what is to be mixed.
+        """Check, before training, that the source has all weights to be interpolated.
 
         Raises:
             ModelError: weights that the source lacks or has in another shape, all listed.
@@ -49,10 +48,10 @@ class WeightInterpolation(TransferMethod):
         return model
 
     def finish(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the mixture."""
+        """Return the interpolated weights."""
         source = source_weights(self.source)
         return {
-            name: array if self._is_fresh(name) or name not in source else self._mix(source[name], array)
+            name: array if self._is_fresh(name) or name not in source else self._interpolate(source[name], array)
             for name, array in arrays.items()
         }
 
@@ -61,10 +60,10 @@ class WeightInterpolation(TransferMethod):
         return (self.source,)
 
     def keeps_head(self, head: str) -> bool:
-        """Whether the head is mixed, and so must have the phones of the source's."""
+        """Whether the head is interpolated, and so must have the phones of the source."""
         return not self._is_fresh(f"heads/{head}/output/kernel")
 
-    def _mix(self, source: np.ndarray, trained: np.ndarray) -> np.ndarray:
+    def _interpolate(self, source: np.ndarray, trained: np.ndarray) -> np.ndarray:
         mixed = self.weight * source.astype(np.float64) + (1 - self.weight) * trained
         return mixed.astype(trained.dtype)
 

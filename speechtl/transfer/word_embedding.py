@@ -1,4 +1,4 @@
-"""Spoken words and their pronunciations in one space: an unseen word is the nearest pronunciation."""
+"""Acoustic word embeddings: an unseen word is recognised by the nearest pronunciation."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -22,25 +22,25 @@ from speechtl.transfer.method import Step, TransferMethod
 
 
 class WordEmbeddingTransfer(TransferMethod):
-    """Train, beside the CTC heads, an encoder of utterances and one of pronunciations into one space.
+    """Train, in addition to the CTC heads, an encoder of utterances and one of pronunciations into one space.
 
     After Bengio & Heigold 2014 (Word embeddings for speech recognition) and Frome et al. 2013 (DeViSE): the loss ::
 
         weight · mean over wrong words w of  max(0, margin - s(utterance, right word) + s(utterance, w))
 
-    with ``s`` the cosine and the batch's other words for the wrong ones. Pronunciations are read by the articulation of
-    their phones, so words of any phones have a place. It is meant for speech of one word per utterance; an utterance of
-    several is taken for one long word.
+    where ``s`` is the cosine and the wrong words are the other words of the batch. Pronunciations are encoded by the
+    articulatory attributes of their phones, so words of any phones can be embedded. The method is meant for isolated
+    words; an utterance of several words is treated as one long word.
 
-    With ``decoding.mode = "embedding"`` an utterance is the word of the lexicon whose pronunciation is nearest.
+    With ``decoding.mode = "embedding"`` an utterance is recognised as the word with the nearest pronunciation.
 
     Attributes:
-        block: whose output the acoustic encoder hears; the last one by default.
-        table: of attributes, see `Attributes`.
-        size: of the space, and of the GRUs of both directions together.
+        block: whose output is the input of the acoustic encoder; the last one by default.
+        table: the attribute system, see `Attributes`.
+        size: dimension of the space, and of the GRUs of both directions together.
         pooling: ``attention`` or ``mean_max``.
-        margin: of the cosine, between the right and a wrong word.
-        weight: of the loss, beside CTC's.
+        margin: of the cosine, between the right word and a wrong one.
+        weight: of the loss term, relative to CTC.
     """
 
     method: Literal["word_embedding"] = "word_embedding"
@@ -55,7 +55,7 @@ class WordEmbeddingTransfer(TransferMethod):
         """Attach the encoders.
 
         Raises:
-            ModelError: no such block, phones that are not known or not IPA, or other encoders are there already.
+            ModelError: no such block, phones that are unknown or not IPA, or other encoders are attached already.
         """
         block = self.block or model.block_names[-1]
         inputs = model.block(block).output_size
@@ -84,7 +84,7 @@ class WordEmbeddingTransfer(TransferMethod):
         return {"ranking": self.weight * tf.reduce_mean(hinge_ranking_losses(similarity, other, self.margin))}
 
     def measures(self, step: Step) -> dict[str, tf.Tensor]:
-        """Return ``right_word``: the share of utterances that are nearer to their own word than to any other here."""
+        """Return ``right_word``: the share of utterances nearer to their word than to any other word of the batch."""
         if not step.model.has_head(step.language):
             return {}
         similarity, other = self._similarities(step)
@@ -93,17 +93,17 @@ class WordEmbeddingTransfer(TransferMethod):
         return {"right_word": tf.reduce_mean(tf.cast(nearer, tf.float32))}
 
     def _similarities(self, step: Step) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return the cosines of utterances (rows) and pronunciations (columns), and which pairs are different words."""
+        """Return cosines of utterances (rows) and pronunciations (columns), and which pairs are of different words."""
         model, batch = step.model, step.batch
         embedding = word_embedding_of(model)
         phones = attribute_matrix(model.inventories[model.head_name(step.language)], self.table)
-        # Unit 0 pads the labels; it is no phone.
+        # Unit 0 pads the labels; it is not a phone.
         vectors = tf.constant(np.concatenate([np.zeros_like(phones[:1]), phones]))
-        read = embedding.read(tf.gather(vectors, batch.labels), batch.label_lengths)
+        read = embedding.embed_attributes(tf.gather(vectors, batch.labels), batch.label_lengths)
         labelled = batch.label_lengths > 0
         other = tf.reduce_any(batch.labels[:, tf.newaxis] != batch.labels[tf.newaxis], axis=-1)
         other &= labelled[:, tf.newaxis] & labelled[tf.newaxis]
-        return tf.matmul(embedding.hear(step.encoded), read, transpose_b=True), other
+        return tf.matmul(embedding.embed_speech(step.encoded), read, transpose_b=True), other
 
 
 @restores(f"auxiliary/{NAME}")

@@ -168,7 +168,7 @@ def test_the_loss_of_a_batch_is_that_of_its_embeddings():
     batch = make_batch([[1, 2, 7], [3, 8], [1, 2, 7], [4, 9, 5, 7]])
     encoded = model.encode(batch.features, batch.lengths)
     embedding = model.auxiliary["word_embedding"]
-    heard = embedding.hear(encoded).numpy()
+    heard = embedding.embed_speech(encoded).numpy()
     words = [[PHONES[unit - 1] for unit in row if unit] for row in batch.labels.numpy()]
     read = embedding.embed_pronunciations(words)
     np.testing.assert_allclose(np.linalg.norm(heard, axis=1), 1, rtol=1e-5)
@@ -191,8 +191,8 @@ def test_padding_changes_nothing_and_order_does(pooling):
     assert np.abs(together[0] - together[1]).max() > 1e-3
     batch = make_batch([[1], [2], [3]])
     padded = tf.pad(batch.features, [[0, 0], [0, 13], [0, 0]], constant_values=7.0)
-    plain = embedding.hear(model.encode(batch.features, batch.lengths))
-    np.testing.assert_allclose(plain, embedding.hear(model.encode(padded, batch.lengths)), atol=1e-5)
+    plain = embedding.embed_speech(model.encode(batch.features, batch.lengths))
+    np.testing.assert_allclose(plain, embedding.embed_speech(model.encode(padded, batch.lengths)), atol=1e-5)
 
 
 def test_the_block_that_is_heard_is_stored_with_the_weights():
