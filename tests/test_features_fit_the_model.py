@@ -10,7 +10,8 @@ from command_line import verb
 import speechtl
 from speechtl.adaptation.adapt import Request, adapt
 from speechtl.adaptation.study import Study, run_study
-from speechtl.alignment.corpus import refine
+from speechtl.alignment.corpus import Corpus
+from speechtl.alignment.corpus_refinement import refine_corpus
 from speechtl.batches.config import DataConfig
 from speechtl.batches.global_stats import global_stats
 from speechtl.data.datadir import DataDir
@@ -20,7 +21,6 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
-from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.recognition.nearest_word import nearest_words
@@ -131,7 +131,7 @@ def test_align(place, tmp_path):
 def test_refine(place):
     inventory = Experiment.load(place / "exp").inventory()
     with refuses(place / "wrong"):
-        refine(DataDir.load(place / "wrong"), {}, inventory, MODEL, FrameClock.of(MODEL, 2), {})
+        refine_corpus(Corpus(DataDir.load(place / "wrong"), inventory, None, MODEL, 2), {})
 
 
 @pytest.mark.parametrize("role", ["data", "replay", "source_speech"])

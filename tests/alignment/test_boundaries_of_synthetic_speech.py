@@ -5,12 +5,8 @@ import ctypes
 import numpy as np
 import pytest
 
-from speechtl.alignment.boundary_refinement import (
-    BoundaryRefinement,
-    Chain,
-    boundary_features,
-    cepstra_of_log_mel,
-)
+from speechtl.alignment.boundary_refinement import BoundaryRefinement
+from speechtl.alignment.chain import Chain, boundary_features, cepstra_of_log_mel
 from speechtl.features.config import FeatureConfig
 
 espeakng_loader = pytest.importorskip("espeakng_loader")

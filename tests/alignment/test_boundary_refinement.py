@@ -4,14 +4,9 @@ import numpy as np
 import pytest
 from scipy.fft import dct
 
-from speechtl.alignment.boundary_refinement import (
-    SILENCE,
-    BoundaryRefinement,
-    Chain,
-    RefinementConfig,
-    boundary_features,
-    cepstra_of_log_mel,
-)
+from speechtl.alignment.boundary_refinement import BoundaryRefinement
+from speechtl.alignment.chain import SILENCE, Chain, boundary_features, cepstra_of_log_mel
+from speechtl.alignment.config import RefinementConfig
 
 PHONES, VALUES = 5, 8
 
