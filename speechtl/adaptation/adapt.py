@@ -18,6 +18,7 @@ from speechtl.adaptation.report import Comparison, as_json, table_lines, verdict
 from speechtl.adaptation.result import require_free, save_experiment, save_notes, save_speaker_alone
 from speechtl.adaptation.scorer import Scorer
 from speechtl.batches.config import DataConfig
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
@@ -139,10 +140,8 @@ def adapt(request: Request) -> Adapted:
 
     def read(where: DataDir, labelled: bool) -> Source:
         table = DataConfig(language=language)
-        phones = inventory if labelled else None
-        return Source(
-            [where.path], table, experiment.normaliser, lexicon, phones, require_text=labelled, features=features
-        )
+        labelling = Labelling(inventory, lexicon) if labelled else None
+        return Source([where.path], table, experiment.normaliser, features, labelling)
 
     if request.unsupervised:
         speech = Speech.read(read(data, False))
@@ -244,8 +243,8 @@ def _remember(
         return
     inventory = experiment.inventory(learner.language)
     table = DataConfig(language=learner.language)
-    features = experiment.config.features
-    learner.remember(Source([directory], table, experiment.normaliser, lexicon, inventory, features=features))
+    labelling = Labelling(inventory, lexicon)
+    learner.remember(Source([directory], table, experiment.normaliser, experiment.config.features, labelling))
 
 
 def _verdict(

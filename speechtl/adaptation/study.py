@@ -16,6 +16,7 @@ from speechtl.adaptation.learner import Heard, Learner, Speech
 from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.scorer import Score, Scorer
 from speechtl.batches.config import DataConfig
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
@@ -169,12 +170,11 @@ class _Bench:
         self.replay: Source | None = None
         table = DataConfig(language=self.language)
         features = experiment.config.features
+        labelling = Labelling(inventory, words)
         if study.replay is not None:
-            self.replay = Source([study.replay], table, experiment.normaliser, words, inventory, features=features)
+            self.replay = Source([study.replay], table, experiment.normaliser, features, labelling)
         learner = self._learner(0.0)
-        self.speech = learner.speech(
-            Source([study.data], table, experiment.normaliser, words, inventory, features=features)
-        )
+        self.speech = learner.speech(Source([study.data], table, experiment.normaliser, features, labelling))
         problems = [f"{name}: too short for its transcript" for name in learner.too_short(self.speech)]
         if problems:
             raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
@@ -187,9 +187,7 @@ class _Bench:
             raise DataError(f"{study.data}: no speaker has two utterances; give speakers with more")
         self.other: tuple[Speech, dict[str, str]] | None = None
         if study.source_speech is not None:
-            others = Source(
-                [study.source_speech], table, experiment.normaliser, None, None, require_text=False, features=features
-            )
+            others = Source([study.source_speech], table, experiment.normaliser, features)
             self.other = Speech.read(others), dict(DataDir.load(study.source_speech).text)
             learner.reset()
             self.other_before = self._errors_on_source(learner)

@@ -53,10 +53,7 @@ def probe(
             raise ModelError(f"--block {block}: stands for {len(chosen)} blocks; name one of: {', '.join(chosen)}")
         table = DataConfig(language=language or "und")
         features = experiment.config.features
-        sources = [
-            Source([], table, experiment.normaliser, None, None, features=features, unlabelled=[folder])
-            for folder in data
-        ]
+        sources = [Source([], table, experiment.normaliser, features, unlabelled=[folder]) for folder in data]
         classes: list[str] = []
         speakers: list[str] = []
         points = []

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from speechtl.batches.frame_labels import label_frames
 from speechtl.batches.global_stats import global_stats
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError
 from speechtl.experiment.config import ExperimentConfig, load_config
@@ -76,11 +77,13 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     normaliser = Normaliser(config.normalisation, stats)
     train_sources, dev_sources = [], []
     for data in config.data:
-        shared = (normaliser, lexicons[data.language], inventories.get(data.head_name))
-        train_sources.append(Source(data.train, data, *shared, features=config.features, unlabelled=data.unlabelled))
-        if config.training.criterion == "framewise" and data.head_name in inventories:
-            label_frames(train_sources[-1], data.train, inventories[data.head_name], config.features)
-        dev_sources += [Source(data.dev, data, *shared, features=config.features)] if data.dev else []
+        inventory = inventories.get(data.head_name)
+        labelling = None if inventory is None else Labelling(inventory, lexicons[data.language])
+        shared = (data, normaliser, config.features, labelling)
+        train_sources.append(Source(data.train, *shared, unlabelled=data.unlabelled))
+        if config.training.criterion == "framewise" and inventory is not None:
+            label_frames(train_sources[-1], data.train, inventory, config.features)
+        dev_sources += [Source(data.dev, *shared)] if data.dev else []
     with strategy.scope():
         model = AcousticModel(config.model, config.features.dimension, inventories, config.head_of)
         for method in config.transfer:

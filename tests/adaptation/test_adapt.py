@@ -12,6 +12,7 @@ from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.study import Study, draws, run_study
 from speechtl.adaptation.study_report import study_rows
 from speechtl.batches.config import DataConfig
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
@@ -72,8 +73,9 @@ def request_of(workshop, tmp_path):
 
 
 def read_source(experiment, folder):
-    lexicon, inventory, features = experiment.lexicon(), experiment.inventory(), experiment.config.features
-    return Source([folder], DataConfig(language="xx"), experiment.normaliser, lexicon, inventory, features=features)
+    labelling = Labelling(experiment.inventory(), experiment.lexicon())
+    config = DataConfig(language="xx")
+    return Source([folder], config, experiment.normaliser, experiment.config.features, labelling)
 
 
 def files(folder):

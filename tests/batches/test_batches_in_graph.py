@@ -35,7 +35,7 @@ def test_batches_from_audio_equal_batches_from_stored_features(folder, kind):
     batches = []
     for in_graph in (False, True):
         config = DataConfig(in_graph=in_graph)
-        source = Source([folder], config, normaliser, None, None, require_text=False, features=FEATURES)
+        source = Source([folder], config, normaliser, FEATURES)
         plan = plan_once([source.frames], BatchConfig(frames=200))
         batches.append(list(make_dataset(source, plan, FEATURES.dimension)))
     stored, computed = batches
@@ -47,15 +47,8 @@ def test_batches_from_audio_equal_batches_from_stored_features(folder, kind):
 
 
 def test_a_replica_without_a_share_gets_nothing(folder):
-    source = Source(
-        [folder],
-        DataConfig(in_graph=True),
-        Normaliser(NormalisationConfig(kind="none")),
-        None,
-        None,
-        require_text=False,
-        features=FEATURES,
-    )
+    normaliser = Normaliser(NormalisationConfig(kind="none"))
+    source = Source([folder], DataConfig(in_graph=True), normaliser, FEATURES)
     plan = plan_once([source.frames[:1]], BatchConfig())
     (part,) = make_dataset(source, plan, FEATURES.dimension, shard=Shard([1], 2))
     assert list(part.lengths.numpy()) == [0] and list(part.label_lengths.numpy()) == [0]
@@ -64,7 +57,7 @@ def test_a_replica_without_a_share_gets_nothing(folder):
 def test_normalisation_by_speaker_is_refused(folder):
     normaliser = Normaliser(NormalisationConfig(kind="speaker"))
     with pytest.raises(ConfigError, match=r"set normalisation\.kind"):
-        Source([folder], DataConfig(in_graph=True), normaliser, None, None, require_text=False, features=FEATURES)
+        Source([folder], DataConfig(in_graph=True), normaliser, FEATURES)
 
 
 def test_unlabelled_speech_is_computed_too(folder):
@@ -72,7 +65,7 @@ def test_unlabelled_speech_is_computed_too(folder):
     batches = []
     for in_graph in (False, True):
         config = DataConfig(in_graph=in_graph)
-        source = Source([], config, normaliser, None, None, features=FEATURES, unlabelled=[folder])
+        source = Source([], config, normaliser, FEATURES, unlabelled=[folder])
         (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig()), FEATURES.dimension)
         batches.append(batch)
     stored, computed = batches

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from speechtl.batches.config import AugmentationConfig, BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.pipeline import Shard, make_dataset
 from speechtl.batches.plan import plan_epoch
 from speechtl.batches.source import Normaliser, Source
@@ -19,7 +20,7 @@ INVENTORY = PhoneInventory(["a", "i", "k", "s", "t", "u"])
 def make_source(folder, lexicon_file, kind="speaker", inventory=INVENTORY, **more):
     normaliser = Normaliser(NormalisationConfig(kind=kind))
     config, lexicon = DataConfig(language="xx"), Lexicon.load(lexicon_file)
-    return Source([folder], config, normaliser, lexicon, inventory, features=FEATURES, **more)
+    return Source([folder], config, normaliser, FEATURES, Labelling(inventory, lexicon), **more)
 
 
 def test_labels_are_first_pronunciations_and_variants_are_kept(make_corpus, lexicon_file):
@@ -112,7 +113,7 @@ def test_unlabelled_speech_needs_no_transcript(make_corpus, lexicon_file):
     folder = make_corpus("train")
     (folder / "text").unlink()
     config, normaliser = DataConfig(language="xx"), Normaliser(NormalisationConfig())
-    source = Source([folder], config, normaliser, None, None, require_text=False, features=FEATURES)
+    source = Source([folder], config, normaliser, FEATURES)
     assert len(source) == 12 and not any(source.labels)
     with pytest.raises(DataError, match="transcript"):
         make_source(folder, lexicon_file)

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.labelling import Labelling
 from speechtl.batches.pipeline import make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
@@ -67,11 +68,9 @@ def test_unlabelled_utterances_share_batches_and_have_no_labels(make_corpus, lex
     (silent / "text").unlink()
     inventory = PhoneInventory(["a", "i", "k", "s", "t", "u"])
     normaliser = Normaliser(NormalisationConfig())
-    lexicon = Lexicon.load(lexicon_file)
-    alone = Source([folder], DataConfig(language="xx"), normaliser, lexicon, inventory, features=FEATURES)
-    both = Source(
-        [folder], DataConfig(language="xx"), normaliser, lexicon, inventory, features=FEATURES, unlabelled=[silent]
-    )
+    parts = (DataConfig(language="xx"), normaliser, FEATURES, Labelling(inventory, Lexicon.load(lexicon_file)))
+    alone = Source([folder], *parts)
+    both = Source([folder], *parts, unlabelled=[silent])
     labels = dict(zip(both.utterance_ids, both.labels, strict=True))
     assert dict(zip(alone.utterance_ids, alone.labels, strict=True)).items() <= labels.items()
     assert len(labels) == 12 + 9 and sum(not units for units in labels.values()) == 9
@@ -89,11 +88,12 @@ def test_the_ctc_term_is_a_mean_over_labelled_utterances(make_corpus, lexicon_fi
     """So its value, and its balance with other terms, do not depend on how much unlabelled speech is beside it."""
     folder = make_corpus("train", seed=1)
     inventory = PhoneInventory(["a", "i", "k", "s", "t", "u"])
-    parts = (DataConfig(language="xx"), Normaliser(NormalisationConfig()), Lexicon.load(lexicon_file), inventory)
+    labelling = Labelling(inventory, Lexicon.load(lexicon_file))
+    parts = (DataConfig(language="xx"), Normaliser(NormalisationConfig()), FEATURES, labelling)
     model = AcousticModel(ModelConfig(encoder=TdnnConfig(size=16, dilations=(1,))), 12, {"xx": 7})
     terms = []
     for more in ((), (silent,)):
-        source = Source([folder], *parts, features=FEATURES, unlabelled=more)
+        source = Source([folder], *parts, unlabelled=more)
         (batch,) = make_dataset(source, plan_once([source.frames], BatchConfig(frames=10**6)), 12)
         terms.append(float(Objective(model)(batch, "xx", None, tf.constant(0.0)).terms["ctc"]))
     assert terms[0] == pytest.approx(terms[1], rel=1e-5)

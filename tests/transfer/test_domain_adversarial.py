@@ -54,7 +54,7 @@ def distort(folder, domain, strength=3.0):
 
 def read_source(folder, language="xx"):
     normaliser = Normaliser(NormalisationConfig(kind="none"))
-    return Source([], DataConfig(language=language), normaliser, None, None, features=FEATURES, unlabelled=[folder])
+    return Source([], DataConfig(language=language), normaliser, FEATURES, unlabelled=[folder])
 
 
 def one_batch(source):

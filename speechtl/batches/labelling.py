@@ -1,0 +1,67 @@
+"""From transcripts to the unit numbers that a model is trained on."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from speechtl.errors import LexiconError, list_problems
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phones import PhoneInventory
+
+# Of an utterance: for each word, for each of its pronunciations, the unit numbers.
+Variants = list[list[list[int]]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Labelling:
+    """How transcripts become labels.
+
+    Attributes:
+        inventory: phones to unit numbers.
+        lexicon: words to phones; None if transcripts are phones.
+    """
+
+    inventory: PhoneInventory
+    lexicon: Lexicon | None = None
+
+    def variants(self, texts: Mapping[str, str], language: str) -> list[Variants]:
+        """Return the pronunciations of every word of every utterance as unit numbers.
+
+        Args:
+            texts: utterance -> transcript, which may be empty.
+            language: their language, for the errors.
+
+        Raises:
+            LexiconError: words without a pronunciation, or phones that the inventory lacks; all are listed.
+        """
+        words = {name: text.split() for name, text in texts.items()}
+        used = {word for utterance in words.values() for word in utterance}
+        if self.lexicon is None:
+            unknown = sorted(used - set(self.inventory.phones))
+            if unknown:
+                heading = f"language {language}: phones in text that the inventory lacks (or set lexicon for words)"
+                raise LexiconError(list_problems(heading, unknown))
+            encoded = {phone: [self.inventory.encode([phone])] for phone in used}
+        else:
+            encoded = self._encode_words(self.lexicon, words, language)
+        return [[encoded[word] for word in utterance] for utterance in words.values()]
+
+    def _encode_words(
+        self, lexicon: Lexicon, words: Mapping[str, Sequence[str]], language: str
+    ) -> dict[str, list[list[int]]]:
+        first: dict[str, str] = {}
+        for name, utterance in words.items():
+            for word in utterance:
+                first.setdefault(word, name)
+        unknown = sorted(first.keys() - set(lexicon.words))
+        if unknown:
+            count = f"{len(unknown)}; add them to the lexicon"
+            lines = [f"{word} (first in {first[word]})" for word in unknown]
+            raise LexiconError(list_problems(f"language {language}: words without a pronunciation: {count}", lines))
+        pronunciations = {word: [option.phones for option in lexicon.pronounce(word)] for word in first}
+        phones = {phone for options in pronunciations.values() for option in options for phone in option}
+        foreign = sorted(phones - set(self.inventory.phones))
+        if foreign:
+            lines = [f"{phone}: nearest here: {' '.join(self.inventory.nearest(phone))}" for phone in foreign]
+            heading = f"language {language}: phones of the lexicon that the model's inventory lacks"
+            raise LexiconError(list_problems(heading, lines))
+        return {word: [self.inventory.encode(option) for option in options] for word, options in pronunciations.items()}
