@@ -33,7 +33,7 @@ if run_stage 1 "validation, speed perturbation, features"; then
 fi
 
 if run_stage 2 "lexicon and grammars"; then
-  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
+  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
   # Two fifths of the utterances spell a name: English words, spelled, are a second kind of sentences.
   speechtl lexicon build-english data/lang/english.txt
   cut -d' ' -f1 data/lang/english.txt | grep -xE '[a-z]{4,9}' | LC_ALL=C sort -u | tr '[:lower:]' '[:upper:]' |

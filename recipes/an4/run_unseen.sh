@@ -63,7 +63,7 @@ if run_stage 1 "words held out, speed perturbation, features"; then
 fi
 
 if run_stage 2 "lexicon and grammars"; then
-  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --from arpabet
+  speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
   mkdir -p data/unseen/lang
   cat data/lang/lexicon.txt conf/unseen_variants.txt >$lexicon
   speechtl lm data/train/text -o data/lang/train.arpa --order 4 --vocabulary $lexicon --dev data/unseen/dev/text

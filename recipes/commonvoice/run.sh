@@ -77,7 +77,7 @@ if run_stage 1 "lexicons, validation, features"; then
   for side in source target; do
     made=$data/$side/lexicon.txt
     if [ -n "${lexicon[$side]}" ]; then
-      speechtl lexicon convert "${lexicon[$side]}" "$made" --from ipa
+      speechtl lexicon convert "${lexicon[$side]}" "$made" --notation ipa
     elif [ -n "${rules[$side]}" ]; then
       speechtl lexicon g2p --rules "${rules[$side]}" -n 1 --words "$data/$side/words.txt" --out "$data/$side/lexiconp.txt"
       cut -d' ' -f1,3- "$data/$side/lexiconp.txt" >"$made"

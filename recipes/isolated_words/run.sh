@@ -64,7 +64,7 @@ if run_stage 3 "acoustic models of phones where they are, half of them in other 
 fi
 
 model_lexicon() { # model_lexicon MODEL: in its phones; the nearest ones replace those that it lacks
-  speechtl lexicon convert "$lexicon" "$1/lexicon.txt" --from ipa --experiment "$1" --tone drop
+  speechtl lexicon convert "$lexicon" "$1/lexicon.txt" --notation ipa --experiment "$1" --tone drop
 }
 
 if run_stage 4 "the same, and the unseen words spliced from pieces of other words"; then

@@ -89,7 +89,7 @@ if run_stage 3 "words of phones never heard"; then
         [ $system != attributes ] || mapping=()
         mkdir -p "$out"
         for place in $others $own; do
-          speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --from ipa --tone drop \
+          speechtl lexicon convert "$place/lexicon.txt" "$out/$(basename "$place").txt" --notation ipa --tone drop \
             ${mapping[@]+"${mapping[@]}"}
         done
         # One lexicon of both languages would let the words of one be taken for those of the other.
@@ -119,7 +119,7 @@ if run_stage 4 "word embeddings"; then
     for name in arabic dspspeech; do
       language="ar"
       [ $name = arabic ] || language=dsp
-      speechtl lexicon convert "data/$name/lexicon.txt" "$exp/$name.txt" --from ipa --tone drop
+      speechtl lexicon convert "data/$name/lexicon.txt" "$exp/$name.txt" --notation ipa --tone drop
       speechtl decode "$exp" "data/$name/test" "$exp/$name/embedding" --lexicon "$exp/$name.txt" --language $language
       phones=(--lexicon "$exp/$name.txt" --inventory lexicon --language "$language" --no-times)
       speechtl decode "$exp" "data/$name/dev" "$exp/$name/dev" "${phones[@]}" --set decoding.mode=isolated \

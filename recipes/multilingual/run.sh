@@ -58,12 +58,12 @@ fi
 
 if run_stage 1 "lexicons, validation, features"; then
   if [ -d data/an4 ]; then
-    speechtl lexicon convert data/an4/dict/lexicon.txt data/an4/lexicon.txt --from arpabet
+    speechtl lexicon convert data/an4/dict/lexicon.txt data/an4/lexicon.txt --notation arpabet
   fi
   for name in dspspeech dspspeech_en dspspeech_zh; do
     if [ -d data/$name ]; then
       # Twelve words of Mandarin are too few to learn its tones from.
-      speechtl lexicon convert data/$name/lexicon.txt data/$name/lexicon.txt --from ipa --tone drop
+      speechtl lexicon convert data/$name/lexicon.txt data/$name/lexicon.txt --notation ipa --tone drop
     fi
   done
   if [ -d data/kerstin ]; then

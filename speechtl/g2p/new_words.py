@@ -1,6 +1,5 @@
 """Words that a lexicon does not have yet: ``Kubernetes=k u b ə n ɛ t i z``, or ``Kubernetes`` alone."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -15,16 +14,16 @@ from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 from speechtl.lang.phone_mapping import describe_replacements, map_to_inventory
 from speechtl.lang.phones import PhoneInventory
 
-# Candidates less likely than this, against the best, are not worth the confusion that they bring.
+# Candidates less likely than this, relative to the best, cause more confusions than they are worth.
 MINIMUM_PROBABILITY = 0.1
 
 
 class Pronouncer(Protocol):
-    """What guesses pronunciations from spelling: ``GraphemeToPhoneme`` or ``SpellingRules``."""
+    """A source of guessed pronunciations: ``GraphemeToPhoneme`` or ``SpellingRules``."""
 
     @property
     def caution(self) -> str:
-        """Why the guesses are to be looked at, in one line; empty if they are good in general."""
+        """Why the guesses should be checked, in one line; empty if they are reliable."""
 
     def pronounce(self, word: str, n: int = 3) -> list[Pronunciation]:
         """Return up to ``n`` pronunciations, best first."""
@@ -34,9 +33,9 @@ class NewWord(NamedTuple):
     """A word to add to a lexicon.
 
     Attributes:
-        word: as it will be written.
+        word: its spelling.
         pronunciations: best first, the best with probability 1.0.
-        notes: what the user should know: that the pronunciation is guessed, what was replaced; one line each.
+        notes: for the user: that the pronunciation is a guess, which phones were replaced; one line each.
     """
 
     word: str
@@ -44,21 +43,47 @@ class NewWord(NamedTuple):
     notes: list[str]
 
 
+class AddedWord(NamedTuple):
+    """What became of a new word.
+
+    Attributes:
+        new: the word.
+        known: the pronunciations that the lexicon had already.
+        added: those that were added.
+    """
+
+    new: NewWord
+    known: list[tuple[str, ...]]
+    added: list[tuple[str, ...]]
+
+
+class Guesses(NamedTuple):
+    """Guessed pronunciations.
+
+    Attributes:
+        lexicon: the words, their pronunciations with probabilities, best first.
+        problems: word -> why it has no guess, in one line.
+    """
+
+    lexicon: Lexicon
+    problems: dict[str, str]
+
+
 def choose_pronouncer(
     lexicon: Lexicon | None = None, *, model: str | Path | None = None, rules: str | None = None
 ) -> Pronouncer | None:
-    """Return what guesses pronunciations: spelling rules, else a model that was stored, else one that is trained now.
+    """Return what guesses pronunciations: spelling rules, a stored model, or one that is trained on a lexicon now.
 
     Args:
-        lexicon: to learn from where nothing else is given.
+        lexicon: to train on if neither of the others is given.
         model: the file of a ``GraphemeToPhoneme``.
         rules: the code of a language that has spelling rules, see ``SpellingRules``.
 
     Returns:
-        None where there is nothing to guess with: none of the three, or a lexicon of no words.
+        None if none of the three is given, or the lexicon is empty.
 
     Raises:
-        LexiconError: both a model and rules, no such rules, or the model cannot be read.
+        LexiconError: both a model and rules are given, there are no such rules, or the model cannot be read.
     """
     if model is not None and rules is not None:
         raise LexiconError(f"a model ({model}) and spelling rules ({rules}) to guess with; give one of them")
@@ -69,15 +94,43 @@ def choose_pronouncer(
     return GraphemeToPhoneme.train(lexicon) if lexicon is not None and len(lexicon) else None
 
 
-def count_missing(lexicon: Lexicon, sentences: Iterable[Sequence[str]]) -> tuple[Counter[str], int, int]:
-    """Count the words of a text that a lexicon lacks.
+def guess_pronunciations(words: Iterable[str], pronouncer: Pronouncer, candidates: int = 3) -> Guesses:
+    """Guess the pronunciations of words.
 
-    Returns:
-        How often each missing word occurs; how many words the text has, and how many different ones.
+    Args:
+        words: distinct spellings.
+        pronouncer: what guesses.
+        candidates: maximum number of pronunciations per word.
     """
-    counts = Counter(word for sentence in sentences for word in sentence)
-    missing = Counter({word: count for word, count in counts.items() if word not in lexicon})
-    return missing, counts.total(), len(counts)
+    guesses = Guesses(Lexicon(), {})
+    for word in words:
+        try:
+            options = pronouncer.pronounce(word, candidates)
+        except LexiconError as error:
+            guesses.problems[word] = str(error)
+            continue
+        for option in options:
+            # A lexicon has no room for a probability of zero.
+            guesses.lexicon.add(word, option.phones, max(round(option.probability, 4), 1e-4))
+    return guesses
+
+
+def add_new_words(lexicon: Lexicon, words: Iterable[NewWord], *, with_probabilities: bool) -> list[AddedWord]:
+    """Add words to a lexicon; pronunciations that a word has already stay as they are.
+
+    Args:
+        lexicon: is changed.
+        words: from ``parse_new_words``.
+        with_probabilities: keep the probabilities of pronunciations; otherwise all get 1.0.
+    """
+    result = []
+    for new in words:
+        known = [option.phones for option in lexicon.entries.get(new.word, [])]
+        options = [option for option in new.pronunciations if option.phones not in known]
+        for option in options:
+            lexicon.add(new.word, option.phones, option.probability if with_probabilities else 1.0)
+        result.append(AddedWord(new, known, [option.phones for option in options]))
+    return result
 
 
 def parse_new_word(
@@ -91,16 +144,16 @@ def parse_new_word(
     """Read ``WORD=PHONES`` or ``WORD``.
 
     Args:
-        text: the word, and behind ``=`` its phones with spaces between them; or in one piece, which is split into
+        text: the word and, after ``=``, its phones with spaces between them; or in one piece, which is split into
             letters (``kubənɛtiz``; write a diphthong or an affricate with a tie bar). Without ``=`` they are guessed.
         g2p: what guesses.
         inventory: the model's phones, to which others are mapped; None keeps all phones.
-        candidates: at most so many guesses; unlikely ones are left out.
-        notation: how the phones are written, see ``Lexicon.load``.
+        candidates: maximum number of guesses; unlikely ones are left out.
+        notation: of the phones, see ``Lexicon.load``.
 
     Raises:
         LexiconError: the word is empty or has a space in it, the phones are empty or not IPA, or they have to be
-            guessed and nothing is there to guess with.
+            guessed and there is nothing to guess with.
     """
     word, given, phones = text.partition("=")
     word = word.strip()
@@ -114,7 +167,7 @@ def parse_new_word(
     if given:
         read = read_phones(phones, notation, inventory)
         if not read:
-            raise LexiconError(f"'{text}': no phones behind '='; write them, or leave '=' out to have them guessed")
+            raise LexiconError(f"'{text}': no phones after '='; write them, or leave '=' out to have them guessed")
         options = [Pronunciation(read)]
     else:
         if g2p is None:

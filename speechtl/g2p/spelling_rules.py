@@ -31,11 +31,11 @@ from pathlib import Path
 
 from speechtl.errors import LexiconError
 from speechtl.g2p.rule_file import LetterRule, RuleFile, read_rule_file
+from speechtl.g2p.rule_languages import FOLDER, rule_languages
 from speechtl.lang.ipa import is_nucleus, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_file import Pronunciation
 
-FOLDER = Path(__file__).parent / "rules"
 # How much less likely stress is one vowel further from the middle of a word.
 _STRESS_DECAY = 0.5
 
@@ -66,10 +66,11 @@ class SpellingRules:
         code = re.split(r"[-_]", language.lower())[0]
         if path is None:
             path = FOLDER / f"{code}.rules"
-            if code not in languages():
+            if code not in rule_languages():
+                known = " ".join(rule_languages())
                 raise LexiconError(
-                    f"no spelling rules for the language '{language}'; there are rules for {' '.join(languages())}; "
-                    f"give a lexicon of the language to learn from instead"
+                    f"no spelling rules for the language '{language}'; there are rules for {known}; give a lexicon of "
+                    "the language to learn from instead"
                 )
         return cls(code, _read(path))
 
@@ -190,12 +191,6 @@ class SpellingRules:
             for place, weight in zip(nuclei, weights)
             if weight
         ]
-
-
-@functools.cache
-def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that have spelling rules."""
-    return tuple(sorted(path.stem for path in FOLDER.glob("*.rules")))
 
 
 @functools.cache

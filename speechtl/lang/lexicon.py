@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.files import atomic_write
@@ -11,6 +12,8 @@ from speechtl.lang.lexicon_file import Notation, Pronunciation, add_pronunciatio
 from speechtl.lang.phones import PhoneInventory
 
 __all__ = ["Lexicon", "Notation", "Pronunciation"]
+
+Case = Literal["as-is", "lower", "upper"]
 
 
 class Lexicon:
@@ -87,7 +90,7 @@ class Lexicon:
         add_pronunciation(self.entries, word, tuple(phones), probability)
 
     def merge(self, other: "Lexicon") -> None:
-        """Add all words and pronunciations of another lexicon behind those that are here."""
+        """Add all words and pronunciations of another lexicon after those that are here."""
         for word, options in other.entries.items():
             for pronunciation in options:
                 self.add(word, pronunciation.phones, pronunciation.probability)
@@ -100,6 +103,24 @@ class Lexicon:
     def phones(self) -> set[str]:
         """Return the phones that the lexicon needs."""
         return {phone for options in self.entries.values() for option in options for phone in option.phones}
+
+    def summary(self) -> str:
+        """Return its size: ``3 words, 4 pronunciations, 5 phones``."""
+        pronunciations = sum(map(len, self.entries.values()))
+        return f"{len(self)} words, {pronunciations} pronunciations, {len(self.phones())} phones"
+
+    def words_with(self, phone: str) -> list[str]:
+        """Return the words that have a phone in any of their pronunciations."""
+        return [word for word, options in self.entries.items() if any(phone in option.phones for option in options)]
+
+    def in_case(self, case: Case) -> "Lexicon":
+        """Return the lexicon with its words in lower or upper case (words that become equal are merged), or as is."""
+        result = Lexicon()
+        for word, options in self.entries.items():
+            for option in options:
+                changed = {"as-is": word, "lower": word.lower(), "upper": word.upper()}[case]
+                result.add(changed, option.phones, option.probability)
+        return result
 
     def pronounce(self, word: str) -> list[Pronunciation]:
         """Return the pronunciations of a word.

@@ -3,7 +3,7 @@ from typer.testing import CliRunner
 
 from speechtl.cli.lexicon import app
 from speechtl.errors import DataError, LexiconError
-from speechtl.g2p.spelling_rules import languages
+from speechtl.g2p.rule_languages import rule_languages
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import PhoneInventory
 
@@ -62,7 +62,7 @@ def test_a_mistake_in_add_leaves_no_file(lexicon, tmp_path):
     out = tmp_path / "out.txt"
     with pytest.raises(LexiconError, match="2 bad words") as error:
         run("add", lexicon, "a b=a", "x=", "ba=b a", "-o", out)
-    assert "a word has no spaces in it" in str(error.value) and "no phones behind '='" in str(error.value)
+    assert "a word has no spaces in it" in str(error.value) and "no phones after '='" in str(error.value)
     with pytest.raises(LexiconError, match="no word that pronunciations were learnt from has 'z'"):
         run("add", lexicon, "zed", "-o", out)
     assert not out.exists()
@@ -75,9 +75,9 @@ def test_g2p_prints_candidates_with_probabilities_and_stores_its_model(lexicon, 
     assert lines[0].split()[0] == "didi" and lines[0].split()[2:] == ["d", "i", "d", "i"]
     assert {line.split()[0] for line in lines} == {"didi", "dida", "badi"} and len(lines) <= 6
     assert all(0.0 < float(line.split()[1]) <= 1.0 for line in lines)
-    again = run("g2p", "didi", "dida", "badi", "--model", model, "-n", "2").stdout.splitlines()
+    again = run("g2p", "didi", "dida", "badi", "--g2p", model, "-n", "2").stdout.splitlines()
     assert again == lines
-    run("g2p", "didi", "--model", model, "-o", out)
+    run("g2p", "didi", "--g2p", model, "-o", out)
     assert Lexicon.load(out).words == ["didi"]
 
 
@@ -91,7 +91,7 @@ def test_g2p_by_rules_says_what_it_cannot_read_after_the_rest(tmp_path):
 
 def test_g2p_wants_one_thing_to_guess_with(lexicon, tmp_path):
     for arguments in (["x"], ["x", "--rules", "es", "--lexicon", lexicon]):
-        with pytest.raises(LexiconError, match="give one thing to guess with: --lexicon FILE, --model FILE or --rules"):
+        with pytest.raises(LexiconError, match="give one thing to guess with: --lexicon FILE, --g2p FILE or --rules"):
             run("g2p", *arguments)
     with pytest.raises(LexiconError, match="no words; name some"):
         run("g2p", "--rules", "es")
@@ -108,7 +108,7 @@ def test_oov_counts_the_words_that_are_missing(lexicon, tmp_path):
     assert result.stdout.splitlines() == ["2\tdida", "1\tBA", "1\tz!"]
     assert f"4 of 6 words (66.67 %) and 3 of 4 different ones are not in {lexicon}" in result.stderr
     assert "1 of them it has in another case, such as 'BA'" in result.stderr
-    lines = run("oov", lexicon, text, "--g2p").stdout.splitlines()
+    lines = run("oov", lexicon, text, "--guess").stdout.splitlines()
     assert lines[0] == "2\tdida\td i d a"
     assert lines[2].startswith("1\tz!\t# 'z!': no word that pronunciations were learnt from has 'z'")
     plain = tmp_path / "plain"
@@ -135,14 +135,14 @@ def test_check_says_what_stands_for_the_phones_that_a_model_lacks(lexicon, tmp_p
 
 def test_help_names_every_language_that_has_rules():
     shown = " ".join(run("g2p", "--help").stdout.replace("│", " ").split())
-    assert f"Guess by spelling rules: {' '.join(languages())}." in shown
+    assert f"Guess by spelling rules: {' '.join(rule_languages())}." in shown
 
 
 def test_convert_writes_a_lexicon_in_the_phones_of_a_model_and_says_what_it_replaced(tmp_path):
     (tmp_path / "lexicon.txt").write_text("tub t ʌ b\nto t u˥\n", encoding="utf-8")
     (tmp_path / "exp/phones").mkdir(parents=True)
     PhoneInventory(["d", "b", "ʌ", "u"]).save(tmp_path / "exp/phones/en.txt")
-    options = ("--from", "ipa", "--tone", "drop", "--experiment", tmp_path / "exp")
+    options = ("--notation", "ipa", "--tone", "drop", "--experiment", tmp_path / "exp")
     shown = run("convert", tmp_path / "lexicon.txt", tmp_path / "mapped.txt", *options).stdout
     assert "t -> d" in shown
     mapped = Lexicon.load(tmp_path / "mapped.txt")

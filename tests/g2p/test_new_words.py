@@ -4,7 +4,6 @@ from speechtl.errors import LexiconError
 from speechtl.g2p.new_words import (
     NewWord,
     choose_pronouncer,
-    count_missing,
     parse_new_word,
     parse_new_words,
     read_phones,
@@ -60,7 +59,7 @@ def test_every_mistake_says_what_to_do():
     assert error_of("=a") == "'=a': no word before '='; write WORD=PHONES or WORD"
     assert error_of("two words=a").startswith("'two words=a': a word has no spaces in it (got 'two words')")
     assert error_of("") == "'': no word before '='; write WORD=PHONES or WORD"
-    assert error_of("x= ").startswith("'x= ': no phones behind '='")
+    assert error_of("x= ").startswith("'x= ': no phones after '='")
     assert "'Q' (U+0051 LATIN CAPITAL LETTER Q) is not IPA" in error_of("x=k Q š")
     assert "write ʃ" in error_of("x=k Q š")
     assert "write 'x=PHONES'" in error_of("x")
@@ -90,10 +89,3 @@ def test_what_guesses_is_chosen_by_what_is_given(tmp_path):
     assert choose_pronouncer(lexicon, rules="es").pronounce("ca", 1)[0].phones == ("k", "a")
     with pytest.raises(LexiconError, match="give one of them"):
         choose_pronouncer(model=tmp_path / "model", rules="es")
-
-
-def test_missing_words_are_counted():
-    lexicon = Lexicon()
-    lexicon.add("a", ["a"])
-    assert count_missing(lexicon, [["a", "b", "b"], ["c", "a"]]) == ({"b": 2, "c": 1}, 5, 3)
-    assert count_missing(lexicon, []) == ({}, 0, 0)

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechtl.errors import LexiconError
-from speechtl.g2p.spelling_rules import FOLDER, SpellingRules, languages
+from speechtl.g2p.rule_languages import FOLDER, rule_languages
+from speechtl.g2p.spelling_rules import SpellingRules
 from speechtl.lang.ipa import split_ipa
 from speechtl.lang.lexicon import Lexicon
 
@@ -87,7 +89,7 @@ def test_words_are_said_as_dictionaries_have_them(language):
     assert said == REFERENCES[language]
 
 
-@pytest.mark.parametrize("language", sorted(set(languages()) & {path.name for path in LEXICONS.iterdir()}))
+@pytest.mark.parametrize("language", sorted(set(rule_languages()) & {path.name for path in LEXICONS.iterdir()}))
 def test_every_word_of_the_languages_dictionary_is_among_the_guesses(language):
     rules = SpellingRules.load(language)
     for word, options in Lexicon.load(LEXICONS / language / "lexicon.txt").entries.items():
@@ -96,7 +98,7 @@ def test_every_word_of_the_languages_dictionary_is_among_the_guesses(language):
 
 
 def test_there_are_rules_for_these_languages():
-    assert {"de", "es", "fi", "it", "pl", "ru", "tr"} <= set(languages())
+    assert {"de", "es", "fi", "it", "pl", "ru", "tr"} <= set(rule_languages())
     assert SpellingRules.load("de-AT").language == "de"
     assert "German's spelling rules" in SpellingRules.load("de").caution
 
@@ -114,7 +116,7 @@ def test_stress_that_is_not_written_is_tried_everywhere_and_most_likely_in_the_m
     assert [option.probability for option in options] == pytest.approx([0.5, 0.25, 0.25])
 
 
-@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("language", rule_languages())
 @given(data=st.data())
 def test_any_word_of_the_alphabet_is_phones_or_one_clear_error(language, data):
     rules = SpellingRules.load(language)
@@ -153,4 +155,11 @@ def test_case_composition_and_punctuation_make_no_difference():
 
 
 def test_the_files_of_rules_are_there():
-    assert {path.stem for path in FOLDER.glob("*.rules")} == set(languages())
+    assert {path.stem for path in FOLDER.glob("*.rules")} == set(rule_languages())
+
+
+def test_pages_that_list_the_languages_list_them_all():
+    root = Path(__file__).parents[2]
+    for page in [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("recipes/**/*.md")]:
+        for listed in re.findall(r"\bde[| ]es(?:[| ][a-z]{2}\b)*", page.read_text(encoding="utf-8")):
+            assert tuple(re.split("[| ]", listed)) == rule_languages(), page

@@ -267,7 +267,7 @@ def test_check_against_a_model_lists_what_it_lacks(tmp_path):
 def test_convert(tmp_path):
     source = write(tmp_path, "an4.dic", "A  AH0\nA(2)  EY1\nTWO T UW1\n")
     target = tmp_path / "out" / "lexicon.txt"
-    options = ["--from", "arpabet", "--stress", "keep", "--case", "lower"]
+    options = ["--notation", "arpabet", "--stress", "keep", "--case", "lower"]
     assert CliRunner().invoke(app, ["convert", str(source), str(target), *options]).exit_code == 0
     assert target.read_text(encoding="utf-8") == "a ə\na ˈe͡ɪ\ntwo t ˈu\n"
 

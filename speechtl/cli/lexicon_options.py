@@ -1,0 +1,66 @@
+"""Options that the verbs of ``speechtl lexicon`` share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from speechtl.g2p.rule_languages import rule_languages
+
+if TYPE_CHECKING:
+    from speechtl.lang.phones import PhoneInventory
+
+Notation = Annotated[
+    Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="Phone notation of the input.")
+]
+Stress = Annotated[
+    Literal["drop", "keep"],
+    typer.Option("--stress", help="Stress marks: drop them, or keep them on vowels (ˈa is then another phone than a)."),
+]
+Tone = Annotated[
+    Literal["keep", "drop", "separate"],
+    typer.Option("--tone", help="Tones: keep them on their phone, drop them, or make each a phone of its own."),
+]
+Case = Annotated[
+    Literal["as-is", "lower", "upper"],
+    typer.Option("--case", help="Write words as they are, in lower or in upper case."),
+]
+G2p = Annotated[
+    Path | None,
+    typer.Option("--g2p", help="Guess with a grapheme-to-phoneme model (stored by speechtl lexicon g2p --save)."),
+]
+Rules = Annotated[
+    str | None,
+    typer.Option("--rules", metavar="LANGUAGE", help=f"Guess by spelling rules: {' '.join(rule_languages())}."),
+]
+Experiment = Annotated[
+    Path | None,
+    typer.Option("--experiment", help="Experiment; phones that its model lacks are replaced by the nearest, listed."),
+]
+Language = Annotated[
+    str | None, typer.Option("--language", help="Which phones of an experiment that has several languages.")
+]
+
+
+def read_inventory(experiment: Path | None, language: str | None) -> "PhoneInventory | None":
+    """Return the phones of an experiment's model; the language may be left out where there is one only."""
+    from speechtl.errors import LexiconError
+    from speechtl.experiment.directory import ExperimentDirectory
+    from speechtl.lang.phones import PhoneInventory
+    from speechtl.layout import ExperimentLayout
+
+    if experiment is None:
+        if language is not None:
+            raise LexiconError(f"--language {language}: says which phones of an experiment; give --experiment too")
+        return None
+    layout = ExperimentLayout(experiment)
+    found = (ExperimentDirectory(layout) if layout.config.is_file() else layout).phone_tables()
+    if language is None and len(set(found.values())) == 1:
+        language = next(iter(found))
+    if language is None or language not in found:
+        named = f"its languages are {' '.join(sorted(found))}; name one with --language"
+        shown = named if found else "no phones/*.txt in it"
+        raise LexiconError(
+            f"{experiment}: {'no' if language is None else f'no {language},'} phone table to take; {shown}"
+        )
+    return PhoneInventory.load(found[language])
