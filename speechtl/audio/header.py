@@ -5,11 +5,11 @@ import dataclasses
 import io
 import os
 import re
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.errors import DataError
 from speechtl.progress import progress_bar
 
@@ -75,33 +75,6 @@ class AudioHeader:
             raise DataError(f"{audio}: not readable as audio ({reason}); replace it") from error
 
 
-def is_pipe(audio: str) -> bool:
-    """Whether a value of ``wav.scp`` is a shell command."""
-    return audio.rstrip().endswith("|")
-
-
-def run_pipe(audio: str, allow_pipes: bool) -> bytes:
-    """Return what the command of ``wav.scp`` writes.
-
-    Raises:
-        DataError: commands are not allowed, or it fails or writes nothing; with the last line of its own message.
-    """
-    if not allow_pipes:
-        raise DataError(f"{audio}: is a shell command; it runs only under --allow-pipes, for data that you trust")
-    # Like Kaldi: the shell reads the line. Permission was given for that.
-    process = subprocess.run(
-        audio.rstrip()[:-1], shell=True, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    if process.returncode or not process.stdout:
-        complaint = process.stderr.decode(errors="replace").strip().splitlines()
-        reason = f": {complaint[-1]}" if complaint else ""
-        wrote = "" if process.stdout else ", nothing written"
-        raise DataError(
-            f"{audio}: the command failed (exit code {process.returncode}{wrote}){reason}; try it in a shell"
-        )
-    return process.stdout
-
-
 def read_headers(
     recordings: Iterable[tuple[str, str]], *, decode: bool = False, allow_pipes: bool = False
 ) -> tuple[dict[str, AudioHeader], dict[str, str]]:
@@ -143,6 +116,24 @@ def read_headers(
     return headers, faults
 
 
+def check_wav_length(log: str, name: str) -> None:
+    """Find a truncated WAV file, which libsndfile repairs silently except for its log.
+
+    Args:
+        log: libsndfile's log of the file (``extra_info``).
+        name: what the error calls the file.
+
+    Raises:
+        DataError: the header promises more bytes than the file has.
+    """
+    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
+    if found and int(found[2]) < int(found[1]) < _STREAMED_BYTES:
+        raise DataError(
+            f"{name}: truncated (got {found[2]} bytes of audio, expected {found[1]}); restore the file or remove its "
+            "utterances"
+        )
+
+
 def _existing_file(audio: str) -> str:
     path = Path(audio)
     try:
@@ -164,10 +155,7 @@ def _existing_file(audio: str) -> str:
 def _refuse_short_file(audio: str, file: Any) -> None:
     """Compare what an uncompressed file promises with what it holds; libsndfile reads the rest without a word."""
     if file.format in ("WAV", "WAVEX"):
-        promise = re.search(r"^data : (\d+) \(should be (\d+)\)", file.extra_info, re.MULTILINE)
-        if promise and int(promise[2]) < int(promise[1]) < _STREAMED_BYTES:
-            got = f"{promise[2]} of {promise[1]} bytes of sound are there"
-            raise DataError(f"{audio}: truncated ({got}); replace it")
+        check_wav_length(file.extra_info, audio)
     elif file.format == "NIST" and not is_pipe(audio):
         with open(audio, "rb") as header:
             count = re.search(rb"^sample_count -i (\d+)", header.read(1024), re.MULTILINE)

@@ -11,7 +11,8 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechtl.audio.waveform import FULL_SCALE, check_wav_length, choose_channel, explain
+from speechtl.audio.header import check_wav_length
+from speechtl.audio.waveform import FULL_SCALE, choose_channel, explain
 from speechtl.errors import DataError
 
 # What counts as audio in a folder. The last ones libsndfile cannot read: better one line about each than silence.

@@ -1,8 +1,6 @@
 """Read audio: any container that libsndfile knows, any rate, any number of channels, stretches and speeds."""
 
 import io
-import re
-import subprocess
 from pathlib import Path
 from typing import IO
 
@@ -10,6 +8,8 @@ import numpy as np
 import soundfile
 import soxr
 
+from speechtl.audio.header import check_wav_length
+from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.errors import DataError
 
 _SLACK = 0.5  # Seconds by which a segment may run over the end: transcribers round (Kaldi allows the same).
@@ -44,14 +44,10 @@ def read_waveform(
     Raises:
         DataError: the audio is missing, empty, truncated, not audio, or lacks the channel or stretch; names the file.
     """
-    command = audio.rstrip()
-    if command.endswith("|"):
-        if not allow_pipes:
-            raise DataError(f"'{audio}' is a shell command; add --allow-pipes if you trust this wav.scp")
-        name = f"'{command}'"
-        output = _run(command[:-1])
-        source: str | io.BytesIO = io.BytesIO(output)
-        empty = not output
+    if is_pipe(audio):
+        name = f"'{audio.rstrip()}'"
+        source: str | io.BytesIO = io.BytesIO(run_pipe(audio, allow_pipes))
+        empty = False
     else:
         name = source = audio
         try:
@@ -68,16 +64,6 @@ def read_waveform(
     signal = np.ascontiguousarray(signal, np.float32)
     signal *= FULL_SCALE  # In place: nobody else has these samples, and fresh memory costs as much as the product.
     return signal
-
-
-def _run(command: str) -> bytes:
-    """Run a shell command and return what it prints."""
-    result = subprocess.run(command, shell=True, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    if result.returncode:
-        said = result.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = f": {said[-1]}" if said else ""
-        raise DataError(f"'{command.strip()} |': the command failed with exit code {result.returncode}{reason}")
-    return result.stdout
 
 
 def _decode(
@@ -114,24 +100,6 @@ def _decode(
     if not len(samples):
         raise DataError(f"{name}: holds no samples; restore the file or remove its utterances")
     return samples, rate
-
-
-def check_wav_length(log: str, name: str) -> None:
-    """Find a truncated WAV file, which libsndfile repairs without a word to anyone but its log.
-
-    Raises:
-        DataError: the header promises more bytes than the file has.
-    """
-    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    if found is None:
-        return
-    promised, present = int(found[1]), int(found[2])
-    # Writers to a pipe cannot know the length and put the largest number there.
-    if present < promised < 0x7FFFF000:
-        raise DataError(
-            f"{name}: truncated (got {present} bytes of audio, expected {promised}); restore the file or remove its "
-            "utterances"
-        )
 
 
 def explain(source: str | IO[bytes], error: Exception) -> str:

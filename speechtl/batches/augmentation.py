@@ -94,7 +94,9 @@ def spec_augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, conf
     return features * kept_bins[:, tf.newaxis, :] * kept_frames[:, :, tf.newaxis]
 
 
-def _outside(draws, widest, extent, size) -> tf.Tensor:
+def _outside(
+    draws: tf.Tensor, widest: tf.Tensor | float, extent: tf.Tensor | float, size: tf.Tensor | int
+) -> tf.Tensor:
     """Return ``(batch, size)``, 0 inside any of the masks and 1 outside."""
     # Widths 0, 1, ..., widest are equally likely, as are all positions at which the mask fits.
     width = tf.minimum(tf.floor(draws[..., 0] * (widest + 1.0)), extent)

@@ -59,7 +59,9 @@ def plan_once(frames: Sequence[np.ndarray], config: BatchConfig) -> list[Planned
     return batches
 
 
-def _bucket(order: np.ndarray, lengths: np.ndarray, config: BatchConfig, rng) -> list[tuple[int, ...]]:
+def _bucket(
+    order: np.ndarray, lengths: np.ndarray, config: BatchConfig, rng: np.random.Generator
+) -> list[tuple[int, ...]]:
     """Sort within pools of neighbours in ``order`` and cut the pools into batches.
 
     Little padding and still random company: an utterance shares its pool with others by chance, its batch by length.

@@ -5,7 +5,8 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
-from speechtl.audio.header import AudioHeader, is_pipe, read_headers
+from speechtl.audio.header import AudioHeader, read_headers
+from speechtl.audio.pipe import is_pipe
 from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
 from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import Problem, odd_character, scan_table

@@ -94,7 +94,7 @@ def _mirror(waveform: np.ndarray, count: int, config: FeatureConfig) -> np.ndarr
     return padded[max(-left, 0) :]
 
 
-def _margins(samples, count, config: FeatureConfig):
+def _margins(samples: int | tf.Tensor, count: int | tf.Tensor, config: FeatureConfig) -> tuple[int, int | tf.Tensor]:
     """Return how many samples the frames need before and behind the signal when ``snip_edges`` is off."""
     left = config.frame_length // 2 - config.frame_shift // 2
     return left, (count - 1) * config.frame_shift + config.frame_length - left - samples
@@ -178,7 +178,7 @@ def _mel_filters(config: FeatureConfig, padded_length: int) -> np.ndarray:
     As in Kaldi, the bin at the Nyquist frequency belongs to no filter.
     """
 
-    def mel(frequency):
+    def mel(frequency: float | np.ndarray) -> np.ndarray:
         return 1127.0 * np.log1p(np.asarray(frequency) / 700.0)
 
     edges = np.linspace(mel(config.low_freq), mel(config.upper_edge), config.num_mel_bins + 2)

@@ -110,9 +110,12 @@ def test_a_command_that_streams_a_wav_of_unknown_length(tmp_path):
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        (f"{shlex.quote(sys.executable)} -c 'raise SystemExit(3)' |", "failed with exit code 3"),
-        ("echo no such recording >&2; exit 1 |", "exit code 1: no such recording"),
-        ("true |", "empty"),
+        (f"{shlex.quote(sys.executable)} -c 'raise SystemExit(3)' |", r"failed \(exit code 3, nothing written\)"),
+        (
+            "echo no such recording >&2; exit 1 |",
+            r"exit code 1, nothing written\): no such recording; try",
+        ),
+        ("true |", r"failed \(exit code 0, nothing written\)"),
         ("echo hello |", "not audio"),
     ],
 )
