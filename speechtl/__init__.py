@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
+    from speechtl.adaptation.result import Adapted
     from speechtl.experiment.train import Trained
     from speechtl.recognition.corpus_results import Decoded
     from speechtl.recognition.recogniser import Audio, Recogniser
     from speechtl.recognition.transcript import Transcript
+    from speechtl.scoring.report import Score
 
 __version__ = "0.1.0"
-__all__ = ["decode", "load", "train", "transcribe"]
+__all__ = ["adapt", "decode", "load", "score", "train", "transcribe"]
 
 StrPath = str | PathLike[str]
 Notation = Literal["ipa", "arpabet", "xsampa"]
@@ -227,6 +229,127 @@ def decode(
         jobs=jobs,
     )
     return decode_corpus(request)
+
+
+def adapt(
+    model: StrPath,
+    recordings: StrPath,
+    out: StrPath,
+    *,
+    method: str | None = None,
+    settings: Sequence[str] = (),
+    language: str | None = None,
+    lexicon: StrPath | None = None,
+    add_words: Sequence[str] = (),
+    notation: Notation = "ipa",
+    g2p: StrPath | None = None,
+    rules: str | None = None,
+    lm: StrPath | None = None,
+    config: StrPath | None = None,
+    test: StrPath | None = None,
+    source_speech: StrPath | None = None,
+    replay: StrPath | None = None,
+    unsupervised: bool = False,
+    confidence: float = 0.7,
+    allow_pipes: bool = False,
+    overwrite: bool = False,
+) -> "Adapted":
+    """Adapt a model to the speaker of some recordings; the model itself is only read.
+
+    Adaptation is cross-validated on the recordings; if it does not help, the source model is kept.
+
+    Args:
+        model: experiment directory of the source model.
+        recordings: a data directory, a folder of audio with ``.txt`` or ``.lab`` files, or a CSV of file and text.
+        out: folder of the result: ``speaker.h5`` (to be given as ``speaker``), or a whole experiment; and a report.
+        method: ``fine_tuning``, ``conservative_training``, ``layer_transfer``, ``lhuc``, ``lin``, ``adapter`` or
+            ``lora``; by default what suits the amount of speech.
+        settings: ``"key=value"`` over the method's, and ``"decoding.key=value"``.
+        language: of the model's; by default the only one.
+        lexicon: pronunciations of the words; by default the model's own.
+        add_words: words that it lacks, ``"WORD=PHONES"`` or ``"WORD"``.
+        notation: how ``lexicon`` and ``add_words`` write phones.
+        g2p: a grapheme-to-phoneme model: all out-of-vocabulary words of the transcripts are guessed.
+        rules: the same with the spelling rules of a language.
+        lm: a language model.
+        config: a TOML file whose ``[decoding]`` overrides the experiment's.
+        test: other recordings of the speaker, to compare on.
+        source_speech: recordings of the model's own speakers, to measure forgetting.
+        replay: training speech of the model, for methods that repeat some of it.
+        unsupervised: train on what the model recognises.
+        confidence: without transcripts, the least mean confidence of an utterance's words.
+        allow_pipes: run the shell commands in ``wav.scp``.
+        overwrite: replace another result in ``out``.
+
+    Returns:
+        The result, with errors ``before`` and ``after`` on speech that was not trained on.
+
+    Raises:
+        SpeechtlError: the model or the recordings are missing, damaged or of no use, or ``out`` holds another result.
+    """
+    from speechtl.adaptation.adapt import adapt as run
+    from speechtl.adaptation.request import read_request
+
+    request = read_request(
+        Path(model),
+        Path(recordings),
+        Path(out),
+        settings=settings,
+        language=language,
+        lexicon=_path(lexicon),
+        add_words=add_words,
+        notation=notation,
+        g2p=_path(g2p),
+        rules=rules,
+        lm=_path(lm),
+        config=_path(config),
+        method=method,
+        test=_path(test),
+        source_speech=_path(source_speech),
+        replay=_path(replay),
+        unsupervised=unsupervised,
+        confidence=confidence,
+        allow_pipes=allow_pipes,
+        overwrite=overwrite,
+    )
+    return run(request)
+
+
+def score(
+    reference: StrPath,
+    hypothesis: StrPath,
+    *,
+    unit: Literal["word", "character", "phone"] = "word",
+    utt2spk: StrPath | None = None,
+    lexicon: StrPath | None = None,
+    notation: Notation = "ipa",
+    resample: Literal["speaker", "utterance"] | None = None,
+    samples: int = 10_000,
+    confidence: float = 0.95,
+    seed: int = 1,
+) -> "Score":
+    """Score what a system found against references, with a bootstrap confidence interval.
+
+    Args:
+        reference: a text table, or a data directory with one.
+        hypothesis: a text table, or a folder that `decode` wrote.
+        unit: what is counted.
+        utt2spk: speakers of the utterances; by default those of the data directory.
+        lexicon: with ``unit="phone"``, references are words, each of which counts as its best-matching pronunciation.
+        notation: how the lexicon writes phones.
+        resample: what the bootstrap draws; by default speakers if two or more are known, else utterances.
+        samples: of the bootstrap.
+        confidence: level of the interval.
+        seed: of the bootstrap.
+
+    Raises:
+        SpeechtlError: a file is missing or wrong, or the hypotheses are of another test.
+    """
+    from speechtl.scoring.report import Scoring
+    from speechtl.scoring.report import score as run
+
+    scoring = Scoring(unit, _path(utt2spk), _path(lexicon), notation, resample, samples, confidence, seed)
+    return run(Path(reference), Path(hypothesis), scoring)
 
 
 def _path(path: StrPath | None) -> Path | None:

@@ -8,7 +8,8 @@ import soundfile
 from command_line import verb
 
 import speechtl
-from speechtl.adaptation.adapt import Request, adapt
+from speechtl.adaptation.adapt import adapt
+from speechtl.adaptation.request import Request
 from speechtl.adaptation.study import Study, run_study
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.corpus_refinement import refine_corpus

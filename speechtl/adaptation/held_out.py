@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from speechtl.adaptation.learner import Heard, Learner, Speech
-from speechtl.adaptation.scorer import Score, Scorer
+from speechtl.adaptation.scorer import Scorer, Scores
 from speechtl.progress import progress_bar
 
 # With more utterances than this, one part is held out once.
@@ -25,8 +25,8 @@ class Verdict:
     """
 
     epochs: int
-    before: Score | None
-    after: Score | None
+    before: Scores | None
+    after: Scores | None
     losses: list[float]
 
 

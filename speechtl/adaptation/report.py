@@ -3,19 +3,19 @@
 import dataclasses
 from typing import Any
 
-from speechtl.adaptation.scorer import Score
+from speechtl.adaptation.scorer import Scores
 from speechtl.errors import DataError
 from speechtl.scoring.error_rate import ErrorRate
 from speechtl.scoring.significance import ConfidenceInterval, bootstrap_interval, compare
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class BeforeAfter:
     """Errors on the same speech before and after."""
 
     title: str
-    before: Score
-    after: Score
+    before: Scores
+    after: Scores
 
     @property
     def reduction(self) -> float:
@@ -24,12 +24,12 @@ class Comparison:
         return (before - after) / before if before else 0.0 if not after else -float("inf")
 
 
-def table_lines(comparisons: list[Comparison]) -> list[str]:
+def table_lines(comparisons: list[BeforeAfter]) -> list[str]:
     """Return the table: a row before and a row after for each comparison."""
     rows = [["", "", "utterances", "%WER", "95 % interval", "S", "D", "I", "%PER", "95 % interval"]]
     for comparison in comparisons:
         for when in ("before", "after"):
-            score: Score = getattr(comparison, when)
+            score: Scores = getattr(comparison, when)
             words, phones = score.words, score.phones
             counts = score.main.total
             rows.append(
@@ -56,7 +56,7 @@ def table_lines(comparisons: list[Comparison]) -> list[str]:
     ]
 
 
-def verdict_line(comparison: Comparison) -> str:
+def verdict_line(comparison: BeforeAfter) -> str:
     """Say in a sentence what changed, and how sure that is."""
     first, second = comparison.before.main, comparison.after.main
     unit = "word" if first.unit == "word" else "phone"
@@ -71,7 +71,7 @@ def verdict_line(comparison: Comparison) -> str:
     return f"{text}; rate {100 * difference.difference:+.1f} points, 95 % interval {low:+.1f} to {high:+.1f}"
 
 
-def as_json(comparison: Comparison) -> dict[str, Any]:
+def as_json(comparison: BeforeAfter) -> dict[str, Any]:
     """Return the numbers of a comparison."""
     return {
         when: {

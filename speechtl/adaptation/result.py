@@ -1,12 +1,18 @@
 """What an adaptation leaves behind."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from speechtl.adaptation.config import AdaptationConfig
 from speechtl.adaptation.learner import Learner
+from speechtl.adaptation.recordings import LONGEST
+from speechtl.adaptation.report import BeforeAfter, as_json, table_lines, verdict_line
+from speechtl.adaptation.request import Request
+from speechtl.adaptation.scorer import Scores
 from speechtl.errors import DataError
 from speechtl.experiment.directory import write_experiment
 from speechtl.experiment.experiment import Experiment
@@ -17,6 +23,48 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, save_arrays
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.speaker_layers import save_speaker
+
+
+@dataclasses.dataclass(frozen=True)
+class Adapted:
+    """What came out.
+
+    Attributes:
+        config: the settings used.
+        seconds: of speech trained on.
+        utterances: trained on.
+        epochs: of training; 0 if the source was kept.
+        comparisons: before and after, on each kind of speech.
+        warnings: what the user should know.
+        lines: the report.
+        parameters: weights that were trained.
+        file: what was stored of them.
+    """
+
+    config: AdaptationConfig
+    seconds: float
+    utterances: int
+    epochs: int
+    comparisons: list[BeforeAfter]
+    warnings: list[str]
+    lines: list[str]
+    parameters: int
+    file: Path
+
+    @property
+    def before(self) -> Scores | None:
+        """Errors of the source on the speech to trust most: test recordings, else held-out ones; None without any."""
+        return self._main.before if self._main else None
+
+    @property
+    def after(self) -> Scores | None:
+        """Errors of the adapted model on the same speech."""
+        return self._main.after if self._main else None
+
+    @property
+    def _main(self) -> BeforeAfter | None:
+        by_title = {comparison.title: comparison for comparison in self.comparisons}
+        return by_title.get("test") or by_title.get("held out")
 
 
 def require_free(out: Path, source: Path, overwrite: bool) -> None:
@@ -73,3 +121,44 @@ def save_notes(out: Path, lines: list[str], numbers: dict[str, Any]) -> None:
         file.writelines(line + "\n" for line in lines)
     with atomic_write(out / "adaptation.json") as file:
         file.write(json.dumps(numbers, ensure_ascii=False, indent=1) + "\n")
+
+
+def lines_of(result: Adapted, request: Request, taken: float) -> list[str]:
+    """Return the report."""
+    config = result.config
+    lines = [
+        f"{result.utterances} recordings, {result.seconds:.1f} s of speech; method {config.method}, "
+        f"{result.parameters:,} parameters, learning rate {config.learning_rate:g}"
+    ]
+    if result.comparisons:
+        lines += ["", *table_lines(result.comparisons), ""]
+        lines += [verdict_line(comparison) for comparison in result.comparisons]
+    if not result.epochs:
+        lines.append("adaptation did not help on held-out speech: the source model is kept as it is")
+    else:
+        lines.append(f"trained on everything for {result.epochs} of at most {config.epochs} epochs")
+    size = result.file.stat().st_size
+    how = f"decode {request.source} --speaker {request.out}" if config.stored_alone else f"decode {request.out}"
+    lines.append(f"{result.file}: {size / 1000:.1f} kB; {taken:.1f} s. Use it: speechtl {how}")
+    return lines
+
+
+def numbers_of(result: Adapted, request: Request, losses: list[float], taken: float) -> dict[str, Any]:
+    """Return what ``adaptation.json`` holds."""
+    return {
+        "source": str(request.source),
+        "data": str(request.data),
+        "method": json.loads(result.config.model_dump_json()),
+        "unsupervised": request.unsupervised,
+        "utterances": result.utterances,
+        "seconds": round(result.seconds, 2),
+        "epochs": result.epochs,
+        "kept_source": not result.epochs,
+        "held_out_losses": [round(value, 4) for value in losses],
+        "parameters": result.parameters,
+        "bytes": result.file.stat().st_size,
+        "seconds_taken": round(taken, 2),
+        "longest": LONGEST,
+        "results": {comparison.title: as_json(comparison) for comparison in result.comparisons},
+        "warnings": result.warnings,
+    }

@@ -19,7 +19,7 @@ from speechtl.scoring.pronunciation_match import reference_phones
 
 
 @dataclasses.dataclass(frozen=True)
-class Score:
+class Scores:
     """The errors of one model on some speech.
 
     Attributes:
@@ -67,14 +67,14 @@ class Scorer:
         found = decode(posteriors.items(), self.decoder, times=times, jobs=os.cpu_count() or 1)
         return {name: options[0] for name, options in found}
 
-    def score(self, references: Mapping[str, str], posteriors: Mapping[str, np.ndarray]) -> Score:
+    def score(self, references: Mapping[str, str], posteriors: Mapping[str, np.ndarray]) -> Scores:
         """Count the errors on utterances that both have."""
         heard = {name: matrix for name, matrix in posteriors.items() if name in references}
         phones = {name: " ".join(greedy_phones(matrix, self.inventory)) for name, matrix in heard.items()}
         text = {name: references[name] for name in heard}
         if self.lexicon is None:
-            return Score(None, error_rate(text, phones, "phone"))
+            return Scores(None, error_rate(text, phones, "phone"))
         words = {name: " ".join(one.words) for name, one in self.hypotheses(heard).items()}
         known = {name: " ".join(w for w in line.split() if w in self.lexicon) for name, line in text.items()}
         spoken = reference_phones(known, phones, self.lexicon)
-        return Score(error_rate(text, words), error_rate(spoken, phones, "phone"))
+        return Scores(error_rate(text, words), error_rate(spoken, phones, "phone"))

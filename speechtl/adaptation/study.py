@@ -14,7 +14,7 @@ from speechtl.adaptation.config import AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Heard, Learner, Speech
 from speechtl.adaptation.result import save_speaker_alone
-from speechtl.adaptation.scorer import Score, Scorer
+from speechtl.adaptation.scorer import Scorer, Scores
 from speechtl.batches.config import DataConfig
 from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
@@ -251,7 +251,7 @@ def stored_bytes(learner: Learner) -> int:
         return save_speaker_alone(Path(folder), learner.model, "source").stat().st_size
 
 
-def _numbers(score: Score) -> dict[str, Any]:
+def _numbers(score: Scores) -> dict[str, Any]:
     rates = (("words", score.words), ("phones", score.phones))
     return {name: [rate.total.errors, rate.reference_length] for name, rate in rates if rate is not None}
 

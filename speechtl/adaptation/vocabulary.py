@@ -1,52 +1,87 @@
-"""Words in the transcripts that the lexicon does not have."""
+"""Words of the transcripts that the lexicon does not have."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from speechtl.adaptation.recordings import read_tables
-from speechtl.experiment.directory import ExperimentDirectory
-from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
-from speechtl.g2p.new_words import parse_new_words
-from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.lexicon_file import Notation
+from speechtl.data.datadir import DataDir
+from speechtl.errors import LexiconError, list_problems
+from speechtl.g2p.new_words import Pronouncer, parse_new_words
+from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phones import PhoneInventory
 
 
 def new_words(
-    source: Path,
-    language: str,
-    lexicon: Lexicon | None,
-    data: Path,
+    lexicon: Lexicon,
+    inventory: PhoneInventory,
     words: Sequence[str],
-    g2p: Path | None,
+    guess: Pronouncer | None,
     notation: Notation,
+    transcripts: Path | None,
 ) -> Lexicon | None:
     """Return pronunciations of new words, in the model's phones.
 
     Args:
-        source: the experiment.
-        language: whose phones and lexicon.
-        lexicon: of the words; None for the experiment's own.
-        data: recordings; with ``g2p``, the words of their transcripts that the lexicon lacks are guessed.
+        lexicon: that lacks them.
+        inventory: the model's phones.
         words: ``WORD=PHONES``, or ``WORD`` to be guessed.
-        g2p: a model of spelling, or None.
+        guess: what guesses pronunciations, or None.
         notation: how ``words`` write phones.
+        transcripts: recordings, the out-of-vocabulary words of whose transcripts are guessed too; None for none.
+
+    Returns:
+        None if there are no new words.
 
     Raises:
         LexiconError: words that cannot be read or guessed, all listed.
     """
     wanted = list(words)
-    model = GraphemeToPhoneme.load(g2p) if g2p is not None else None
-    if model is not None:
-        kept = ExperimentDirectory(source)
-        own = lexicon or (kept.own_lexicon(language) if kept.lexicon(language).is_file() else Lexicon())
+    if transcripts is not None:
         named = {word.partition("=")[0].strip() for word in words}
-        spoken = {word for text in read_tables(data).text.values() for word in text.split()}
-        wanted += sorted(spoken - set(own.words) - named)
+        spoken = {word for text in read_tables(transcripts).text.values() for word in text.split()}
+        wanted += sorted(spoken - set(lexicon.words) - named)
     if not wanted:
         return None
-    inventory = ExperimentDirectory(source).inventory(language)
     added = Lexicon()
-    for new in parse_new_words(wanted, model, inventory, notation=notation):
-        for said in new.pronunciations:
-            added.add(new.word, said.phones)
+    for new in parse_new_words(wanted, guess, inventory, notation=notation):
+        for option in new.pronunciations:
+            added.add(new.word, option.phones)
     return added
+
+
+def with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str, ...], warnings: list[str]) -> DataDir:
+    """Leave out utterances with words (or, without a lexicon, phones) that the model knows nothing about.
+
+    Args:
+        data: with transcripts.
+        lexicon: of the words; None where transcripts are phones.
+        phones: of the model.
+        warnings: what was left out is added here.
+
+    Raises:
+        LexiconError: nothing is left.
+    """
+    known = set(phones) if lexicon is None else set(lexicon.words)
+    unknown: dict[str, list[str]] = {}
+    for name, text in data.text.items():
+        for word in text.split():
+            if word not in known:
+                unknown.setdefault(word, []).append(name)
+    if not unknown:
+        return data
+    affected = {name for names in unknown.values() for name in names}
+    lines = [f"{word} (in {names[0]}{_hint(word, known)})" for word, names in sorted(unknown.items())]
+    what = "words that the lexicon lacks" if lexicon is not None else "phones that the model lacks"
+    advice = "; have them guessed (--g2p) or write them (--add-word WORD=PHONES)" if lexicon is not None else ""
+    if len(affected) == len(data):
+        raise LexiconError(list_problems(f"{data.path}: every transcript has {what}{advice}", lines))
+    heading = f"{len(affected)} of {len(data)} recordings are left out, since they have {what}{advice}:"
+    warnings.append(list_problems(heading, lines, limit=20))
+    kept = data.select(name for name in data.utterance_ids if name not in affected)
+    kept.save(data.path)
+    return DataDir.load(data.path)
+
+
+def _hint(word: str, known: set[str]) -> str:
+    near = next((variant for variant in (word.lower(), word.upper(), word.capitalize()) if variant in known), None)
+    return f"; '{near}' is known" if near else ""

@@ -77,6 +77,7 @@ Oov = Annotated[
 ]
 Nbest = Annotated[int, typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON).")]
 Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
+Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 AllowPipes = Annotated[
     bool, typer.Option("--allow-pipes", help="Run the shell commands in wav.scp; for data you trust.")
 ]

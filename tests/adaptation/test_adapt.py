@@ -5,9 +5,10 @@ import pytest
 from command_line import verb
 
 import speechtl
-from speechtl.adaptation.adapt import Request, adapt
+from speechtl.adaptation.adapt import adapt
 from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.learner import Learner
+from speechtl.adaptation.request import Request
 from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.study import Study, draws, run_study
 from speechtl.adaptation.study_report import study_rows

@@ -6,8 +6,8 @@ import pytest
 from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate, deal
 from speechtl.adaptation.learner import Heard, Speech
-from speechtl.adaptation.report import Comparison, table_lines, verdict_line
-from speechtl.adaptation.scorer import Score
+from speechtl.adaptation.report import BeforeAfter, table_lines, verdict_line
+from speechtl.adaptation.scorer import Scores
 from speechtl.errors import ConfigError
 from speechtl.scoring.error_rate import error_rate
 
@@ -52,7 +52,7 @@ class FakeScorer:
         self.seen = posteriors
         words = {name: "a" if epoch >= self.right else "b" for name, (_, epoch) in posteriors.items()}
         rate = error_rate(dict.fromkeys(posteriors, "a"), words)
-        return Score(rate, rate)
+        return Scores(rate, rate)
 
 
 def judge(curves, right, start=10.0, count=4):
@@ -109,7 +109,7 @@ def test_the_table_lines_up_and_the_sentence_says_how_sure():
     references = {f"u{number}": "a b c d" for number in range(10)}
     before = error_rate(references, dict.fromkeys(references, "a b x"))
     after = error_rate(references, dict(references))
-    comparison = Comparison("held out", Score(before, before), Score(after, after))
+    comparison = BeforeAfter("held out", Scores(before, before), Scores(after, after))
     lines = table_lines([comparison])
     row = "held out before 10 50.00 50.0 - 50.0 10 10 0 50.00 50.0 - 50.0"
     assert " ".join(lines[1].split()) == row

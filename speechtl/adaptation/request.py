@@ -1,0 +1,117 @@
+"""What is to be adapted: read from the files that a user gives."""
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from speechtl.adaptation.vocabulary import new_words
+from speechtl.decoding.config import DecodingConfig
+from speechtl.experiment.directory import ExperimentDirectory
+from speechtl.g2p.new_words import choose_pronouncer
+from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.read import read_language_model
+from speechtl.lang.lexicon import Lexicon, Notation
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What is to be adapted, and how; every field but the first three has a default.
+
+    Attributes:
+        source: experiment directory of the model to adapt.
+        data: recordings, see `read_recordings`.
+        out: folder of the result.
+        method: see `AdaptationConfig`; None for what suits the amount of speech.
+        settings: ``key=value`` over the method's.
+        language: which head; may be None if there is only one.
+        lexicon: of the words; None for the source's own.
+        new_words: out-of-vocabulary words, with their pronunciations.
+        lm: the language model, or None.
+        decoding: settings of the search; None for the source's.
+        test: held-out recordings of the same speaker, or None.
+        replay: speech that the source was trained on, with transcripts and features, for methods that repeat some of
+            it; None for what its config names, if that is there.
+        source_speech: recordings of the speakers that the source was made for, to see what was forgotten, or None.
+        unsupervised: train on what the source recognises, even if there are transcripts.
+        confidence: mean confidence of the words from which on an utterance without transcript is trained on.
+        allow_pipes: run the commands of ``wav.scp``.
+        overwrite: replace another result in ``out``.
+    """
+
+    source: Path
+    data: Path
+    out: Path
+    method: str | None = None
+    settings: tuple[str, ...] = ()
+    language: str | None = None
+    lexicon: Lexicon | None = None
+    new_words: Lexicon | None = None
+    lm: NgramModel | None = None
+    decoding: DecodingConfig | None = None
+    test: Path | None = None
+    replay: Path | None = None
+    source_speech: Path | None = None
+    unsupervised: bool = False
+    confidence: float = 0.7
+    allow_pipes: bool = False
+    overwrite: bool = False
+
+
+def read_request(
+    source: Path,
+    data: Path,
+    out: Path,
+    *,
+    settings: Sequence[str] = (),
+    language: str | None = None,
+    lexicon: Path | None = None,
+    add_words: Sequence[str] = (),
+    notation: Notation = "ipa",
+    g2p: Path | None = None,
+    rules: str | None = None,
+    lm: Path | None = None,
+    config: Path | None = None,
+    **fields: Any,
+) -> Request:
+    """Make a request of files.
+
+    Args:
+        source: experiment directory of the model to adapt.
+        data: recordings, see `read_recordings`.
+        out: folder of the result.
+        settings: ``key=value`` over the method's, and ``decoding.key=value``.
+        language: which head; may be None if there is only one.
+        lexicon: a file; None for the source's own.
+        add_words: ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
+        notation: how ``lexicon`` and ``add_words`` write phones.
+        g2p: a grapheme-to-phoneme model; with it, words of the transcripts that the lexicon lacks are guessed.
+        rules: the same with the spelling rules of a language.
+        lm: a language model.
+        config: a TOML file whose ``[decoding]`` overrides the source's.
+        **fields: the other fields of `Request`.
+
+    Raises:
+        SpeechtlError: a file is missing or wrong, or a word cannot be read or guessed.
+    """
+    kept = ExperimentDirectory(source)
+    mine = [setting for setting in settings if setting.startswith("decoding.")]
+    name = kept.data_of(language).language
+    given = kept.read_lexicon(lexicon, language, notation) if lexicon is not None else None
+    known = given or (kept.own_lexicon(name) if kept.lexicon(name).is_file() else Lexicon())
+    guess = None
+    if g2p or rules or any("=" not in word for word in add_words):
+        guess = choose_pronouncer(known, model=g2p, rules=rules)
+    transcripts = data if g2p or rules else None
+    return Request(
+        source=source,
+        data=data,
+        out=out,
+        settings=tuple(setting for setting in settings if setting not in mine),
+        language=language,
+        lexicon=given,
+        new_words=new_words(known, kept.inventory(name), add_words, guess, notation, transcripts),
+        lm=read_language_model(lm) if lm else None,
+        decoding=kept.decoding_config(config, mine),
+        **fields,
+    )

@@ -1,0 +1,205 @@
+"""Score a test from its files: error rate, confidence interval, tables."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from speechtl.errors import ConfigError, DataError
+from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.scoring.error_rate import ErrorRate, Unit
+from speechtl.scoring.score_files import confusion_lines, speaker_table, summary_lines, write_scores
+from speechtl.scoring.significance import ConfidenceInterval, PairedComparison, bootstrap_interval, compare
+from speechtl.scoring.transcripts import References, read_hypotheses, read_references
+from speechtl.scoring.transcripts import score as score_transcripts
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """How tests are scored.
+
+    Attributes:
+        unit: what is counted.
+        utt2spk: a table of the speakers of the utterances; None for that of the reference's data directory.
+        lexicon: with ``unit = "phone"``, references are words, each of which counts as its best-matching pronunciation.
+        notation: how the lexicon writes phones.
+        resample: what the bootstrap draws; None for speakers if two or more are known, else utterances.
+        samples: of the bootstrap.
+        confidence: level of the interval.
+        seed: of the bootstrap.
+    """
+
+    unit: Unit = "word"
+    utt2spk: Path | None = None
+    lexicon: Path | None = None
+    notation: Notation = "ipa"
+    resample: Literal["speaker", "utterance"] | None = None
+    samples: int = 10_000
+    confidence: float = 0.95
+    seed: int = 1
+
+    def pronunciations(self) -> Lexicon | None:
+        """Read the lexicon.
+
+        Raises:
+            ConfigError: there is one, and something else than phones is counted.
+            LexiconError: the file is wrong.
+        """
+        if self.lexicon is None:
+            return None
+        if self.unit != "phone":
+            raise ConfigError(f"--lexicon turns words into phones; use it with --unit phone (got --unit {self.unit})")
+        return Lexicon.load(self.lexicon, self.notation)
+
+    def groups(self, utt2spk: Mapping[str, str]) -> Mapping[str, str] | None:
+        """Return the speakers to draw, or None to draw utterances.
+
+        Raises:
+            DataError: speakers are to be drawn, and there are not two.
+        """
+        speakers = len(set(utt2spk.values()))
+        if self.resample == "speaker" and speakers < 2:
+            raise DataError(f"--resample speaker needs at least 2 speakers (got {speakers}); give --utt2spk")
+        return utt2spk if self.resample == "speaker" or (self.resample is None and speakers >= 2) else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """The score of one system on a test.
+
+    Attributes:
+        references: the test.
+        errors: counts and alignments.
+        interval: of the error rate; None where one utterance or speaker alone has none.
+        scoring: how it was scored.
+    """
+
+    references: References
+    errors: ErrorRate
+    interval: ConfidenceInterval | None
+    scoring: Scoring
+
+    @property
+    def error_rate(self) -> float:
+        """Errors per unit of the reference, 1.0 is 100 %."""
+        return self.errors.rate
+
+    @property
+    def missing(self) -> list[str]:
+        """Utterances without a hypothesis; all their words are deletions."""
+        return self.errors.missing
+
+    def summary(self) -> list[str]:
+        """Return Kaldi's lines, and the confidence interval."""
+        lines = summary_lines(self.errors)
+        if self.interval is not None:
+            interval, scoring = self.interval, self.scoring
+            lines.append(
+                f"{100 * scoring.confidence:g} % confidence interval {100 * interval.low:.2f} to "
+                f"{100 * interval.high:.2f} (bootstrap over {interval.groups} {interval.by}s, {scoring.samples} "
+                "samples)"
+            )
+        return lines
+
+    def table(self) -> list[str]:
+        """Return one row for each speaker, and their sum; nothing where speakers are unknown."""
+        return speaker_table(self.errors, self.references.utt2spk) if self.references.utt2spk else []
+
+    def confusions(self, limit: int) -> list[str]:
+        """Return the most frequent errors."""
+        return confusion_lines(self.errors, limit)
+
+    def write(self, folder: Path) -> None:
+        """Write ``wer``, ``per_utt`` (alignments), ``per_spk`` and ``ops`` (confusions).
+
+        Raises:
+            DataError: a file cannot be written.
+        """
+        write_scores(folder, self.errors, self.summary(), self.references.utt2spk)
+
+
+@dataclasses.dataclass(frozen=True)
+class SystemComparison:
+    """Two systems on one test.
+
+    Attributes:
+        first: errors of the baseline.
+        second: errors of the other system.
+        paired: the difference, and how sure it is.
+    """
+
+    first: ErrorRate
+    second: ErrorRate
+    paired: PairedComparison
+
+    def lines(self, scoring: Scoring) -> list[str]:
+        """Return the difference, its confidence interval and the test of matched pairs."""
+        paired, interval = self.paired, self.paired.interval
+        relative = f", {100 * paired.difference / self.first.rate:+.1f} % relative" if self.first.rate else ""
+        lines = [
+            f"B - A: {100 * paired.difference:+.2f} points{relative}",
+            f"{100 * scoring.confidence:g} % confidence interval {100 * interval.low:+.2f} to "
+            f"{100 * interval.high:+.2f} points "
+            f"(paired bootstrap over {interval.groups} {interval.by}s, {scoring.samples} samples)",
+            f"probability that B is better: {paired.probability_of_improvement:.3f}",
+        ]
+        pairs = paired.matched_pairs
+        if pairs is None:
+            lines.append("matched pairs: not for phones by best-matching pronunciation, whose references differ")
+        elif pairs.segments < 2:
+            lines.append(f"matched pairs: too few segments with errors ({pairs.segments})")
+        else:
+            few = "; few segments, take it with care" if pairs.segments < 50 else ""
+            lines.append(f"matched pairs (MAPSSWE): z {pairs.z:+.2f}, p {pairs.p:.4f} ({pairs.segments} segments{few})")
+        return lines
+
+
+def score(reference: Path, hypothesis: Path, scoring: Scoring | None = None) -> Score:
+    """Score what a system found.
+
+    Args:
+        reference: a text table, or a data directory with one.
+        hypothesis: a text table, or a folder that ``speechtl decode`` wrote.
+        scoring: how.
+
+    Raises:
+        SpeechtlError: a file is missing or wrong, or the hypotheses are of another test.
+    """
+    scoring = scoring or Scoring()
+    references = read_references(reference, scoring.utt2spk)
+    pronunciations = scoring.pronunciations()
+    hypotheses = read_hypotheses(hypothesis, scoring.unit, references)
+    errors = score_transcripts(references, hypotheses, scoring.unit, pronunciations)
+    groups = scoring.groups(references.utt2spk)
+    drawn = len(set(groups.values())) if groups else len(references.text)
+    interval = None
+    if drawn > 1:
+        interval = bootstrap_interval(
+            errors, groups, samples=scoring.samples, confidence=scoring.confidence, seed=scoring.seed
+        )
+    return Score(references, errors, interval, scoring)
+
+
+def compare_systems(reference: Path, first: Path, second: Path, scoring: Scoring | None = None) -> SystemComparison:
+    """Score two systems on one test, and test the difference: paired bootstrap and matched pairs.
+
+    Args:
+        reference: as in `score`.
+        first: what the baseline found.
+        second: what the other system found.
+        scoring: how.
+
+    Raises:
+        SpeechtlError: as in `score`.
+    """
+    scoring = scoring or Scoring()
+    references = read_references(reference, scoring.utt2spk)
+    pronunciations = scoring.pronunciations()
+    baseline, other = (
+        score_transcripts(references, read_hypotheses(path, scoring.unit, references), scoring.unit, pronunciations)
+        for path in (first, second)
+    )
+    groups = scoring.groups(references.utt2spk)
+    options = {"samples": scoring.samples, "seed": scoring.seed}
+    paired = compare(baseline, other, groups, confidence=scoring.confidence, **options)
+    return SystemComparison(baseline, other, paired)
