@@ -5,8 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from speechtl.g2p.rule_languages import rule_languages
-
 if TYPE_CHECKING:
     from speechtl.lang.phones import PhoneInventory
 
@@ -24,14 +22,6 @@ Tone = Annotated[
 Case = Annotated[
     Literal["as-is", "lower", "upper"],
     typer.Option("--case", help="Write words as they are, in lower or in upper case."),
-]
-G2p = Annotated[
-    Path | None,
-    typer.Option("--g2p", help="Guess with a grapheme-to-phoneme model (stored by speechtl lexicon g2p --save)."),
-]
-Rules = Annotated[
-    str | None,
-    typer.Option("--rules", metavar="LANGUAGE", help=f"Guess by spelling rules: {' '.join(rule_languages())}."),
 ]
 Experiment = Annotated[
     Path | None,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from speechtl.cli import lexicon_options as options
+from speechtl.cli import lexicon_options, options
 
 
 def add(
@@ -14,23 +14,23 @@ def add(
         list[str], typer.Argument(metavar="WORD[=PHONES]...", help="'cub=k ʌ b'; without phones, they are guessed.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="The lexicon to write; may be LEXICON itself.")],
-    notation: options.Notation = "ipa",
+    notation: lexicon_options.Notation = "ipa",
     g2p: options.G2p = None,
     rules: options.Rules = None,
     candidates: Annotated[
         int | None, typer.Option("-n", min=1, help="Maximum guesses per word. Default: 3 in lexiconp*.txt, else 1.")
     ] = None,
-    experiment: options.Experiment = None,
-    language: options.Language = None,
-    stress: options.Stress = "drop",
-    tone: options.Tone = "keep",
+    experiment: lexicon_options.Experiment = None,
+    language: lexicon_options.Language = None,
+    stress: lexicon_options.Stress = "drop",
+    tone: lexicon_options.Tone = "keep",
 ) -> None:
     """Add words; those without phones are guessed, by default by a model trained on the lexicon itself."""
     from speechtl.g2p.new_words import add_new_words, choose_pronouncer, parse_new_words
     from speechtl.lang.lexicon import Lexicon
 
     loaded = Lexicon.load(lexicon, notation, stress, tone)
-    inventory = options.read_inventory(experiment, language)
+    inventory = lexicon_options.read_inventory(experiment, language)
     guesses = any("=" not in text for text in words)
     pronouncer = choose_pronouncer(loaded, model=g2p, rules=rules) if guesses else None
     weighted = out.name.startswith("lexiconp")
@@ -60,9 +60,9 @@ def pronounce(
         Path | None, typer.Option("--out", "-o", help="lexiconp.txt to write instead of printing it.")
     ] = None,
     candidates: Annotated[int, typer.Option("-n", min=1, help="Maximum pronunciations per word.")] = 3,
-    notation: options.Notation = "ipa",
-    stress: options.Stress = "drop",
-    tone: options.Tone = "keep",
+    notation: lexicon_options.Notation = "ipa",
+    stress: lexicon_options.Stress = "drop",
+    tone: lexicon_options.Tone = "keep",
 ) -> None:
     """Guess pronunciations from spelling, with probabilities: by a model trained on a lexicon, or by spelling rules."""
     from speechtl.errors import LexiconError, list_problems
@@ -112,9 +112,9 @@ def oov(
     ] = False,
     g2p: options.G2p = None,
     rules: options.Rules = None,
-    notation: options.Notation = "ipa",
-    stress: options.Stress = "drop",
-    tone: options.Tone = "keep",
+    notation: lexicon_options.Notation = "ipa",
+    stress: lexicon_options.Stress = "drop",
+    tone: lexicon_options.Tone = "keep",
 ) -> None:
     """List the words of a text that a lexicon lacks (OOVs), with their counts, most frequent first."""
     from speechtl.errors import DataError

@@ -12,28 +12,35 @@ def lm(
     order: Annotated[int, typer.Option("--order", min=1, help="Length of the longest n-grams.")] = 3,
     vocabulary: Annotated[
         Path | None,
-        typer.Option(help="Lexicon or word list: its words are the vocabulary, also those that the text lacks."),
+        typer.Option(
+            "--vocabulary", help="Lexicon or word list: its words are the vocabulary, also those that the text lacks."
+        ),
     ] = None,
     layout: Annotated[
         Literal["kaldi", "plain"], typer.Option("--text-column", help="Lines begin with an utterance id, or are plain.")
     ] = "kaldi",
     prune: Annotated[
-        str, typer.Option(help="Leave out n-grams that occur at most so often, per order: 0,0,1. Default: none.")
+        str,
+        typer.Option(
+            "--prune", help="Highest count of n-grams to leave out, per order: 0,0,1 drops trigrams seen once."
+        ),
     ] = "0",
     dev: Annotated[
         list[Path] | None, typer.Option("--dev", help="Text to print the perplexity of; same layout. May be repeated.")
     ] = None,
     mix: Annotated[
-        Path | None, typer.Option("--mix", help="ARPA file of another kind of sentences that occur, too: mix it in.")
+        Path | None,
+        typer.Option("--mix", help="Language model of another kind of sentences, to mix in: ARPA or KenLM."),
     ] = None,
     share: Annotated[
-        float | None, typer.Option("--share", min=0, max=1, help="Share of --mix; chosen on --dev if left out.")
+        float | None, typer.Option("--share", min=0, max=1, help="Share of --mix; by default chosen on --dev.")
     ] = None,
 ) -> None:
     """Train an interpolated modified Kneser-Ney n-gram language model and write it as ARPA."""
     from speechtl.errors import ConfigError, DataError
-    from speechtl.grammar.ngram import NgramModel, train_ngram
+    from speechtl.grammar.ngram import train_ngram
     from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
+    from speechtl.grammar.read import read_language_model
     from speechtl.grammar.sentences import read_sentences, read_words
 
     try:
@@ -41,10 +48,10 @@ def lm(
     except ValueError as error:
         raise DataError(f"--prune {prune}: expected whole numbers with commas, like 0,0,1") from error
     if mix is None and share is not None:
-        raise ConfigError("--share is of another language model; give its ARPA file with --mix")
+        raise ConfigError("--share is of another language model; give its file with --mix")
     if mix is not None and share is None and not dev:
         raise ConfigError("--mix needs --share, or a --dev text to choose it on")
-    other = NgramModel.read_arpa(mix) if mix else None
+    other = read_language_model(mix) if mix else None
     words = read_words(vocabulary) if vocabulary else None
     # Read first: a mistake in them should not wait for the training.
     held_out = {path: read_sentences(path, layout) for path in dev or []}

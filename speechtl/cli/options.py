@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from speechtl.g2p.rule_languages import rule_languages
+
 Model = Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")]
 Lexicon = Annotated[
     Path | None,
@@ -33,7 +35,11 @@ G2p = Annotated[
 ]
 Rules = Annotated[
     str | None,
-    typer.Option("--rules", metavar="LANGUAGE", help="Guess by the spelling rules of a language, in place of --g2p."),
+    typer.Option(
+        "--rules",
+        metavar="LANGUAGE",
+        help=f"In place of --g2p, guess by the spelling rules of a language: {' '.join(rule_languages())}.",
+    ),
 ]
 Lm = Annotated[
     Path | None,

@@ -39,7 +39,7 @@ def unit_shapes(max_letters: int, max_phones: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def collect_units(pairs):
+def collect_units(pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
     """Return the keys of all units that any cut of any word has, and the hash table from key to number."""
     slots = np.full((1 << 12, 2), _NO_KEY, np.int64)
     count = 0
@@ -74,7 +74,7 @@ def collect_units(pairs):
 
 
 @numba.njit(cache=True, nogil=True)
-def expect(pairs, slots, probabilities):
+def expect(pairs: Pairs, slots: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, float]:
     """Return the expected count of every unit (forward-backward over all cuts), and the log likelihood."""
     counts = np.zeros(len(probabilities))
     log_likelihood = 0.0
@@ -119,7 +119,7 @@ def expect(pairs, slots, probabilities):
 
 
 @numba.njit(cache=True, nogil=True)
-def best_cuts(pairs, slots, probabilities):
+def best_cuts(pairs: Pairs, slots: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the units of the most likely cut of every word, one word after the other, and where each word starts."""
     logs = np.log(np.maximum(probabilities, 1e-300))
     paths = np.zeros(len(pairs.letters), np.int64)
@@ -158,14 +158,14 @@ def best_cuts(pairs, slots, probabilities):
 
 
 @numba.njit(cache=True, nogil=True)
-def _bounds(pairs, word):
+def _bounds(pairs: Pairs, word: int) -> tuple[int, int, int, int]:
     """Return the first letter of a word and how many it has, and the same of its phones."""
     letter, phone = pairs.letter_starts[word], pairs.phone_starts[word]
     return letter, pairs.letter_starts[word + 1] - letter, phone, pairs.phone_starts[word + 1] - phone
 
 
 @numba.njit(cache=True, nogil=True)
-def _reachable(letter_count, phone_count, shapes):
+def _reachable(letter_count: int, phone_count: int, shapes: np.ndarray) -> np.ndarray:
     """Tell for each number of letters and phones that are done whether the rest of the word can be cut into units."""
     reachable = np.zeros((letter_count + 1, phone_count + 1), np.bool_)
     reachable[letter_count, phone_count] = True
@@ -179,7 +179,7 @@ def _reachable(letter_count, phone_count, shapes):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _key(pairs, letter, letter_count, phone, phone_count):
+def _key(pairs: Pairs, letter: int, letter_count: int, phone: int, phone_count: int) -> int:
     """Return one number for the letters and phones of a unit: digits to ``base``, 0 where there is none."""
     key = 0
     for offset in range(pairs.max_letters):
@@ -190,7 +190,7 @@ def _key(pairs, letter, letter_count, phone, phone_count):
 
 
 @numba.njit(cache=True, nogil=True)
-def _find(slots, key):
+def _find(slots: np.ndarray, key: int) -> int:
     """Return the place of a key in the hash table, or of the free slot where it belongs."""
     mask = len(slots) - 1
     # Fibonacci hashing; the shifts keep the product positive.
@@ -201,13 +201,13 @@ def _find(slots, key):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _unit(pairs, slots, letter, letter_count, phone, phone_count):
+def _unit(pairs: Pairs, slots: np.ndarray, letter: int, letter_count: int, phone: int, phone_count: int) -> int:
     """Return the number of a unit, -1 if no cut has it."""
     return slots[_find(slots, _key(pairs, letter, letter_count, phone, phone_count)), 1]
 
 
 @numba.njit(cache=True, nogil=True)
-def _doubled(slots):
+def _doubled(slots: np.ndarray) -> np.ndarray:
     """Return the hash table with twice as many slots."""
     larger = np.full((2 * len(slots), 2), _NO_KEY, np.int64)
     for row in range(len(slots)):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from speechtl.g2p.unit_ngram import END, START, UnitNgram, step
+from speechtl.g2p.unit_ngram import END, START, UnitNgram, UnitTree, step
 
 UnitPath = tuple[float, list[int]]
 
@@ -71,7 +71,9 @@ def best_paths(
 
 
 @numba.njit(cache=True, nogil=True)
-def _search(tree, spellings, initial, beam, threshold):
+def _search(
+    tree: UnitTree, spellings: Spellings, initial: int, beam: int, threshold: float
+) -> tuple[Hypotheses, np.ndarray]:
     """Return all hypotheses, and the places of the final ones, most likely first."""
     length, width = spellings.starts.shape[0], spellings.starts.shape[1] - 1
     found = _empty(1024)
@@ -108,7 +110,7 @@ def _search(tree, spellings, initial, beam, threshold):
 
 
 @numba.njit(cache=True, nogil=True)
-def _empty(capacity):
+def _empty(capacity: int) -> Hypotheses:
     return Hypotheses(
         np.zeros(capacity),
         np.zeros(capacity, np.int64),
@@ -119,7 +121,7 @@ def _empty(capacity):
 
 
 @numba.njit(cache=True, nogil=True)
-def _enlarged(hypotheses, capacity):
+def _enlarged(hypotheses: Hypotheses, capacity: int) -> Hypotheses:
     """Return the hypotheses with room for more."""
     result = _empty(capacity)
     count = len(hypotheses.scores)
@@ -132,7 +134,7 @@ def _enlarged(hypotheses, capacity):
 
 
 @numba.njit(cache=True, nogil=True)
-def _listed(after, head):
+def _listed(after: np.ndarray, head: int) -> np.ndarray:
     """Return the places of a linked list."""
     size = 0
     place = head

@@ -210,7 +210,7 @@ def _tree(
 
 
 @numba.njit(cache=True, nogil=True)
-def step(tree, state, wanted):
+def step(tree: UnitTree, state: int, wanted: int) -> tuple[float, int]:
     """Return the natural log probability of a unit after a history, and the history (a node) that follows."""
     total = 0.0
     while True:
@@ -235,7 +235,7 @@ def step(tree, state, wanted):
 
 
 @numba.njit(cache=True, nogil=True)
-def score(tree, sequence):
+def score(tree: UnitTree, sequence: np.ndarray) -> float:
     """Return the natural log probability of a whole sequence with its end."""
     state = 1 + START
     total = 0.0

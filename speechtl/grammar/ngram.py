@@ -2,14 +2,16 @@
 
 import dataclasses
 import itertools
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.grammar.arpa import Entries, Ngram, read_arpa, write_arpa
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN, Discounts, count_ngrams, estimate, estimate_discounts
 from speechtl.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 FALLBACK_DISCOUNTS: Discounts = (0.5, 1.0, 1.5)
 
@@ -157,13 +159,12 @@ def train_ngram(
     vocabulary: Iterable[str] | None = None,
     prune: Sequence[int] = (),
     fallback_discounts: Discounts = FALLBACK_DISCOUNTS,
-    warn: Callable[[str], None] = lambda message: print(f"warning: {message}", file=sys.stderr),
 ) -> NgramModel:
     """Train an interpolated modified Kneser-Ney language model (Chen & Goodman 1998).
 
     The unigrams are interpolated with the uniform distribution, so every word of ``vocabulary`` that the text never has
     gets the same share as ``<unk>``. Where the text is too small to estimate the discounts of an order, it gets
-    ``fallback_discounts``, and ``warn`` is told.
+    ``fallback_discounts``; this, and words outside the vocabulary, are logged as warnings.
 
     Args:
         sentences: the words of each sentence, without ``<s>`` and ``</s>``.
@@ -173,7 +174,6 @@ def train_ngram(
         prune: n-grams that occur at most so often are left out, per order, unigrams (which are never left out) first;
             the last number holds for all higher orders: ``(0, 0, 1)`` drops what is seen once from trigrams on.
         fallback_discounts: what is taken off counts of 1, 2, and 3 or more.
-        warn: told of fallbacks and of words outside the vocabulary, one line each.
 
     Raises:
         LexiconError: the text is empty, has ``<s>`` or ``</s>`` in it, or no sentence is long enough for ``order``; or
@@ -195,13 +195,15 @@ def train_ngram(
         examples = ", ".join(f"'{word}'" for word in sorted(source.outside)[:5])
         more = ", ..." if len(source.outside) > 5 else ""
         total = sum(source.outside.values())
-        warn(f"{total} words of the text ({len(source.outside)} different: {examples}{more}) count as <unk>")
+        logger.warning(f"{total} words of the text ({len(source.outside)} different: {examples}{more}) count as <unk>")
     discounts = []
     for length, adjusted in enumerate(counts.adjusted, start=1):
         estimated = estimate_discounts(adjusted)
         if estimated is None:
             values = ", ".join(f"{value:g}" for value in fallback_discounts)
-            warn(f"the text is too small to estimate the discounts of {length}-grams; taking {values} instead")
+            logger.warning(
+                f"the text is too small to estimate the discounts of {length}-grams; taking {values} instead"
+            )
         discounts.append(estimated or fallback_discounts)
     return NgramModel(estimate(counts, known or (), discounts, thresholds))
 

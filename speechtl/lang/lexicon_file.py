@@ -24,7 +24,7 @@ MAX_SEGMENTS_PER_PHONE = 3
 # What str.split() takes for white space (or nobody sees) and Kaldi takes for a letter.
 _STRANGE_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
 _ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
-_logger = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _warn_of_repetitions(path: Path, lines: list[tuple[int, str]], words: Iterab
         if fields and fields[0] in wanted and first.setdefault(fields, number) != number:
             warnings.append(f"{path}:{number}: '{fields[0]}' has this pronunciation already in line {first[fields]}")
     if warnings:
-        _logger.warning(list_problems(f"{path}: repeated lines, merged:", warnings, limit=10))
+        logger.warning(list_problems(f"{path}: repeated lines, merged:", warnings, limit=10))
 
 
 def _read_lines(path: Path) -> tuple[list[tuple[int, str]], Problems]:

@@ -135,7 +135,7 @@ def test_check_says_what_stands_for_the_phones_that_a_model_lacks(lexicon, tmp_p
 
 def test_help_names_every_language_that_has_rules():
     shown = " ".join(run("g2p", "--help").stdout.replace("│", " ").split())
-    assert f"Guess by spelling rules: {' '.join(rule_languages())}." in shown
+    assert f"guess by the spelling rules of a language: {' '.join(rule_languages())}." in shown
 
 
 def test_convert_writes_a_lexicon_in_the_phones_of_a_model_and_says_what_it_replaced(tmp_path):

@@ -20,7 +20,7 @@ def test_probabilities_are_those_of_the_word_grammar(order):
     # Units 10 and 11 are in no sequence; one of them has the share that the word grammar gives to <unk>.
     vocabulary = [str(unit) for unit in range(FIRST_UNIT, size - 1)]
     text = [[str(unit) for unit in sequence] for sequence in training]
-    grammar = train_ngram(text, order, vocabulary=vocabulary, warn=lambda message: None)
+    grammar = train_ngram(text, order, vocabulary=vocabulary)
     for sequence in [*sequences(40, seed=1, units=9), *training[:20]]:
         expected = grammar.sentence_log10_probability([str(unit) for unit in sequence]) * math.log(10)
         assert score(model.tree, np.array(sequence)) == pytest.approx(expected, abs=1e-5)

@@ -19,7 +19,7 @@ TEXTS = st.lists(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5), 
 
 def trained(text, order=3, vocabulary=VOCABULARY):
     longest = max(len(sentence) for sentence in text) + 2
-    return train_ngram(text, min(order, longest), vocabulary=vocabulary, warn=lambda _: None)
+    return train_ngram(text, min(order, longest), vocabulary=vocabulary)
 
 
 def histories(model):
@@ -38,7 +38,7 @@ def test_every_history_sums_to_one(first, second, share, orders):
 
 @settings(max_examples=40)
 @given(first=TEXTS, second=TEXTS)
-def test_what_a_grammar_lists_has_the_probability_of_the_formula(first, second):
+def test_what_a_model_lists_has_the_probability_of_the_formula(first, second):
     models, shares = [trained(first), trained(second)], [0.7, 0.3]
     mixed = mix_ngrams(models, shares)
     for ngram, _ in models[0].ngrams():
@@ -55,7 +55,7 @@ def test_what_a_grammar_lists_has_the_probability_of_the_formula(first, second):
         assert 10 ** mixed.log10_probability(word, history) == pytest.approx(expected)
 
 
-def test_a_share_of_all_is_that_grammar():
+def test_a_share_of_all_is_that_model():
     model, other = trained([list("abab"), list("ac")]), trained([list("ddd")], vocabulary="abcd")
     mixed = mix_ngrams([model, other], [1.0, 0.0])
     for ngram, (expected, _) in model.ngrams():
@@ -63,7 +63,7 @@ def test_a_share_of_all_is_that_grammar():
             assert mixed.log10_probability(ngram[-1], ngram[:-1]) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_word_that_only_one_grammar_has_keeps_its_place():
+def test_a_word_that_only_one_model_has_keeps_its_place():
     mixed = mix_ngrams([trained([["a", "b"]]), trained([["x", "y"]], vocabulary="xy")], [0.5, 0.5])
     assert {"a", "b", "x", "y", UNKNOWN, END} <= mixed.vocabulary
     # Behind x it is a sentence of the second kind, however often a stands after the start.
