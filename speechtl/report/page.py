@@ -115,7 +115,9 @@ def _training_table(experiments: Sequence[ReportedExperiment]) -> str:
         ended = "" if history.final else ' <span class="pale">(not ended)</span>'
         last = history.epochs[-1] if history.epochs else {}
         best, final = history.best_epoch or {}, history.final or {}
-        speeds = sorted(speed for _, speed in curve(history.steps, "step", "frames_per_second", len(history.steps)))
+        speeds = sorted(
+            speed for _, speed in curve(history.steps, "step", "frames_per_second", max(len(history.steps), 1))
+        )
         cells = [
             escape(str(experiment.config.get("model", {}).get("encoder", {}).get("kind", "–"))),
             f"{last.get('epoch', 0)} of {planned or '–'}{ended}",

@@ -46,17 +46,26 @@ def write_audio():
 
 
 @pytest.fixture
+def copy_recipe(tmp_path):
+    """Return a function that copies a recipe, without data and models, and what it needs; it returns the copy."""
+
+    def copy(recipe):
+        ignored = shutil.ignore_patterns("data", "exp", "__pycache__")
+        for name in (recipe, "corpora", "shared"):
+            shutil.copytree(RECIPES / name, tmp_path / "recipes" / name, ignore=ignored)
+        return tmp_path / "recipes" / recipe
+
+    return copy
+
+
+@pytest.fixture
 def commands_of(tmp_path, run_bash):
-    """Return a function that copies a recipe, runs it with a speechtl that does nothing, and returns its command lines.
+    """Return a function that runs a copied recipe with a speechtl that does nothing, and returns its command lines.
 
     The commands can then be run in this process, which has loaded TensorFlow already.
     """
 
-    def run(recipe, *arguments, name=None):
-        place = tmp_path / "recipes" / (name or recipe)
-        ignored = shutil.ignore_patterns("data", "exp", "__pycache__")
-        for folder, copy in {RECIPES / recipe: place, RECIPES / "corpora": tmp_path / "recipes/corpora"}.items():
-            shutil.copytree(folder, copy, ignore=ignored, dirs_exist_ok=True)
+    def run(recipe, *arguments):
         stub = tmp_path / "bin" / "speechtl"
         stub.parent.mkdir()
         stub.write_text(f"#!/usr/bin/env bash\nprintf '%q ' \"$@\" >>{tmp_path}/commands\necho >>{tmp_path}/commands\n")
@@ -64,13 +73,9 @@ def commands_of(tmp_path, run_bash):
         python.write_text(f'#!/usr/bin/env bash\nexec {shlex.quote(sys.executable)} "$@"\n')
         for script in (stub, python):
             script.chmod(0o755)
-        shared = tmp_path / "recipes" / "shared"
-        shared.mkdir(exist_ok=True)
-        for script in ("stages.sh", "parse_options.sh"):
-            shutil.copy(RECIPES / "shared" / script, shared)
-        (shared / "env.sh").write_text(f'export PATH="{stub.parent}:$PATH"\n')
-        result = run_bash(place / "run.sh", *arguments)
+        (recipe.parent / "shared" / "env.sh").write_text(f'export PATH="{stub.parent}:$PATH"\n')
+        result = run_bash(recipe / "run.sh", *arguments)
         assert result.returncode == 0, result.stderr
-        return place, [shlex.split(line) for line in (tmp_path / "commands").read_text().splitlines()]
+        return [shlex.split(line) for line in (tmp_path / "commands").read_text().splitlines()]
 
     return run

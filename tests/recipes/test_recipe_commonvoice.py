@@ -161,8 +161,9 @@ def test_a_libsndfile_without_mp3_is_said(monkeypatch, tmp_path):
         script["check_mp3"]([Path("x.mp3")])
 
 
-def test_the_whole_recipe(corpus, commands_of, monkeypatch):
-    recipe, commands = commands_of("commonvoice", "--corpus", corpus, "--epochs", "1", "--nj", "1")
+def test_the_whole_recipe(corpus, copy_recipe, commands_of, monkeypatch):
+    recipe = copy_recipe("commonvoice")
+    commands = commands_of(recipe, "--corpus", corpus, "--epochs", "1", "--nj", "1")
     monkeypatch.chdir(recipe)
     runner = CliRunner()
     small = ["--set", "model.encoder.size=8", "--set", "model.encoder.dilations=[1, 1, 1]"]
