@@ -5,8 +5,9 @@
 #   recipes/an4/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
 # The model, features, grammars and decoding settings are those of run.sh, stages 0 to 4, which come first.
-# Stages: 0 some speech of training speakers, 1 adapt to the test speakers, 2 train a small model, whose layers the recipes
-# of other corpora take (run_layers.sh). Studies and training resume. Results: exp/adapt/test with table.md and chart.svg.
+# Stages: 0 some speech of training speakers, 1 adapt to the test speakers, 2 train a small model, whose layers the
+# recipe of isolated words takes (run_layers.sh). Studies and training resume. Results: exp/adapt/test with table.md and
+# chart.svg.
 set -euo pipefail
 
 stage=0
@@ -41,7 +42,8 @@ study() { # study PART OPTIONS...: 0 stands for all utterances of two of three p
 
 if run_stage 1 "dev and test speakers"; then
   study dev --counts 1,5,0 --system default --system lin --system conservative=conservative_training
-  study test --counts 1,2,5,0 --system default --system lin --system conservative=conservative_training --system fine_tuning --system lhuc
+  study test --counts 1,2,5,0 --system default --system lin --system conservative=conservative_training \
+    --system fine_tuning --system lhuc
 fi
 
 if run_stage 2 "a small model, whose layers the recipes of other corpora take"; then

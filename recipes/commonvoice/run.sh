@@ -30,7 +30,8 @@ source ../shared/env.sh
 source ../shared/stages.sh
 
 declare -A language=([source]=$source [target]=$target)
-declare -A lexicon=([source]=$source_lexicon [target]=$target_lexicon) rules=([source]=$source_rules [target]=$target_rules)
+declare -A lexicon=([source]=$source_lexicon [target]=$target_lexicon)
+declare -A rules=([source]=$source_rules [target]=$target_rules)
 
 if [ "${language[source]}" = "${language[target]}" ]; then
   echo "error: source and target are both ${language[source]}; name two languages" >&2
@@ -58,8 +59,8 @@ data_of() { # data_of NUMBER SIDE: the settings of one [[data]] table
 if run_stage 0 "data directories from the corpus"; then
   for side in source target; do
     if [ -z "$corpus" ] || [ ! -d "$corpus/${language[$side]}" ]; then
-      echo "error: ${corpus:-DIR}/${language[$side]} is not there; download ${language[$side]} from Common Voice's site" \
-        "and give the folder that has one folder for each language with --corpus" >&2
+      echo "error: ${corpus:-DIR}/${language[$side]} is not there; download ${language[$side]} from Common Voice's" \
+        "site and give the folder that has one folder for each language with --corpus" >&2
       exit 1
     fi
     options=(--letters)
@@ -79,7 +80,8 @@ if run_stage 1 "lexicons, validation, features"; then
     if [ -n "${lexicon[$side]}" ]; then
       speechtl lexicon convert "${lexicon[$side]}" "$made" --notation ipa
     elif [ -n "${rules[$side]}" ]; then
-      speechtl lexicon g2p --rules "${rules[$side]}" -n 1 --words "$data/$side/words.txt" --out "$data/$side/lexiconp.txt"
+      speechtl lexicon g2p --rules "${rules[$side]}" -n 1 --words "$data/$side/words.txt" \
+        --out "$data/$side/lexiconp.txt"
       cut -d' ' -f1,3- "$data/$side/lexiconp.txt" >"$made"
     elif [ -e "$data/$side/syllables.txt" ]; then
       cp "$data/$side/syllables.txt" "$made"

@@ -6,7 +6,8 @@
 #                                        [--stage N] [--stop-stage M] [--nj N] [--seeds "1 2 3"]
 #
 # --language-source: a model of another language with the features and the encoder of conf/layers.toml, for example
-# exp/layers_source of the AN4 recipe, or exp/arabic_commands/layers/source of this one. Without it, that part is left out.
+# exp/layers_source of the AN4 recipe, or exp/arabic_commands/layers/source of this one. Without it, that part is
+# left out.
 # Stages: 0 prepare, 1 features, speakers divided, 2 the source model, 3 from speakers to speakers, 4 from another
 # language, 5 tables and pictures.
 set -euo pipefail

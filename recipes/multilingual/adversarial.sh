@@ -11,8 +11,8 @@ telephone=data/an4_telephone
 noises="30 20" # dB
 
 if [ ! -e $telephone/20/target/feats.scp ]; then
-  # Every other speaker's speech stays clean and has transcripts; that of the others comes by telephone. Of each there are
-  # 20 seconds.
+  # Every other speaker's speech stays clean and has transcripts; that of the others comes by telephone. Of each there
+  # are 20 seconds.
   mkdir -p $telephone
   awk 'NR % 2 { print $1 }' data/an4/train/spk2utt >$telephone/source_speakers
   awk 'NR % 2 == 0 { print $1 }' data/an4/train/spk2utt >$telephone/target_speakers
@@ -58,7 +58,8 @@ for noise in $noises; do
   echo "telephone, noise $noise dB below the speech"
   results=exp/adversarial/$noise
   python local/table.py "source only=$results/adversarial_source_longer_{seed}/en" \
-    "adversarial=$results/adversarial_{seed}/en" "source and target with transcripts=$results/adversarial_target_{seed}/en" \
+    "adversarial=$results/adversarial_{seed}/en" \
+    "source and target with transcripts=$results/adversarial_target_{seed}/en" \
     --parts dev test clean_test
   for block in tdnn1 last:1; do
     speechtl probe "$results"/adversarial{_source_longer,,_target}_1 \

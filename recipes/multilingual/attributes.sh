@@ -29,8 +29,8 @@ if run_stage 0 "the speech without the held-out Mandarin words; noisy copies of 
   mkdir -p data/attributes
   awk 'NR == FNR { held[$1]; next } !($2 in held) { print $1 }' conf/attributes_held_out.txt data/dspspeech/train/text \
     >data/attributes/heard.list
-  speechtl data subset data/dspspeech/train data/attributes/dspspeech/clean --utterance-list data/attributes/heard.list \
-    --overwrite
+  speechtl data subset data/dspspeech/train data/attributes/dspspeech/clean \
+    --utterance-list data/attributes/heard.list --overwrite
   for name in an4 kerstin festvox; do
     speechtl data combine "data/attributes/$name/clean" "data/$name/train" --overwrite
   done
@@ -41,7 +41,8 @@ if run_stage 0 "the speech without the held-out Mandarin words; noisy copies of 
     speechtl data subset data/dspspeech_zh/$part data/attributes/zh_unheard_$part \
       --utterance-list data/attributes/unheard_$part.list --overwrite
   done
-  speechtl data combine data/attributes/zh_dev data/attributes/zh_unheard_train data/attributes/zh_unheard_dev --overwrite
+  speechtl data combine data/attributes/zh_dev data/attributes/zh_unheard_train data/attributes/zh_unheard_dev \
+    --overwrite
   cat data/{an4,dspspeech,kerstin,festvox}/lexicon.txt >data/attributes/lexicon.txt
   for name in $corpora; do
     python local/noisy_copies.py "data/attributes/$name/clean" "data/attributes/$name/noisy1" --seed 1
@@ -105,7 +106,8 @@ fi
 if run_stage 4 "word embeddings"; then
   # Sentences have many more words than the lists of isolated ones.
   for name in an4 kerstin festvox; do
-    python local/cut_words.py data/attributes/$name/clean exp/attributes_aligner/$name/clean/ctm data/attributes/$name/words
+    python local/cut_words.py data/attributes/$name/clean exp/attributes_aligner/$name/clean/ctm \
+      data/attributes/$name/words
   done
   speechtl features data/attributes/{an4,kerstin,festvox}/words --config conf/features.toml --nj "$nj"
   mkdir -p data/attributes/arabic

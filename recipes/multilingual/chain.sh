@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Composition in time and space: four configs, each of which begins where the one before ended. Runs after stages 0 and 1
-# of run.sh.
+# Composition in time and space: four configs, each of which begins where the one before ended. Runs after stages 0
+# and 1 of run.sh.
 #
 #   recipes/multilingual/chain.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail

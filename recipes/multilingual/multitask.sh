@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Multitask learning on sentences: German and Russian, ten minutes each, with English, one trunk and a head for each; against
-# each of the two alone. Runs after stages 0 and 1 of run.sh.
+# Multitask learning on sentences: German and Russian, ten minutes each, with English, one trunk and a head for each;
+# against each of the two alone. Runs after stages 0 and 1 of run.sh.
 #
 #   recipes/multilingual/multitask.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail

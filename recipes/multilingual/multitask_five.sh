@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Multitask learning with sentences and isolated words: German, Russian, Arabic and Mandarin, ten minutes each, with English,
-# one trunk and a head for each; against each of the four alone; and on from the model of five with one of them alone. Runs
-# after stages 0 and 1 of run.sh.
+# Multitask learning with sentences and isolated words: German, Russian, Arabic and Mandarin, ten minutes each, with
+# English, one trunk and a head for each; against each of the four alone; and further training of the model of five with
+# one of them alone. Runs after stages 0 and 1 of run.sh.
 #
 #   recipes/multilingual/multitask_five.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail

@@ -15,7 +15,8 @@ for seed in $seeds; do
   fi
   ten=data/arabic/train_10min_$seed
   train conf/fine_tuning.toml "exp/fine_tuning_$seed" seed="$seed" data.0.train="$ten" transfer.0.source="$old"
-  # The column in the new experiment is the old model; its heads stay in the old experiment, whose figures do not change.
+  # The column in the new experiment is the old model; its heads stay in the old experiment, so that its figures do not
+  # change.
   train conf/progressive.toml "exp/progressive_$seed" seed="$seed" data.0.train="$ten" transfer.0.columns="[\"$old\"]"
   train conf/progressive_copied.toml "exp/progressive_copied_$seed" seed="$seed" data.0.train="$ten" \
     transfer.0.source="$old" transfer.1.columns="[\"$old\"]"
@@ -33,7 +34,8 @@ for seed in $seeds; do
 done
 
 echo "the new language, ar"
-python local/table.py "alone=exp/monolingual_ar_{seed}/ar" "alone, twice the passes=exp/monolingual_longer_ar_{seed}/ar" \
+python local/table.py "alone=exp/monolingual_ar_{seed}/ar" \
+  "alone, twice the passes=exp/monolingual_longer_ar_{seed}/ar" \
   "fine-tuning=exp/fine_tuning_{seed}/ar" \
   "progressive=exp/progressive_{seed}/ar" "progressive, from a copy=exp/progressive_copied_{seed}/ar"
 for language in de ru; do

@@ -31,7 +31,8 @@ for percent in 1 5 20 100; do
         --set "training.epochs=$epochs"
       for data in dev test; do
         speechtl decode "$exp" data/an4/$data "$exp/$data" --nj "$nj"
-        speechtl score data/an4/$data "$exp/$data/phones" --unit phone --lexicon data/an4/lexicon.txt --out "$exp/$data/per"
+        speechtl score data/an4/$data "$exp/$data/phones" --unit phone --lexicon data/an4/lexicon.txt \
+          --out "$exp/$data/per"
       done
     done
   done

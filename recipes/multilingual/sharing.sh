@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What two languages of the same speakers should share: all blocks, the first ones, the last ones. Runs after stages 0 and 1
-# of run.sh.
+# What two languages of the same speakers should share: all blocks, the first ones, the last ones. Runs after
+# stages 0 and 1 of run.sh.
 #
 #   recipes/multilingual/sharing.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail

@@ -1,6 +1,8 @@
 # Sourced by the recipes and by tests/run.sh: puts a Python with speechtl first on PATH, and makes it where there is none.
 #
-#   source recipes/shared/env.sh [EXTRA...]      the extras of pyproject.toml, for example: source recipes/shared/env.sh test
+#   source recipes/shared/env.sh [EXTRA...]
+#
+# EXTRA are extras of pyproject.toml: source recipes/shared/env.sh test
 #
 # An activated environment (venv or conda) that has speechtl is used as it is. Otherwise .venv at the root of the
 # repository is made, or updated when pyproject.toml has changed since. Variables: SPEECHTL_VENV, another place for it;

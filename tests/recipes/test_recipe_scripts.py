@@ -7,6 +7,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+
+from speechtl.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes"
@@ -38,6 +41,25 @@ def test_an_unknown_option_and_one_without_a_value_print_the_usage(script, run_b
         assert result.stderr.startswith(message)
         assert f"recipes/{script.parent.name}/{script.name}" in result.stderr
         assert "set -euo" not in result.stderr
+
+
+def commands_of(script):
+    """Return the words of each call of speechtl up to the first that a shell would take for itself."""
+    text = script.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if not line.strip().startswith("#")]
+    return [words.split() for line in lines for words in re.findall(r"\bspeechtl ([^|>;&]*)", line)]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_verbs_and_options_that_scripts_call_exist(script):
+    for words in commands_of(script):
+        command, rest = typer.main.get_command(app), list(words)
+        while rest and rest[0] in getattr(command, "commands", {}):
+            command = command.commands[rest.pop(0)]
+        assert not getattr(command, "commands", {}), f"speechtl {' '.join(words)}"
+        known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        unknown = [word for word in rest if re.match(r"--?[a-z]", word) and word.split("=")[0] not in known]
+        assert not unknown, f"speechtl {' '.join(words)}"
 
 
 def test_help_is_the_header_and_no_error(run_bash):

@@ -38,7 +38,8 @@ measure() { # measure EXP LANGUAGE DATA PART: phone errors of one part, into EXP
   local out=$1/$2/$4
   if [ ! -e "$out/per/wer" ]; then
     speechtl decode "$1" "$3" "$out" --language "$2" --nj "$nj"
-    speechtl score "$3" "$out/phones" --unit phone --lexicon "data/${corpus_of[$2]}/lexicon.txt" --out "$out/per" >/dev/null
+    speechtl score "$3" "$out/phones" --unit phone --lexicon "data/${corpus_of[$2]}/lexicon.txt" \
+      --out "$out/per" >/dev/null
     head -1 "$out/per/wer"
   fi
 }
