@@ -253,6 +253,19 @@ def test_test_files_have_unique_names():
     assert not [name for name, count in names.items() if count > 1]
 
 
+# What tests need of the command line is there; main itself has a test of its own.
+MAY_IMPORT_THE_COMMAND_LINE = {"tests/command_line.py", "tests/cli/test_main.py"}
+
+
+def test_tests_reach_the_command_line_through_one_file():
+    found = set()
+    for path in (ROOT / "tests").rglob("*.py"):
+        names = set(imports(ast.parse(path.read_text(encoding="utf-8")), path.stem))
+        if any(name == "typer" or name.startswith(("typer.", "speechtl.cli")) for name in names):
+            found.add(str(path.relative_to(ROOT)))
+    assert found == MAY_IMPORT_THE_COMMAND_LINE
+
+
 def test_recipes_stand_alone():
     recipes = ROOT / "recipes"
     assert not [path for path in recipes.glob("*/**/*") if path.is_symlink()]

@@ -4,8 +4,8 @@ import types
 
 import numpy as np
 import pytest
+from command_line import verb
 
-from speechtl.cli import align as command
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError
@@ -53,7 +53,7 @@ def align(tmp_path, monkeypatch, experiment):
         data = DataDir(tmp_path / "data", utt2spk=dict.fromkeys(places, "s"))
         data.wav_scp, data.feats_scp, data.text = dict.fromkeys(places, "x.wav"), places, {"s-1": "ka", "s-2": text}
         data.save(tmp_path / "data")
-        command.align(tmp_path / "exp", tmp_path / "data", tmp_path / "out", **options)
+        verb("align", tmp_path / "exp", tmp_path / "data", tmp_path / "out", **options)
 
     return run
 

@@ -1,8 +1,7 @@
 import pytest
+from command_line import WrongOption, run
 from datadir_strategies import write_recordings
-from typer.testing import CliRunner
 
-from speechtl.cli.data import app
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 
@@ -15,41 +14,37 @@ def data(tmp_path):
     return data
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
 def test_validate_says_it_with_its_exit_code(data):
-    result = run("validate", data.path)
+    result = run("data validate", data.path)
     assert result.exit_code == 0
     assert (
         result.output
         == f"{data.path}: 12 utterances, 4 speakers, 12 recordings, 0.00 h, 8000 Hz: 0 errors, 0 warnings\n"
     )
     (data.path / "utt2spik").write_text("")
-    assert run("validate", data.path).exit_code == 0
-    assert "warning: " in run("validate", data.path).output
-    assert "warning: " not in run("validate", "--quiet", data.path).output
+    assert run("data validate", data.path).exit_code == 0
+    assert "warning: " in run("data validate", data.path).output
+    assert "warning: " not in run("data validate", "--quiet", data.path).output
     (data.path / "text").unlink()
-    result = run("validate", data.path)
+    result = run("data validate", data.path)
     assert result.exit_code == 1
     assert f"error: {data.path}/text: missing" in result.output
-    assert run("validate", "--no-text", data.path).exit_code == 0
+    assert run("data validate", "--no-text", data.path).exit_code == 0
 
 
 def test_validate_looks_at_audio_unless_told_not_to(data, tmp_path):
     (tmp_path / "a-0.flac").unlink()
-    assert run("validate", data.path).exit_code == 1
-    assert run("validate", "--no-audio-check", data.path).exit_code == 0
+    assert run("data validate", data.path).exit_code == 1
+    assert run("data validate", "--no-audio-check", data.path).exit_code == 0
 
 
 def test_fix(data):
     (data.path / "text").write_text("a-0 one\nb-1\n")
-    assert run("fix", "--dry-run", data.path).output.endswith("1 of 12 utterances kept; nothing written\n")
-    result = run("fix", data.path)
+    assert run("data fix", "--dry-run", data.path).output.endswith("1 of 12 utterances kept; nothing written\n")
+    result = run("data fix", data.path)
     assert "utterance 'b-1' dropped: " in result.output
     assert result.output.endswith("1 of 12 utterances kept; old tables in .backup\n")
-    assert run("fix", data.path).output == f"{data.path}: 1 of 1 utterances kept; nothing to repair\n"
+    assert run("data fix", data.path).output == f"{data.path}: 1 of 1 utterances kept; nothing to repair\n"
 
 
 def test_subset(data, tmp_path):
@@ -63,9 +58,9 @@ def test_subset(data, tmp_path):
             ("--utterances", 1, "--last"): {"d-2"},
         }.items()
     ):
-        assert run("subset", data.path, tmp_path / f"out{number}", *options).exit_code == 0
+        assert run("data subset", data.path, tmp_path / f"out{number}", *options).exit_code == 0
         assert set(DataDir.load(tmp_path / f"out{number}").utt2spk) == expected
-    result = run("subset", data.path, tmp_path / "seconds", "--seconds-per-speaker", 0.7)
+    result = run("data subset", data.path, tmp_path / "seconds", "--seconds-per-speaker", 0.7)
     assert "warning: speaker 'd' has only 0.6 s" in result.stderr
     assert len(DataDir.load(tmp_path / "seconds")) == 12
 
@@ -76,48 +71,50 @@ def test_subset(data, tmp_path):
 )
 def test_subset_with_options_that_make_no_sense(data, tmp_path, options):
     with pytest.raises(DataError):
-        run("subset", data.path, tmp_path / "out", *options)
+        run("data subset", data.path, tmp_path / "out", *options)
     assert not (tmp_path / "out").exists()
 
 
 def test_split_and_combine(data, tmp_path):
     rest, held_out, joined = tmp_path / "rest", tmp_path / "held_out", tmp_path / "joined"
-    assert run("split", data.path, rest, held_out, "--fraction", 0.25).exit_code == 0
+    assert run("data split", data.path, rest, held_out, "--fraction", 0.25).exit_code == 0
     assert (len(DataDir.load(rest)), len(DataDir.load(held_out))) == (9, 3)
-    run("split", data.path, rest, held_out, "--by", "utterance", "--fraction", 0.3, "--overwrite")
+    run("data split", data.path, rest, held_out, "--by", "utterance", "--fraction", 0.3, "--overwrite")
     assert (len(DataDir.load(rest)), len(DataDir.load(held_out))) == (8, 4)
-    assert run("combine", joined, rest, held_out).exit_code == 0
+    assert run("data combine", joined, rest, held_out).exit_code == 0
     for path in data.path.iterdir():
         assert (joined / path.name).read_bytes() == path.read_bytes()
-    assert run("split", data.path, rest, held_out, "--by", "recording").exit_code == 2
+    with pytest.raises(WrongOption) as error:
+        run("data split", data.path, rest, held_out, "--by", "recording")
+    assert error.value.exit_code == 2
 
 
 def test_perturb_speed(data, tmp_path):
-    assert run("perturb-speed", data.path, tmp_path / "p", "--factors", "0.9,1.0").exit_code == 0
+    assert run("data perturb-speed", data.path, tmp_path / "p", "--factors", "0.9,1.0").exit_code == 0
     assert len(DataDir.load(tmp_path / "p")) == 24
-    assert run("validate", tmp_path / "p").exit_code == 0
+    assert run("data validate", tmp_path / "p").exit_code == 0
     with pytest.raises(DataError, match="expected numbers separated by commas"):
-        run("perturb-speed", data.path, tmp_path / "q", "--factors", "slow")
+        run("data perturb-speed", data.path, tmp_path / "q", "--factors", "slow")
 
 
 def test_no_verb_writes_over_a_directory_unasked(data, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes").write_text("mine")
     for arguments in (
-        ["subset", data.path, tmp_path / "full", "--utterances", 1],
-        ["split", data.path, tmp_path / "full", tmp_path / "new", "--fraction", 0.5],
-        ["combine", tmp_path / "full", data.path],
-        ["perturb-speed", data.path, tmp_path / "full"],
+        ["data subset", data.path, tmp_path / "full", "--utterances", 1],
+        ["data split", data.path, tmp_path / "full", tmp_path / "new", "--fraction", 0.5],
+        ["data combine", tmp_path / "full", data.path],
+        ["data perturb-speed", data.path, tmp_path / "full"],
     ):
         with pytest.raises(DataError, match="exists and is not empty"):
             run(*arguments)
         with pytest.raises(DataError, match="also read"):
             run(*[data.path if argument == tmp_path / "full" else argument for argument in arguments], "--overwrite")
     assert not (tmp_path / "new").exists()
-    assert run("subset", data.path, tmp_path / "full", "--utterances", 1, "--overwrite").exit_code == 0
+    assert run("data subset", data.path, tmp_path / "full", "--utterances", 1, "--overwrite").exit_code == 0
     assert (tmp_path / "full" / "notes").read_text() == "mine"
 
 
 def test_every_verb_explains_itself():
     for verb in ("validate", "fix", "subset", "split", "combine", "perturb-speed", "splice"):
-        assert run(verb, "--help").exit_code == 0
+        assert run(f"data {verb}", "--help").exit_code == 0

@@ -3,9 +3,8 @@
 import os
 
 import pytest
-from typer.testing import CliRunner
+from command_line import run
 
-from speechtl.cli.main import app
 from speechtl.errors import ConfigError, DataError, LexiconError, SpeechtlError
 
 REFERENCES = {"a-1": "YES PLEASE DO", "a-2": "GO", "b-1": "TEN NINE EIGHT", "b-2": "北京 上海"}
@@ -16,10 +15,6 @@ def write(path, table):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{key} {value}\n" for key, value in table.items()), encoding="utf-8")
     return path
-
-
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
 
 
 @pytest.fixture
@@ -156,17 +151,17 @@ def test_bad_input_is_named(tmp_path, monkeypatch, tables, options, kind, messag
     monkeypatch.chdir(tmp_path)
     for name, table in {"ref": {"u": "a", "v": "a"}, "hyp": {"u": "a"}, **tables}.items():
         write(tmp_path / name, table)
-    result = run("score", "ref", "hyp", *options)
-    assert isinstance(result.exception, kind), result.output
-    assert message in str(result.exception)
+    with pytest.raises(kind) as error:
+        run("score", "ref", "hyp", *options)
+    assert message in str(error.value)
 
 
 def test_duplicated_utterances_and_other_encodings_are_named(tmp_path):
     write(tmp_path / "ref", {"u": "a"})
     (tmp_path / "hyp").write_bytes(b"u a\nu b\nv \xe9\n")
-    result = run("score", tmp_path / "ref", tmp_path / "hyp")
-    assert isinstance(result.exception, SpeechtlError)
-    message = str(result.exception)
+    with pytest.raises(SpeechtlError) as error:
+        run("score", tmp_path / "ref", tmp_path / "hyp")
+    message = str(error.value)
     assert f"{tmp_path / 'hyp'}:2: 'u' stands here again" in message
     assert f"{tmp_path / 'hyp'}:3: not UTF-8 (byte 0xE9 at column 3)" in message
 
@@ -178,8 +173,8 @@ def test_a_write_error_leaves_the_old_files(files):
     before = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
     (out / "per_utt").unlink()
     (out / "per_utt").mkdir()
-    result = run("score", files / "data", files / "data", "--out", out)
-    assert isinstance(result.exception, DataError)
-    assert f"{out / 'per_utt'}: cannot write" in str(result.exception)
+    with pytest.raises(DataError) as error:
+        run("score", files / "data", files / "data", "--out", out)
+    assert f"{out / 'per_utt'}: cannot write" in str(error.value)
     assert (out / "per_spk").read_text(encoding="utf-8") == before["per_spk"]
     assert sorted(path.name for path in out.iterdir()) == sorted(before)

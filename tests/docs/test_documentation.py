@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
+from command_line import command_tree
 
-from speechtl.cli import main
 from speechtl.config import parse, tomllib
 from speechtl.experiment.config import ExperimentConfig, load_config
 
@@ -89,7 +88,7 @@ def commands():
 @pytest.mark.parametrize("command", commands())
 def test_commands_have_the_options_that_pages_give_them(command):
     words = shlex.split(command.replace("\n", " "), comments=True)[1:]
-    place = typer.main.get_command(main.app)
+    place = command_tree()
     while words and hasattr(place, "commands"):
         assert words[0].rstrip(",") in place.commands, f"no verb {words[0]}"
         place = place.commands[words.pop(0).rstrip(",")]

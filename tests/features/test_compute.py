@@ -1,4 +1,4 @@
-"""compute_features: the tables it leaves, resuming, broken files, full disks; and the command."""
+"""compute_features: the tables it leaves, resuming, broken files, full disks."""
 
 import errno
 import os
@@ -8,11 +8,9 @@ import kaldiio
 import numpy as np
 import pytest
 import soundfile
-import typer
-from typer.testing import CliRunner
+from recordings_of_noise import break_some, write_six
 
 from speechtl.audio.waveform import read_waveform
-from speechtl.cli.features import features as features_command
 from speechtl.data.datadir import DataDir, Segment
 from speechtl.data.tables import read_table
 from speechtl.errors import ConfigError, DataError
@@ -27,16 +25,7 @@ CONFIG = FeatureConfig(num_mel_bins=20)
 
 @pytest.fixture
 def corpus(tmp_path):
-    """Six utterances of three speakers, 0.2 to 0.7 s."""
-    generator = np.random.default_rng(0)
-    data = DataDir(tmp_path / "data")
-    for index in range(6):
-        path = tmp_path / f"{index}.flac"
-        soundfile.write(path, generator.normal(size=3200 + 1600 * index) * 0.1, 16000)
-        name = f"s{index // 2}-u{index}"
-        data.wav_scp[name], data.utt2spk[name] = str(path), f"s{index // 2}"
-    data.save(data.path)
-    return data
+    return write_six(tmp_path)
 
 
 @pytest.fixture
@@ -215,20 +204,6 @@ def test_a_damaged_journal_is_named(corpus, tmp_path):
         compute_features(corpus, CONFIG, tmp_path / "feats")
 
 
-def break_some(data):
-    """Empty, truncated, missing, too short and a forbidden command; returns what is said of each."""
-    names = data.utterance_ids
-    open(data.wav_scp[names[0]], "wb").close()
-    with open(data.wav_scp[names[1]], "r+b") as file:
-        file.truncate(os.path.getsize(data.wav_scp[names[1]]) * 2 // 3)
-    data.wav_scp[names[2]] = "nowhere.wav"
-    soundfile.write(data.wav_scp[names[3]], np.ones(399) * 0.1, 16000)
-    data.wav_scp[names[4]] = "cat nowhere.wav |"
-    data.save(data.path)
-    reasons = ["empty (0 bytes)", "truncated or damaged", "cannot read: No such file", "too short for one frame"]
-    return dict(zip(names, [*reasons, "is a shell command; add --allow-pipes"]))
-
-
 def test_broken_files_are_reported_by_utterance_and_the_rest_is_kept(corpus, tmp_path):
     reasons = break_some(corpus)
     summary = compute_features(corpus, CONFIG, tmp_path / "feats")
@@ -265,67 +240,3 @@ def test_only_broken_files_leave_a_readable_directory(corpus, tmp_path):
     corpus.save(corpus.path)
     assert len(compute_features(corpus, CONFIG, tmp_path / "feats").broken) == 6
     assert DataDir.load(corpus.path).feats_scp == {}
-
-
-@pytest.fixture
-def command():
-    app = typer.Typer()
-    app.command()(features_command)
-    return lambda *arguments: CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
-def test_command_computes_with_the_configured_features(corpus, tmp_path, command):
-    (tmp_path / "conf.toml").write_text("[features]\nkind = 'mfcc'\nnum_mel_bins = 23\n[other]\nx = 1\n")
-    result = command(corpus.path, "--config", tmp_path / "conf.toml", "--set", "features.num_ceps=11")
-    assert result.exit_code == 0, result.output
-    assert "data: 6 utterances computed, 0 reused" in result.output
-    assert "11 mfcc values per frame" in result.output
-    data = DataDir.load(corpus.path)
-    assert read_matrix(data.feats_scp["s0-u0"]).shape[1] == 11
-    assert str(corpus.path / "feats") in data.feats_scp["s0-u0"]
-
-
-def test_command_puts_several_directories_into_several_folders(corpus, tmp_path, command):
-    other = corpus.select(["s0-u0"])
-    other.save(tmp_path / "other")
-    result = command(corpus.path, tmp_path / "other", "--out", tmp_path / "feats")
-    assert result.exit_code == 0, result.output
-    assert (tmp_path / "feats" / "data").is_dir() and (tmp_path / "feats" / "other").is_dir()
-
-
-def test_command_fails_at_the_end_when_files_are_broken(corpus, command):
-    reasons = break_some(corpus)
-    result = command(corpus.path)
-    assert result.exit_code == 1
-    assert isinstance(result.exception, DataError)
-    lines = str(result.exception).splitlines()
-    assert lines[0] == "5 utterances without features; all others are done"
-    for line, (name, reason) in zip(lines[1:], reasons.items(), strict=True):
-        assert f"{corpus.path}: utterance '{name}': " in line
-        assert reason in line
-    assert list(DataDir.load(corpus.path).feats_scp) == ["s2-u5"]
-    skipping = command(corpus.path, "--skip-broken")
-    assert skipping.exit_code == 0
-    assert "warning: 5 utterances without features" in skipping.output
-
-
-def test_command_warns_of_silence_by_utterance(corpus, command):
-    soundfile.write(corpus.wav_scp["s1-u2"], np.zeros(8000), 16000)
-    result = command(corpus.path, "--set", "features.num_mel_bins=20")
-    assert result.exit_code == 0
-    assert f"warning: {corpus.path}: utterance 's1-u2': silent (all samples are equal)" in result.output
-    matrix = read_matrix(DataDir.load(corpus.path).feats_scp["s1-u2"])
-    np.testing.assert_allclose(matrix, np.log(np.finfo(np.float32).eps))
-
-
-def test_command_runs_pipes_when_allowed(corpus, command):
-    corpus.wav_scp = {name: f"cat {path} |" for name, path in corpus.wav_scp.items()}
-    corpus.save(corpus.path)
-    assert command(corpus.path).exit_code == 1
-    assert command(corpus.path, "--allow-pipes").exit_code == 0
-
-
-def test_command_refuses_unknown_settings(corpus, command):
-    result = command(corpus.path, "--set", "features.bins=40")
-    assert isinstance(result.exception, ConfigError)
-    assert "unknown key" in str(result.exception)

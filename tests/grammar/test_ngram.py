@@ -8,11 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from speechtl.cli.main import app
 from speechtl.errors import DataError, LexiconError
 from speechtl.grammar.kneser_ney import count_ngrams, estimate_discounts
 from speechtl.grammar.ngram import FALLBACK_DISCOUNTS, NgramModel, train_ngram
@@ -296,10 +295,6 @@ def test_a_file_that_is_not_there_is_named(tmp_path):
         NgramModel.read_arpa(tmp_path / "none.arpa")
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, list(map(str, arguments)))
-
-
 def test_command_trains_from_tables_and_data_directories(tmp_path):
     (tmp_path / "dir").mkdir()
     table = write(tmp_path / "dir" / "text", "u1 a b\nu2 b  a\nu3\n")
@@ -330,7 +325,7 @@ def test_command_trains_from_tables_and_data_directories(tmp_path):
     ],
 )
 def test_command_names_bad_input_and_writes_nothing(tmp_path, content, options, message):
-    result = run("lm", write(tmp_path / "text", content), "-o", tmp_path / "g.arpa", *options)
-    assert isinstance(result.exception, (DataError, LexiconError))
-    assert message in str(result.exception)
+    with pytest.raises((DataError, LexiconError)) as error:
+        run("lm", write(tmp_path / "text", content), "-o", tmp_path / "g.arpa", *options)
+    assert message in str(error.value)
     assert not (tmp_path / "g.arpa").exists()

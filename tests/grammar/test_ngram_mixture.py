@@ -4,11 +4,11 @@ import math
 import random
 
 import pytest
+from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from speechtl.errors import LexiconError
+from speechtl.errors import LexiconError, SpeechtlError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
 from speechtl.grammar.ngram import NgramModel, train_ngram
 from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
@@ -103,20 +103,20 @@ def test_shares_that_are_none_are_refused(shares):
 
 
 def test_the_command_mixes_by_a_share_that_it_chooses(tmp_path):
-    from speechtl.cli.main import app
-
-    def run(*arguments):
-        return CliRunner().invoke(app, ["lm", *map(str, arguments), "--text-column", "plain"])
+    def lm(*arguments):
+        return run("lm", *arguments, "--text-column", "plain")
 
     for name, lines in {"one": "a b\na b a\n", "other": "c d\nd c c\n", "dev": "a b\nc d\nd c\na b\n"}.items():
         (tmp_path / name).write_text(lines)
     (tmp_path / "words").write_text("a\nb\nc\nd\n")
     vocabulary = ("--vocabulary", tmp_path / "words")
-    assert run(tmp_path / "other", "-o", tmp_path / "other.arpa", *vocabulary).exit_code == 0
+    assert lm(tmp_path / "other", "-o", tmp_path / "other.arpa", *vocabulary).exit_code == 0
     arguments = (tmp_path / "one", "-o", tmp_path / "mixed.arpa", *vocabulary, "--mix", tmp_path / "other.arpa")
-    shown = run(*arguments, "--dev", tmp_path / "dev").output
+    shown = lm(*arguments, "--dev", tmp_path / "dev").output
     assert "share 0.5" in shown or "share 0.4" in shown
     mixed = NgramModel.read_arpa(tmp_path / "mixed.arpa")
     assert mixed.log10_probability("d", [START, "c"]) > mixed.log10_probability("b", [START, "c"])
-    assert "--dev text to choose it on" in str(run(*arguments).exception)
-    assert "with --mix" in str(run(tmp_path / "one", "-o", tmp_path / "x.arpa", "--share", "0.5").exception)
+    with pytest.raises(SpeechtlError, match="--dev text to choose it on"):
+        lm(*arguments)
+    with pytest.raises(SpeechtlError, match="with --mix"):
+        lm(tmp_path / "one", "-o", tmp_path / "x.arpa", "--share", "0.5")

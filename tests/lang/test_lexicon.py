@@ -6,9 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from speechtl.cli.lexicon import app
 from speechtl.errors import LexiconError
 from speechtl.lang import dictionaries
 from speechtl.lang.lexicon import Lexicon, Pronunciation
@@ -240,47 +238,6 @@ def test_a_big_lexicon_loads_fast(tmp_path):
         seconds.append(time.process_time() - started)
     # 0.4 s on a plain core; the bound is for a busy one.
     assert min(seconds) < 2.0
-
-
-# --- speechtl lexicon ------------------------------------------------------------------------------------------------
-
-
-def test_check_says_what_a_lexicon_holds(tmp_path):
-    path = write(tmp_path, "lexicon.txt", "a a\nb b i\nb b e\n")
-    result = CliRunner().invoke(app, ["check", str(path)])
-    assert result.exit_code == 0
-    assert result.output == f"{path}: 2 words, 3 pronunciations, 4 phones\na b e i\n"
-
-
-def test_check_against_a_model_lists_what_it_lacks(tmp_path):
-    path = write(tmp_path, "lexicon.txt", "a a\nb b i\nc y\n")
-    PhoneInventory(["a", "b", "u"]).save(tmp_path / "phones.txt")
-    result = CliRunner().invoke(app, ["check", str(path), "--phones", str(tmp_path / "phones.txt")])
-    assert isinstance(result.exception, LexiconError)
-    assert str(result.exception).split("\n") == [
-        f"{path}: 2 phones not in {tmp_path / 'phones.txt'}",
-        "  phone 'i' is unknown; nearest known: a u b; needed by: b",
-        "  phone 'y' is unknown; nearest known: u a b; needed by: c",
-    ]
-
-
-def test_convert(tmp_path):
-    source = write(tmp_path, "an4.dic", "A  AH0\nA(2)  EY1\nTWO T UW1\n")
-    target = tmp_path / "out" / "lexicon.txt"
-    options = ["--notation", "arpabet", "--stress", "keep", "--case", "lower"]
-    assert CliRunner().invoke(app, ["convert", str(source), str(target), *options]).exit_code == 0
-    assert target.read_text(encoding="utf-8") == "a ə\na ˈe͡ɪ\ntwo t ˈu\n"
-
-
-def test_build_english(tmp_path):
-    pytest.importorskip("pocketsphinx")
-    target = tmp_path / "lexicon.txt"
-    result = CliRunner().invoke(app, ["build-english", str(target), "--case", "upper"])
-    assert result.output == f"{target}: 126052 words, 134860 pronunciations, 39 phones\n"
-    lines = target.read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 134_860
-    assert lines == sorted(lines, key=lambda line: line.split(" ", 1)[0])
-    assert "SPEECH s p i t͡ʃ" in lines
 
 
 def test_without_pocketsphinx_the_extra_is_named(monkeypatch):

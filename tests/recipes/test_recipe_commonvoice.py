@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
+from command_line import run
 
-from speechtl.cli.main import app
 from speechtl.data.datadir import DataDir
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phones import split_ipa
@@ -165,10 +164,9 @@ def test_the_whole_recipe(corpus, copy_recipe, commands_of, monkeypatch):
     recipe = copy_recipe("commonvoice")
     commands = commands_of(recipe, "--corpus", corpus, "--epochs", "1", "--nj", "1")
     monkeypatch.chdir(recipe)
-    runner = CliRunner()
     small = ["--set", "model.encoder.size=8", "--set", "model.encoder.dilations=[1, 1, 1]"]
     for arguments in commands:
-        done = runner.invoke(app, [*arguments, *(small if arguments[0] == "train" else [])], catch_exceptions=False)
+        done = run(*arguments, *(small if arguments[0] == "train" else []))
         assert done.exit_code == 0, (arguments, done.output)
     exp = recipe / "exp" / "zh-TW-nan-tw"
     names = set(load_arrays(exp / "transfer" / "weights.h5")[0])

@@ -7,9 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import typer
-
-from speechtl.cli.main import app
+from command_line import command_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 RECIPES = ROOT / "recipes"
@@ -53,7 +51,7 @@ def commands_of(script):
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_verbs_and_options_that_scripts_call_exist(script):
     for words in commands_of(script):
-        command, rest = typer.main.get_command(app), list(words)
+        command, rest = command_tree(), list(words)
         while rest and rest[0] in getattr(command, "commands", {}):
             command = command.commands[rest.pop(0)]
         assert not getattr(command, "commands", {}), f"speechtl {' '.join(words)}"

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from command_line import run
 
-from speechtl.cli.main import app
 from speechtl.data.datadir import DataDir
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -50,9 +49,7 @@ def test_a_copy_of_the_template_runs_from_the_corpus_to_a_score(corpus, copied, 
     small = ["training.epochs=1", "model.encoder.size=8", "model.encoder.dilations=[1, 1]"]
     small = [argument for setting in small for argument in ("--set", setting)]
     for arguments in commands:
-        done = CliRunner().invoke(
-            app, [*arguments, *(small if arguments[0] == "train" else [])], catch_exceptions=False
-        )
+        done = run(*arguments, *(small if arguments[0] == "train" else []))
         assert done.exit_code == 0, (arguments, done.output)
     parts = {part: DataDir.load(copied / "data" / part) for part in ("train", "dev", "test")}
     assert {part: len(data.spk2utt) for part, data in parts.items()} == {"train": 5, "dev": 1, "test": 2}

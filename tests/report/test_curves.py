@@ -4,9 +4,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from typer.testing import CliRunner
+from command_line import verb
 
-from speechtl.cli.main import app
 from speechtl.errors import ConfigError, DataError
 from speechtl.report.curves import Curve, draw_curves, read_curves
 from speechtl.report.picture import save_picture
@@ -81,12 +80,11 @@ def test_wrong_lines_are_all_named(tmp_path):
 
 def test_the_verb_writes_a_picture(tmp_path):
     (tmp_path / "t.tsv").write_text("a\t1\t10\na\t2\t5\n")
-    result = CliRunner().invoke(app, ["chart", str(tmp_path / "t.tsv"), str(tmp_path / "t.svg"), "--title", "Layers"])
-    assert result.exit_code == 0
+    assert verb("chart", tmp_path / "t.tsv", tmp_path / "t.svg", title="Layers") == 0
     assert "Layers" in (tmp_path / "t.svg").read_text()
     (tmp_path / "empty.tsv").write_text("")
     with pytest.raises(DataError, match=r"no curve has a point"):
-        CliRunner().invoke(app, ["chart", str(tmp_path / "empty.tsv"), str(tmp_path / "x.svg")], catch_exceptions=False)
+        verb("chart", tmp_path / "empty.tsv", tmp_path / "x.svg")
 
 
 def test_the_suffix_says_which_kind_of_picture(tmp_path):
@@ -94,9 +92,8 @@ def test_the_suffix_says_which_kind_of_picture(tmp_path):
     save_picture(figure, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "t.tsv").write_text("a\t1\t10\n")
-    command = ["chart", str(tmp_path / "t.tsv"), str(tmp_path / "t.gif")]
     with pytest.raises(ConfigError, match=r"t\.gif: not a picture \(got '\.gif', expected \.svg or \.png\)"):
-        CliRunner().invoke(app, command, catch_exceptions=False)
+        verb("chart", tmp_path / "t.tsv", tmp_path / "t.gif")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "t.tsv"]
 
 

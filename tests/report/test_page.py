@@ -2,10 +2,8 @@ import json
 from html.parser import HTMLParser
 
 import pytest
-import typer
-from typer.testing import CliRunner
+from command_line import run
 
-from speechtl.cli.report import report
 from speechtl.errors import ModelError
 from speechtl.report.page import write_report
 from speechtl.scoring.error_rate import error_rate
@@ -66,15 +64,9 @@ def make_experiment(path, *, size=64, ended=True, hypotheses=None):
     return path
 
 
-def run(*arguments):
-    app = typer.Typer()
-    app.command()(report)
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-
 def test_the_page_of_one_experiment(tmp_path):
     experiment = make_experiment(tmp_path / "tdnn", hypotheses=HYPOTHESES)
-    result = run(experiment)
+    result = run("report", experiment)
     assert result.exit_code == 0
     assert result.output.split() == [str(experiment / "report.html")]
     page = Page((experiment / "report.html").read_text(encoding="utf-8"))
@@ -112,7 +104,7 @@ def test_several_side_by_side(tmp_path):
     first = make_experiment(tmp_path / "base", hypotheses=HYPOTHESES)
     second = make_experiment(tmp_path / "adapted", size=128, ended=False, hypotheses=better)
     output = tmp_path / "deep" / "compare.html"
-    assert run(first, second, "-o", output).output.split() == [str(output)]
+    assert run("report", first, second, "-o", output).output.split() == [str(output)]
     page = Page(output.read_text(encoding="utf-8"))
     for text in (
         "base · adapted",
@@ -129,7 +121,7 @@ def test_several_side_by_side(tmp_path):
 
 def test_without_output_each_has_its_own_page(tmp_path):
     paths = [make_experiment(tmp_path / name / "tdnn") for name in "ab"]
-    assert run(*paths).exit_code == 0
+    assert run("report", *paths).exit_code == 0
     for path in paths:
         page = Page((path / "report.html").read_text(encoding="utf-8"))
         assert "Nothing scored yet" in page.words

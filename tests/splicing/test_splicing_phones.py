@@ -5,11 +5,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from command_line import run
 from hypothesis import given
 from hypothesis import strategies as st
-from typer.testing import CliRunner
 
-from speechtl.cli.data import app
 from speechtl.data.ctm import read_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.data.validate import validate
@@ -57,12 +56,11 @@ def corpus(tmp_path):
     return DataDir.load(data.path)
 
 
-def run(corpus, *options, lexicon=None):
+def run_splice(corpus, *options, lexicon=None):
     folder = corpus.path.parent
     (folder / "frames.toml").write_text("[features]\nsnip_edges = false\n")
-    arguments = ["splice", corpus.path, folder / "ctm", folder / "out", "--config", folder / "frames.toml", *options]
-    arguments += ["--lexicon", lexicon] if lexicon else []
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    arguments = [corpus.path, folder / "ctm", folder / "out", "--config", folder / "frames.toml", *options]
+    return run("data splice", *arguments, lexicon=lexicon)
 
 
 @pytest.mark.parametrize("copies", [1, 3])
@@ -140,7 +138,7 @@ def test_speech_cut_in_two_and_joined_again_is_the_same():
 def test_the_command_line_writes_a_lexicon_with_words_for_phones(corpus):
     lexicon = corpus.path.parent / "lexicon.txt"
     lexicon.write_text("W a b\n")
-    result = run(corpus, lexicon=lexicon)
+    result = run_splice(corpus, lexicon=lexicon)
     assert "18 phones" in result.output
     out = DataDir.load(corpus.path.parent / "out")
     written = Lexicon.load(out.path / "lang/lexicon.txt")
@@ -149,21 +147,21 @@ def test_the_command_line_writes_a_lexicon_with_words_for_phones(corpus):
         values = [value_of(out.utt2spk[key], phone) for phone in written.phones_of(text.split())]
         assert set(values) <= set(read_matrix(out.feats_scp[key])[:, 0])
     with pytest.raises(DataError, match="exists and is not empty"):
-        run(corpus)
+        run_splice(corpus)
     assert "0 errors, 0 warnings" in validate(out.path).summary()
-    run(corpus, "--overwrite")
+    run_splice(corpus, "--overwrite")
     assert {word for text in DataDir.load(out.path).text.values() for word in text.split()} == set(PHONES)
     lexicon.write_text("_a b\n")
     with pytest.raises(LexiconError, match="has a word '_a'"):
-        run(corpus, "--overwrite", lexicon=lexicon)
+        run_splice(corpus, "--overwrite", lexicon=lexicon)
 
 
 def test_speech_that_cannot_be_spliced_is_named(corpus):
     folder = corpus.path.parent
     (folder / "ctm").write_text("s1-x 1 0.2 0.001 a\ns1-x 1 0.3 0.9 b\n")
     with pytest.raises(DataError, match=r"no phone to splice.*got 2 phones"):
-        run(corpus)
+        run_splice(corpus)
     (corpus.path / "feats.scp").write_text(f"s1-y {corpus.feats_scp['s1-y']}\n")
     with pytest.raises(DataError, match="'s1-x' has no features"):
-        run(corpus)
+        run_splice(corpus)
     assert not (folder / "out" / "utt2spk").exists()

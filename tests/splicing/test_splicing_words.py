@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from command_line import run
 
-from speechtl.cli.data import app
 from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.data.validate import validate
@@ -118,15 +117,12 @@ def test_the_command_line_reads_words_and_their_pronunciations(corpus, tmp_path)
     (tmp_path / "lexicon.txt").write_text("DAB d a b\nGAFF g a f\nW a\n")
     (tmp_path / "words").write_text("# held out\nDAB  # 3 times\n")
 
-    def run(*options):
-        arguments = ["splice", data.path, tmp_path / "ctm", tmp_path / "out", "--words", tmp_path / "words", *options]
-        return CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
-
-    run("--lexicon", tmp_path / "lexicon.txt", "--copies", 2)
+    arguments = ["data splice", data.path, tmp_path / "ctm", tmp_path / "out", "--words", tmp_path / "words"]
+    run(*arguments, "--lexicon", tmp_path / "lexicon.txt", "--copies", 2)
     out = DataDir.load(tmp_path / "out")
     assert sum(text.split().count("DAB") for text in out.text.values()) == 4
     lexicon = Lexicon.load(out.path / "lang/lexicon.txt")
     assert {"DAB", "GAFF", "W", "_a"} <= set(lexicon.words)
     assert {word for text in out.text.values() for word in text.split()} <= set(lexicon.words)
     with pytest.raises(DataError, match="--words needs their pronunciations"):
-        run("--overwrite")
+        run(*arguments, "--overwrite")
