@@ -4,7 +4,7 @@ S. Jiampojamarn, G. Kondrak and T. Sherif, "Applying many-to-many alignments and
 phoneme conversion", NAACL 2007. A word and its pronunciation are cut into units, each of some letters and some phones;
 the probabilities of the units are what makes the whole dictionary most likely. As in J. R. Novak, N. Minematsu and K.
 Hirose, "WFST-based grapheme-to-phoneme conversion", FSMNLP 2012, a unit has several letters or several phones, not
-both, since units of several letters and several phones would learn the dictionary by heart.
+both, since units of several letters and several phones would memorise the dictionary.
 """
 
 import dataclasses
@@ -73,7 +73,7 @@ def align_spellings(
     letter_ids = {letter: number for number, letter in enumerate(letter_names, start=1)}
     phone_ids = {phone: number for number, phone in enumerate(phone_names, start=1)}
     letters, letter_starts = _pack([[letter_ids[letter] for letter in word] for word in words])
-    phones, phone_starts = _pack([[phone_ids[phone] for phone in said] for said in pronunciations])
+    phones, phone_starts = _pack([[phone_ids[phone] for phone in pronunciation] for pronunciation in pronunciations])
     base = max(len(letter_names), len(phone_names)) + 1
     if base ** (max(max_letters, 1) + max(max_phones, 1)) >= 2**62:
         raise LexiconError(f"too many different letters ({len(letter_names)}) for units of {max_letters} letters")

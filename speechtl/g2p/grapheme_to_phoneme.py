@@ -1,4 +1,4 @@
-"""Pronunciations guessed from spelling, learnt from a lexicon."""
+"""Joint-sequence grapheme-to-phoneme conversion, trained on a lexicon."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ from speechtl.g2p.unit_ngram import FIRST_UNIT, UnitNgram, score, train_unit_ngr
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Pronunciation
 
-# With fewer words than this, even languages that are spelt as they are spoken have letters in places never seen.
+# With fewer words than this, even languages with a regular spelling have letters in contexts never seen.
 FEW_WORDS = 5000
 _FORMAT = 1
 _HANGUL = range(0xAC00, 0xD7A4)
@@ -29,10 +29,10 @@ _DIACRITICS = range(0x300, 0x370)
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class GraphemeToPhoneme:
-    """A joint-sequence model of spelling and sound.
+    """A joint-sequence model of spelling and pronunciation.
 
     Words are sequences of units of letters and phones; an n-gram model from first to last unit and another from last
-    to first say how likely a sequence is. M. Bisani and H. Ney, "Joint-sequence models for grapheme-to-phoneme
+    to first give the probability of a sequence. M. Bisani and H. Ney, "Joint-sequence models for grapheme-to-phoneme
     conversion", Speech Communication 50, 2008.
 
     Attributes:
@@ -40,7 +40,7 @@ class GraphemeToPhoneme:
         phones: the phones of each unit.
         forward: n-gram model over the units, numbered from ``FIRST_UNIT`` on.
         backward: n-gram model over the units in reverse.
-        words: number of words that it learnt from.
+        words: number of words that it was trained on.
     """
 
     letters: tuple[str, ...]
@@ -53,7 +53,7 @@ class GraphemeToPhoneme:
     def train(
         cls, lexicon: Lexicon, *, order: int = 8, max_letters: int = 1, max_phones: int = 2
     ) -> "GraphemeToPhoneme":
-        """Learn from a lexicon; 130,000 words take about a minute.
+        """Train on a lexicon; 130,000 words take about a minute.
 
         Case does not matter. Words that have more phones than their letters can hold (``w`` spoken as its name) are
         left out; where these are more than one in twenty, units may have more phones, up to 4.
@@ -96,7 +96,7 @@ class GraphemeToPhoneme:
 
     @property
     def caution(self) -> str:
-        """Why the guesses are to be looked at; empty if it learnt from many words."""
+        """Why the guesses should be checked; empty if it was trained on many words."""
         if self.words >= FEW_WORDS:
             return ""
         return f"learnt from {self.words} words only, which is too few to trust it: look at what it guesses"
@@ -109,7 +109,7 @@ class GraphemeToPhoneme:
 
         Args:
             word: the spelling, in any case.
-            n: at most so many.
+            n: maximum number of pronunciations.
             beam: hypotheses that the search keeps at each letter.
             threshold: natural logarithm by which a hypothesis may be less likely than the best.
 
@@ -132,9 +132,9 @@ class GraphemeToPhoneme:
         totals: dict[tuple[str, ...], float] = {}
         scores = [(both + score(self.backward.tree, np.array(path[::-1], np.int64))) / 2.0 for both, path in paths]
         highest = max(scores, default=0.0)
-        for own, (_, path) in zip(scores, paths):
+        for log_probability, (_, path) in zip(scores, paths):
             phones = tuple(phone for unit in path for phone in self.phones[unit - FIRST_UNIT])
-            totals[phones] = totals.get(phones, 0.0) + math.exp(own - highest)
+            totals[phones] = totals.get(phones, 0.0) + math.exp(log_probability - highest)
         everything = sum(totals.values())
         ranked = sorted(totals.items(), key=lambda item: -item[1])
         found = [Pronunciation(phones, total / everything) for phones, total in ranked if phones and total > 0.0]
@@ -193,7 +193,7 @@ class GraphemeToPhoneme:
                 )
                 for name in ("forward", "backward")
             )
-            phones = tuple(tuple(own) for own in about["phones"])
+            phones = tuple(tuple(unit) for unit in about["phones"])
             return cls(tuple(about["letters"]), phones, forward, backward, about["words"])
         except OSError as error:
             raise LexiconError(f"{path}: cannot read: {error.strerror or error}; give the path of a model") from error
@@ -248,16 +248,16 @@ def spell(word: str) -> str:
 
 
 def _add_single_letters(letters: list[str], phones: list[tuple[str, ...]], sequences: Sequence[Sequence[int]]) -> None:
-    """Give each letter that occurs only together with others (a q before u) a unit of its own, so that none is in vain.
+    """Give each letter that occurs only together with others (a q before u) a separate unit, so that any word has one.
 
     It gets the phones of the most frequent unit that starts with it, or none.
     """
-    alone = {own for own in letters if len(own) == 1}
+    alone = {unit for unit in letters if len(unit) == 1}
     lacking = sorted(set("".join(letters)) - alone)
     if not lacking:
         return
     counts = Counter(unit - FIRST_UNIT for sequence in sequences for unit in sequence)
     for letter in lacking:
-        starting = [unit for unit, own in enumerate(letters) if own[0] == letter]
+        starting = [number for number, unit in enumerate(letters) if unit[0] == letter]
         letters.append(letter)
         phones.append(phones[max(starting, key=lambda unit: (counts[unit], -unit))] if starting else ())

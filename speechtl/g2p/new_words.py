@@ -1,4 +1,4 @@
-"""Words that a lexicon does not have yet: ``Kubernetes=k u b ə n ɛ t i z``, or ``Kubernetes`` alone."""
+"""New words of a lexicon: ``Kubernetes=k u b ə n ɛ t i z``, or ``Kubernetes`` alone."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Reading files of spelling rules; ``g2p_rules`` says what is in them."""
+"""Read files of spelling rules; see ``spelling_rules`` for the format."""
 
 import dataclasses
 import re
@@ -48,7 +48,7 @@ class SpellingRule:
 
 @dataclasses.dataclass(frozen=True)
 class LetterRule:
-    """Phones for letters; ``results`` has one entry per way to say them."""
+    """Phones for letters; ``results`` has one entry per variant."""
 
     what: str
     results: tuple[tuple[str, ...], ...]
@@ -67,10 +67,10 @@ class PhoneRule:
 
     Attributes:
         what: for each phone in turn, what it may be.
-        results: per way to say it: the phones; where ``parallel``, one for each item of the only class of ``what``.
+        results: per variant, the phones; where ``parallel``, one for each item of the only class of ``what``.
         parallel: items correspond.
         left: pattern over the phones before, each followed by a space.
-        right: pattern over the phones behind.
+        right: pattern over the phones after it.
     """
 
     what: tuple[frozenset[str] | tuple[str, ...], ...]
@@ -86,15 +86,15 @@ class PhoneRule:
         position = 0
         chosen = self.results[min(way, len(self.results) - 1)]
         while position < len(phones):
-            own = phones[position : position + size]
+            here = phones[position : position + size]
             if (
-                len(own) == size
-                and all(phone in allowed for phone, allowed in zip(own, self.what))
+                len(here) == size
+                and all(phone in allowed for phone, allowed in zip(here, self.what))
                 and self.left.search("".join(f"{phone} " for phone in phones[:position]))
                 and self.right.match("".join(f"{phone} " for phone in phones[position + size :]))
             ):
                 (first, *_) = self.what
-                result += [chosen[tuple(first).index(own[0])]] if self.parallel else chosen
+                result += [chosen[tuple(first).index(here[0])]] if self.parallel else chosen
                 position += size
             else:
                 result.append(phones[position])
@@ -222,7 +222,7 @@ def _items(text: str, classes: Classes) -> tuple[str, ...]:
         if item in classes:
             result += classes[item]
         elif bare != item and bare in classes:
-            result += [f"ˈ{own}" for own in classes[bare]]
+            result += [f"ˈ{phone}" for phone in classes[bare]]
         else:
             result.append(item)
     return tuple(dict.fromkeys(result))
@@ -285,6 +285,6 @@ def _phone_pattern(text: str, classes: Classes) -> str:
         found = _CLASS.fullmatch(token)
         items = _items(found.group(2), classes) if found else (token,)
         body = "|".join(re.escape(item) for item in items)
-        own = rf"(?!(?:{body}) )\S+ " if found and found.group(1) else f"(?:{body}) "
-        pattern += f"(?:{own}){repeat}"
+        one = rf"(?!(?:{body}) )\S+ " if found and found.group(1) else f"(?:{body}) "
+        pattern += f"(?:{one}){repeat}"
     return pattern

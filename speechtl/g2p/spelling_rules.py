@@ -1,8 +1,8 @@
-"""Pronunciations by spelling rules, for languages that have no lexicon to learn from.
+"""Pronunciation by spelling rules, for languages without a lexicon to train on.
 
 A language is one file, ``rules/LANGUAGE.rules``, of lines ``what -> result / left _ right``, as phonologists write
-them: the part behind ``/`` says where the rule holds and may be missing. ``|`` in a result separates ways to say it, in
-the same order everywhere (the first of Castilian, the second of American Spanish). ``//`` starts a comment,
+them: the optional part after ``/`` is the context of the rule. ``|`` in a result separates variants, in the
+same order everywhere (the first of Castilian, the second of American Spanish). ``//`` starts a comment,
 ``name = items`` defines a class, which rules name ``{name}``; ``{a b c}`` is a class without a name; ``!{name}`` is
 anything else.
 The sections of a file:
@@ -16,7 +16,7 @@ The sections of a file:
   last, so exceptions stand below their rule. Contexts are regular expressions over letters, ``#`` is the edge of the
   word. ``-`` is no phone;
 - ``[phones]``: phones are rewritten, rule by rule, each everywhere. Contexts are phones and classes with spaces between
-  them, with ``*``, ``+`` or ``?`` behind them. Where ``what`` and the result are classes, they correspond item by item.
+  them, with ``*``, ``+`` or ``?`` after them. Where ``what`` and the result are classes, they correspond item by item.
 
 A stressed vowel is ``ˈa`` in the rules (``{ˈV}`` is the class V, stressed), and ``a`` in the end. Tones attach to the
 vowel before them.
@@ -76,7 +76,7 @@ class SpellingRules:
 
     @property
     def caution(self) -> str:
-        """Why the guesses are to be looked at."""
+        """Why the guesses should be checked."""
         return f"by {self.rules.name}'s spelling rules, which know few exceptions"
 
     def pronounce(self, word: str, n: int = 3) -> list[Pronunciation]:
@@ -84,11 +84,11 @@ class SpellingRules:
 
         Args:
             word: the spelling, in any case.
-            n: at most so many pronunciations.
+            n: maximum number of pronunciations.
 
         Returns:
             Different pronunciations, most likely first, with probabilities that sum to at most 1: variants that the
-            rules name share alike, and where stress may fall on any vowel, it is most likely in the middle.
+            rules give are equally likely, and where stress may fall on any vowel, it is most likely in the middle.
 
         Raises:
             LexiconError: the word has digits or letters that the language does not have, or is not written as the
@@ -149,7 +149,7 @@ class SpellingRules:
         return [(found[place][0], found[place][1] / total) for place in different]
 
     def _read_letters(self, word: str, letters: str) -> list[tuple[tuple[str, ...], ...]]:
-        """Turn letters into phones; for each rule that was applied, its ways to say it."""
+        """Convert letters to phones; return for each rule that was applied its variants."""
         results = []
         unknown = []
         position = 1

@@ -42,7 +42,7 @@ class UnitNgram:
 
     Attributes:
         order: length of the longest n-grams.
-        tree: what the compiled functions take.
+        tree: its n-grams, as the compiled functions take them.
     """
 
     order: int

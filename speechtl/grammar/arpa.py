@@ -63,7 +63,7 @@ def _header(tables: Sequence[Entries]) -> Iterable[str]:
 def read_arpa(path: str | Path) -> list[Entries]:
     r"""Read the n-gram tables of an ARPA file, plain or gzip-compressed.
 
-    What stands before ``\data\`` is a comment. An n-gram without a back-off weight has weight 1 (log10: 0).
+    What precedes ``\data\`` is a comment. An n-gram without a back-off weight has weight 1 (log10: 0).
     A probability of ``-inf`` is read as -99.
 
     Returns:
@@ -71,7 +71,7 @@ def read_arpa(path: str | Path) -> list[Entries]:
 
     Raises:
         LexiconError: the file cannot be read, or lists every bad line as ``file:line``: not UTF-8, a wrong number of
-            fields, a number that is none, a probability above 1, an n-gram that stands twice or holds a word that is
+            fields, a number that is none, a probability above 1, an n-gram that occurs twice or has a word that is
             not among the unigrams, a section that is missing or has another number of n-grams than the header says.
     """
     path = Path(path)

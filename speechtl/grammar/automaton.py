@@ -1,4 +1,4 @@
-"""Weighted automata over words, and their deterministic form that the search takes."""
+"""Weighted automata over words, and their determinisation for the search."""
 
 import math
 from collections import deque
@@ -8,8 +8,8 @@ from speechtl.errors import LexiconError
 from speechtl.grammar.word_graph import WordGraph
 
 MOST_STATES = 100_000
-# Ways to say the same words that are this much worse than the best one (a probability of 1e-13) are taken as this much
-# worse. It keeps automata finite that have loops of the same words and different costs.
+# Paths of the same words that are more than this worse than the best one (a probability of 1e-13) count as this much
+# worse. This keeps automata finite that have loops of the same words with different costs.
 _MOST_RESIDUAL = 30.0
 # Costs that are equal up to this are one: sums of the same numbers in another order.
 _DIGITS = 6
@@ -43,10 +43,11 @@ class Automaton:
             self.arcs[source].append((word, cost, target))
 
     def word_graph(self, origin: str, most_states: int = MOST_STATES) -> WordGraph:
-        """Return the same language with the cost of the best way to say each sentence, deterministic.
+        """Return the determinised automaton: each sentence with the cost of its best path.
 
-        This is the weighted subset construction in the tropical semiring (Mohri 1997). A sentence that has a way far
-        better than its others (by 30 in natural logarithm) over a part of it may keep that advantage only as 30.
+        This is the weighted subset construction in the tropical semiring (Mohri 1997). Where one path
+        of a sentence is far better than its others over a part of it, the advantage may be limited to 30 (in natural
+        logarithm).
 
         Args:
             origin: the file, for messages.

@@ -1,4 +1,4 @@
-"""What the rules of a JSGF grammar say, and the automaton that says it."""
+"""The rules of a JSGF grammar, and the automaton of their sentences."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ class Word:
 
 @dataclasses.dataclass(frozen=True)
 class Reference:
-    """What another rule says, by its name without brackets."""
+    """A reference to another rule, by its name without brackets."""
 
     name: str
     line: int
@@ -56,7 +56,7 @@ VOID = Choice(())
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """A rule: what it says, whether it may be spoken by itself, and its line."""
+    """A rule: its expansion, whether it is public, and its line."""
 
     body: Expansion
     public: bool
@@ -86,7 +86,7 @@ def automaton_of(rules: Mapping[str, Rule], origin: str, most_states: int = _MOS
 
 
 class _Unfolding:
-    """Builds backwards: what an expansion says between a new state and a given one.
+    """Builds backwards: the arcs of an expansion from a new state to a given one.
 
     A rule that leads to the same state twice is unfolded once, which is how right recursion closes its loop.
     """

@@ -16,7 +16,7 @@ START = "<s>"
 END = "</s>"
 UNKNOWN = "<unk>"
 
-# What is taken off an adjusted count of 1, of 2, and of 3 or more.
+# The discounts of adjusted counts of 1, of 2, and of 3 or more.
 Discounts = tuple[float, float, float]
 
 
@@ -26,7 +26,7 @@ class NgramCounts:
 
     Attributes:
         adjusted: per order, unigrams first: occurrences for the highest order and for n-grams that begin with ``<s>``,
-            for all others the number of different words that stand before them.
+            for all others the number of different words that precede them.
         occurrences: per order, only if asked for: plain occurrences.
     """
 
@@ -84,10 +84,10 @@ def estimate(
 
     Args:
         counts: from ``count_ngrams``.
-        vocabulary: words to have unigrams beside those of the text.
+        vocabulary: words that get unigrams in addition to those of the text.
         discounts: per order.
-        thresholds: per order, n-grams that occur at most so often are left out and their probability goes to the
-            back-off; must not fall from one order to the next.
+        thresholds: per order, the highest count of n-grams that are left out; their probability goes to the back-off.
+            Must not fall from one order to the next.
 
     Returns:
         One table per order, unigrams first.

@@ -43,7 +43,7 @@ class Fit:
 
     @property
     def perplexity_of_known(self) -> float:
-        """The same without the unknown words (they still stand in histories)."""
+        """The same without the unknown words (which remain in histories)."""
         return _perplexity(self.log10_probability - self.log10_unknown, self.words + self.sentences - self.unknown)
 
 
@@ -162,7 +162,7 @@ def train_ngram(
 ) -> NgramModel:
     """Train an interpolated modified Kneser-Ney language model (Chen & Goodman 1998).
 
-    The unigrams are interpolated with the uniform distribution, so every word of ``vocabulary`` that the text never has
+    The unigrams are interpolated with the uniform distribution, so every word of ``vocabulary`` that the text lacks
     gets the same share as ``<unk>``. Where the text is too small to estimate the discounts of an order, it gets
     ``fallback_discounts``; this, and words outside the vocabulary, are logged as warnings.
 
@@ -171,9 +171,9 @@ def train_ngram(
         order: length of the longest n-grams.
         vocabulary: if given, the only words of the model; others in the text count as ``<unk>``. If not, the words of
             the text.
-        prune: n-grams that occur at most so often are left out, per order, unigrams (which are never left out) first;
-            the last number holds for all higher orders: ``(0, 0, 1)`` drops what is seen once from trigrams on.
-        fallback_discounts: what is taken off counts of 1, 2, and 3 or more.
+        prune: highest count of n-grams that are left out, per order, unigrams (which are never left out) first; the
+            last number holds for all higher orders: ``(0, 0, 1)`` drops singletons from trigrams on.
+        fallback_discounts: discounts of counts of 1, 2, and 3 or more.
 
     Raises:
         LexiconError: the text is empty, has ``<s>`` or ``</s>`` in it, or no sentence is long enough for ``order``; or

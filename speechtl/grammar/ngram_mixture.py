@@ -1,4 +1,4 @@
-"""Mixtures of language models: say, one of transcripts of the domain and one of a list of names."""
+"""Mixtures of language models: for example, one of transcripts of the domain and one of a list of names."""
 
 import itertools
 import math
@@ -18,8 +18,8 @@ def mix_ngrams(models: Sequence[NgramModel], shares: Sequence[float]) -> NgramMo
     """Return one back-off language model for sentences that are each of one of several kinds.
 
     Bayesian interpolation (Allauzen & Riley 2011): ``P(w | h) = Σᵢ P(i | h) Pᵢ(w | h)`` with
-    ``P(i | h) ∝ shareᵢ · Pᵢ(h)`` for every n-gram ``h w`` of any of the models; other words back off. So the words
-    heard so far tell which kind of sentence it is, as far back as the longest n-grams see. A word that a model lacks
+    ``P(i | h) ∝ shareᵢ · Pᵢ(h)`` for every n-gram ``h w`` of any of the models; other words back off. So the history
+    tells which kind of sentence it is, as far back as the longest n-grams reach. A word that a model lacks
     has probability 0 there: its ``<unk>`` stands for words that no model has.
 
     Args:

@@ -27,13 +27,13 @@ class GraphArrays(NamedTuple):
     target: np.ndarray
     """``(arcs,)`` int32: the state after the word."""
     back_off: np.ndarray
-    """``(states,)`` int32: where a word without an arc is looked up instead, or -1."""
+    """``(states,)`` int32: the state to back off to for a word without an arc, or -1."""
     back_off_score: np.ndarray
     """``(states,)`` float32, weighted."""
     final: np.ndarray
     """``(states,)`` float32: the score of ending, weighted; back-offs are in it already. -inf: no end here."""
     after_unknown: np.ndarray
-    """``(states,)`` int32: the state after speech that is no word."""
+    """``(states,)`` int32: the state after an out-of-vocabulary word."""
 
 
 class WordGraph:
@@ -189,7 +189,7 @@ class _Ngrams:
     def graph(self) -> WordGraph:
         begin, end = self.vocabulary.get(START, -1), self.vocabulary.get(END, -1)
         real = np.isfinite(self.probability) & (self.word != begin)
-        # Nothing is said after </s>, so its n-grams are the ends of their histories.
+        # Nothing follows </s>, so its n-grams are the ends of their histories.
         ending, speaking = real & (self.word == end), real & (self.word != end)
         is_state = np.zeros(len(self.word), bool)
         is_state[self.prefix[real]] = True
@@ -212,7 +212,7 @@ class _Ngrams:
         back_off_score = np.where(histories == 0, 0.0, self.back_off[histories] + cost[below])
         final = np.full(len(histories), -np.inf)
         final[state_of[self.prefix[ending]]] = self.probability[ending]
-        # Shorter histories have smaller numbers, so what is backed off to is done before.
+        # Shorter histories have smaller numbers, so the state to back off to is done already.
         for state in np.flatnonzero(np.isneginf(final) & (back_off >= 0)):
             final[state] = back_off_score[state] + final[back_off[state]]
         counts = np.bincount(state_of[self.prefix[arcs]], minlength=len(histories))

@@ -1,1 +1,1 @@
-"""Phones, pronunciation lexicons and word grammars."""
+"""Phones, phone notations, articulatory features and pronunciation lexicons."""

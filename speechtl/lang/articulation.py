@@ -1,4 +1,4 @@
-"""How far two phones are apart in articulation, from panphon's table of features."""
+"""Articulatory distance of phones, from panphon's table of distinctive features."""
 
 import csv
 import functools
@@ -20,7 +20,7 @@ def phone_distance(phone: str, other: str) -> float:
     A phone is a sequence of feature vectors (a diphthong or a cluster has several; an affricate is one). This is the
     weighted feature edit distance of Mortensen et al. 2016 (PanPhon: a resource for mapping IPA segments to
     articulatory feature vectors) over the length of the longer phone, scaled so that an insertion costs 1 and a
-    substitution 1 if it turns every feature round; panphon's own lets that cost 2. Stress and tone count nothing.
+    substitution 1 if every feature changes sign (2 in panphon itself). Stress and tone are ignored.
 
     Raises:
         LexiconError: a phone is not IPA.
@@ -90,7 +90,7 @@ def _look_up(segment: str) -> Features | None:
 
 
 def _curl(vowel: Features) -> Features:
-    """Return a vowel with the tongue tip raised behind the gum ridge.
+    """Return a vowel with the tongue tip raised behind the alveolar ridge.
 
     panphon's table would make it high and round, and so the English ``ɝ`` a neighbour of ``ʊ``.
     """

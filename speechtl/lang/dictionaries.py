@@ -1,4 +1,4 @@
-"""Dictionaries that other packages carry."""
+"""Dictionaries that come with other packages."""
 
 import importlib.util
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Reading IPA: Unicode normalisation and segmentation, with stress and tone handled by declared choice.
+"""Normalise and segment IPA; stress and tone are kept, dropped or separated, as the caller chooses.
 
 One spelling per sound, so that two dictionaries that mean the same phone also write it the same: NFC, the IPA ``ɡ``,
-tie bars above, ligatures taken apart (``ʧ`` is ``t͡ʃ``), diacritics of a letter in one order, length behind all other
+tie bars above, ligatures taken apart (``ʧ`` is ``t͡ʃ``), diacritics of a letter in one order, length after all other
 modifiers. ``ipa_symbols`` has the symbols.
 """
 
@@ -70,7 +70,7 @@ _SPELLINGS = {
     **{str(digit): superscript for digit, superscript in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
 }
 
-# Letters of other alphabets that a reader takes for IPA; converting them silently would guess.
+# Letters of other alphabets that look like IPA; converting them silently would be a guess.
 _ADVICE = {
     "š": "ʃ",
     "ž": "ʒ",
@@ -105,8 +105,8 @@ class _Segment:
                 letters.append(character)
                 marks.append([])
         body = "".join(
-            letter + "".join(sorted(own, key=lambda mark: (unicodedata.combining(mark), mark)))
-            for letter, own in zip(letters, marks)
+            letter + "".join(sorted(diacritics, key=lambda mark: (unicodedata.combining(mark), mark)))
+            for letter, diacritics in zip(letters, marks)
         )
         return unicodedata.normalize("NFC", self.prefix + body + self.modifiers + self.length + self.tone)
 
@@ -135,7 +135,7 @@ def split_ipa(text: str, stress: Stress = "drop", tone: Tone = "keep") -> list[s
         stress: ``"drop"`` leaves ``ˈ`` and ``ˌ`` out; ``"keep"`` puts them before the vowel (or syllabic consonant)
             of the syllable that they precede, so that only nuclei have stressed variants.
         tone: ``"keep"`` leaves tone letters, tone digits and tone diacritics at the segment they follow;
-            ``"drop"`` leaves them out; ``"separate"`` makes each tone a segment of its own, in tone letters where it
+            ``"drop"`` leaves them out; ``"separate"`` makes each tone a separate segment, in tone letters where it
             was a diacritic (``á`` gives ``a``, ``˦``).
 
     Returns:
@@ -241,7 +241,7 @@ def _read_segments(text: str) -> tuple[list[_Segment], list[tuple[int, str]]]:
             problems.append(f"{_name(prefix)} has no letter to attach to")
             prefix = ""
     if stresses and stresses[-1][0] >= len(segments) and not problems:
-        problems.append("a stress mark with nothing behind it")
+        problems.append("a stress mark with nothing after it")
     if problems:
         raise LexiconError(f"'{text}': " + "; ".join(dict.fromkeys(problems)))
     return segments, stresses
@@ -259,7 +259,7 @@ def _respell(text: str) -> str:
 
 
 def _is_prefix(character: str, last_letter: str, following: str) -> bool:
-    """Tell whether a modifier belongs to the letter behind it: prenasalised, preaspirated, or first in its word."""
+    """Tell whether a modifier belongs to the letter after it: prenasalised, preaspirated, or first in its word."""
     if not last_letter:
         return True
     if character in NASAL_MODIFIERS:

@@ -1,10 +1,10 @@
-"""How far two phones are apart on the IPA chart: for choosing what stands for a phone that a model lacks.
+"""Distance of two phones on the IPA chart: chooses the replacement of a phone that a model lacks.
 
-``articulation.phone_distance`` counts distinctive features, which serves to compare pronunciations; but the features
-that tell sounds apart do not say which of them sound alike: by it ``ɛ`` is further from ``e`` than ``æ`` is, ``ʁ`` is
-nearer to ``ʒ`` than to ``ɹ``, and voice weighs as little as vowel length. Here phones have the coordinates of the chart
-(height, backness and rounding of vowels; place, manner and voice of consonants) and the sounds that languages have for
-an r are one family, wherever they are made.
+``articulation.phone_distance`` counts distinctive features, which serves to compare pronunciations; but features that
+distinguish sounds do not tell which of them sound similar: by them ``ɛ`` is further from ``e`` than ``æ`` is, ``ʁ`` is
+nearer to ``ʒ`` than to ``ɹ``, and voicing weighs as little as vowel length. Here phones have the coordinates of the
+chart (height, backness and rounding of vowels; place, manner and voicing of consonants), and all rhotics are one
+family, whatever their place of articulation.
 """
 
 import functools
@@ -91,7 +91,7 @@ _MANNER_COST = {
 }
 _OTHER_MANNER = 0.8
 _VOICE, _SIBILANT, _ROUNDED, _GLIDE, _RHOTIC_FAMILY, _SYLLABIC_R = 0.12, 0.15, 0.25, 0.15, 0.15, 0.1
-# Sounds that pass into each other in one language or another.
+# Sounds that alternate in one language or another.
 _NEIGHBOURS = {
     frozenset(pair): cost
     for *pair, cost in [
@@ -112,13 +112,13 @@ _NEIGHBOURS = {
     ]
 }
 _VOICELESS_RING, _SYLLABIC = "\u0325", "\u0329"
-# What a diacritic or modifier costs that only one of the two phones has; others cost _OTHER_MARK.
+# Cost of a diacritic or modifier that only one of the two phones has; others cost _OTHER_MARK.
 _MARK = {"ː": 0.05, "ˑ": 0.03, "\u0303": 0.15, _SYLLABIC: 0.25, "ʼ": 0.12, "ʲ": 0.08, "ˤ": 0.08, "˞": 0.2}
 _OTHER_MARK = 0.03
 
 
 class ChartPhone(NamedTuple):
-    """A phone taken apart: its letters (two for a diphthong or an affricate) and its other marks."""
+    """The parts of a phone: its letters (two for a diphthong or an affricate) and its other marks."""
 
     letters: tuple[str, ...]
     marks: frozenset[str]
@@ -127,7 +127,7 @@ class ChartPhone(NamedTuple):
 def chart_distance(phone: str, other: str) -> float:
     """Return the distance of two phones on the IPA chart: 0 for the same, 1 and more for nothing in common.
 
-    Stress and tone count nothing.
+    Stress and tone are ignored.
 
     Raises:
         LexiconError: a phone is not IPA, or is not one phone.
@@ -158,7 +158,7 @@ def chart_distance(phone: str, other: str) -> float:
 
 @functools.lru_cache(maxsize=10_000)
 def read_chart_phone(phone: str) -> ChartPhone:
-    """Take one phone apart, without stress and tone.
+    """Split one phone into its parts, without stress and tone.
 
     Raises:
         LexiconError: it is not IPA, or is not one phone.

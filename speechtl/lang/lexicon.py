@@ -1,4 +1,4 @@
-"""Pronunciation dictionaries: Kaldi's ``lexicon.txt`` and ``lexiconp.txt``, and CMU-style dictionaries, in IPA."""
+"""Pronunciation lexicons: Kaldi's ``lexicon.txt`` and ``lexiconp.txt``, and CMU-style dictionaries, in IPA."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence

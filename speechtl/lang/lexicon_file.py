@@ -1,4 +1,4 @@
-"""Reading a lexicon file: lines into pronunciations, with every bad line named at once."""
+"""Read the pronunciations of a lexicon file; all bad lines are reported at once."""
 
 import functools
 import gc
@@ -21,7 +21,7 @@ Problems = list[tuple[int, str]]
 # More letters than this in one phone, without a tie bar, are a word that nobody split.
 MAX_SEGMENTS_PER_PHONE = 3
 
-# What str.split() takes for white space (or nobody sees) and Kaldi takes for a letter.
+# White space to str.split(), or invisible, but letters to Kaldi.
 _STRANGE_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
 _ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Pronunciation:
-    """One way to say a word.
+    """A pronunciation of a word.
 
     Attributes:
         phones: IPA phones.
@@ -50,8 +50,8 @@ def read_lexicon(path: Path, notation: Notation, stress: Stress, tone: Tone) -> 
         LexiconError: the file cannot be read, or lists every bad line.
     """
     lines, problems = _read_lines(path)
-    # Hundreds of thousands of small objects and no cycle among them: the collector would only walk over them again and
-    # again, for half of the time that reading takes.
+    # Hundreds of thousands of small objects and no cycle among them: walking over them repeatedly, the garbage
+    # collector would take half of the reading time.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -199,7 +199,7 @@ def _have_probabilities(lines: list[tuple[int, str]]) -> bool:
 
 
 def _number(text: str) -> float | None:
-    # float() would also take "nan", "1_0" and the digits of other scripts.
+    # float() would also accept "nan", "1_0" and the digits of other scripts.
     return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) else None
 
 
@@ -207,7 +207,7 @@ def _parse_probability(fields: list[str]) -> tuple[str, float]:
     value = _number(fields[1]) if len(fields) > 1 else None
     if value is None or not 0.0 < value <= 1.0:
         got = f"'{fields[1]}'" if len(fields) > 1 else "nothing"
-        return f"bad probability (got {got}, expected a number above 0 and at most 1 behind the word)", 1.0
+        return f"bad probability (got {got}, expected a number above 0 and at most 1 after the word)", 1.0
     return "", value
 
 

@@ -65,7 +65,7 @@ ARPABET = {
 }
 # Vowels and syllabic consonants, which carry the stress digits, are the names that start with a vowel letter.
 _ARPABET_NUCLEI = frozenset(name for name in ARPABET if name[0] in "AEIOU")
-# With stress kept, the unstressed mid central vowels are told from the stressed ones.
+# With stress kept, unstressed mid central vowels are distinguished from stressed ones.
 _REDUCED = {"AH": "ə", "ER": "ɚ"}
 
 # J. C. Wells, Computer-coding the IPA: a proposed extension of SAMPA (1995), with _j, _~ and _= as later added.
@@ -224,7 +224,7 @@ XSAMPA = {
     "_w": "ʷ",
     "_X": "\u0306",
     "_x": "\u033d",
-    # A tie bar; what stands behind it decides, so it comes last.
+    # A tie bar; what follows it decides, so it comes last.
     "_": "\u0361",
 }
 _XSAMPA_TOKEN = re.compile("|".join(re.escape(token) for token in sorted(XSAMPA, key=len, reverse=True)) + "|(?s:.)")

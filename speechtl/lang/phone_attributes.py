@@ -1,8 +1,8 @@
-"""The articulation of a phone as numbers, of the same meaning for the phones of every language.
+"""Articulatory attributes of phones as numbers, with the same meaning in every language.
 
-Two tables: ``"panphon"`` has panphon's distinctive features (Mortensen et al. 2016), which tell sounds apart;
-``"chart"`` has the coordinates of the IPA chart, which say which sounds are made alike. Both give a diphthong its two
-halves, and all phones tone and stress.
+Two tables: ``"panphon"`` has panphon's distinctive features (Mortensen et al. 2016), which distinguish
+sounds; ``"chart"`` has the coordinates of the IPA chart, by which similar sounds are near each other. Both describe the
+two halves of a diphthong, and tone and stress of all phones.
 """
 
 import functools
@@ -32,8 +32,8 @@ from speechtl.lang.ipa_symbols import STRESS_MARKS, TONE_MARKS
 AttributeTable = Literal["panphon", "chart"]
 
 _PITCH = {"˥": 1.0, "˦": 0.5, "˧": 0.0, "˨": -0.5, "˩": -1.0}
-# Places of articulation between which a consonant stands, in the numbers of the chart: lips, teeth, gum ridge, behind
-# it, palate, velum, uvula, pharynx, glottis.
+# Places of articulation between which a consonant lies, in the numbers of the chart: lips, teeth, alveolar ridge,
+# behind it, palate, velum, uvula, pharynx, glottis.
 _PLACES = (0.0, 3.0, 4.0, 5.0, 6.0, 7.5, 8.5, 10.0, 12.0)
 _MANNERS = (
     *("plosive", "affricate", "fricative", "nasal", "trill", "tap", "approximant", "lateral", "implosive", "click"),
@@ -74,7 +74,7 @@ def attribute_count(table: AttributeTable) -> int:
 
 
 def table_of_width(width: int) -> AttributeTable | None:
-    """Return the table that gives a phone so many attributes; they all differ, so stored weights say which it was."""
+    """Return the table that has a number of attributes; the numbers all differ, so stored weights tell which it was."""
     return next((table for table in get_args(AttributeTable) if attribute_count(table) == width), None)
 
 
@@ -86,7 +86,7 @@ def _panphon(phone: str) -> tuple[float, ...]:
     """Return the mean of a phone's feature vectors, and half the way from its first to its last one."""
     vectors = np.array(phone_vectors(phone), float)
     if not len(vectors):
-        # A tone that is a phone of its own has no articulation.
+        # A tone that is a separate phone has no articulation.
         return (0.0,) * (2 * len(phone_vectors("a")[0]))
     return (*vectors.mean(axis=0), *((vectors[-1] - vectors[0]) / 2))
 

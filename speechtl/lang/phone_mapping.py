@@ -1,4 +1,4 @@
-"""Phones that a model lacks, replaced by what it has that is articulated most like them."""
+"""Replace phones that a model lacks by the nearest that it has."""
 
 import functools
 import unicodedata
@@ -25,7 +25,7 @@ def map_to_inventory(phones: Sequence[str], inventory: PhoneInventory) -> tuple[
 
     Phones of the inventory stay as they are. For the others, stress, tone and length go first; a diphthong, an
     affricate, a rhotic vowel, ɲ, ʎ or a syllabic consonant may become two phones where these are nearer than any one
-    phone (by ``ipa_chart.chart_distance``). A tone that is a phone of its own is left out, and so is a glottal stop
+    phone (by ``ipa_chart.chart_distance``). A tone that is a separate phone is left out, and so is a glottal stop
     where there is nothing like it.
 
     Args:
@@ -149,7 +149,7 @@ def _suprasegmentals(phone: str) -> str:
 
 
 def _parts(phone: str) -> tuple[tuple[str, ...], float]:
-    """Return the two phones that a phone is made of, and what it costs to take them apart; nothing for a simple one."""
+    """Return the two phones that make up a phone, and the cost of splitting it; nothing for a simple one."""
     (bare, *_) = split_ipa(phone, stress="drop", tone="drop")
     penalty = _SPLIT_VOWEL if is_vowel(read_chart_phone(bare)) else _SPLIT_CONSONANT
     decomposed = unicodedata.normalize("NFD", bare)

@@ -1,4 +1,4 @@
-"""The phones a model knows, in order; and, under one roof, the ways into IPA."""
+"""Phone inventories: the ordered phones of a model; and the conversions to IPA."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path

@@ -153,7 +153,7 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path):
 
 def test_bad_probabilities_are_listed(tmp_path):
     path = write(tmp_path, "lexiconp.txt", "a 1.5 e\nb 0 b\nc s i\nd\ne nan e\nf 0.5\ng -0.1 d\nh 1.0 e\n")
-    expected = "expected a number above 0 and at most 1 behind the word"
+    expected = "expected a number above 0 and at most 1 after the word"
     assert error_of(path) == [
         "F: 7 problems",
         f"F:1: 'a': bad probability (got '1.5', {expected})",

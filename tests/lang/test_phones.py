@@ -85,7 +85,7 @@ def test_stress_that_is_kept_moves_to_the_nucleus_of_its_syllable():
         ("ʰ", "'ʰ': 'ʰ' (U+02B0 MODIFIER LETTER SMALL H) has no letter to attach to"),
         ("ːa", "'ːa': 'ː' (U+02D0 MODIFIER LETTER TRIANGULAR COLON) has no letter to attach to"),
         ("t͡", "'t͡': the tie bar does not join two letters"),
-        ("aˈ", "'aˈ': a stress mark with nothing behind it"),
+        ("aˈ", "'aˈ': a stress mark with nothing after it"),
     ],
 )
 def test_what_is_not_ipa_is_named(text, message):
@@ -225,7 +225,7 @@ def test_what_is_not_xsampa_is_refused():
 ENGLISH = list("ɑæʌɔbdðɛɝfɡhɪiklmnŋpɹsʃt")
 
 
-def test_units_count_from_one_behind_the_blank():
+def test_units_count_from_one_after_the_blank():
     inventory = PhoneInventory(["a", "t͡ʃ", "b"])
     assert len(inventory) == 3 and "b" in inventory and "<blk>" not in inventory
     assert [inventory.index(phone) for phone in inventory] == [1, 2, 3]
