@@ -1,12 +1,12 @@
 """Optimizers, and the learning-rate schedule: linear warm-up and cosine decay."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import keras
 import numpy as np
 
-Schedule = keras.optimizers.schedules.LearningRateSchedule
+Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
 
 
 def make_optimizer(

@@ -20,7 +20,7 @@ FRAMES = 30
 
 
 @pytest.fixture
-def experiment():
+def experiment(tmp_path):
     """A stand-in for an experiment: "ka" is spoken in frames 4 and 6 of the posteriors."""
     posteriors = np.full((FRAMES // 3, 3), 0.02)
     posteriors[:, 0] = 0.96
@@ -31,13 +31,14 @@ def experiment():
         config=types.SimpleNamespace(
             decoding=DecodingConfig(),
             features=FeatureConfig(num_mel_bins=4),
-            data=[types.SimpleNamespace(language="xx", stress="drop", tone="keep")],
+        ),
+        directory=types.SimpleNamespace(
+            lexicon=lambda language: tmp_path / "conf.txt", own_lexicon=lambda language: lexicon
         ),
         model=types.SimpleNamespace(subsampling=3),
         frame_shift=0.03,
         language=lambda name: name or "xx",
         inventory=lambda language: PHONES,
-        lexicon=lambda language: lexicon,
         posteriors_of=lambda data, language: iter([(key, np.log(posteriors)) for key in ("s-1", "s-2")]),
     )
 
@@ -47,13 +48,14 @@ def align(tmp_path, monkeypatch, experiment):
     with write_ark_scp(tmp_path / "feats.ark", tmp_path / "feats.scp") as write:
         noise = np.random.default_rng(0).normal(size=(FRAMES, 4)).astype(np.float32)
         places = {key: write(key, noise) for key in ("s-1", "s-2")}
-    monkeypatch.setattr(Experiment, "load", lambda path: experiment)
+    (tmp_path / "conf.txt").touch()
+    monkeypatch.setattr(Experiment, "load", lambda path, speaker: experiment)
 
     def run(text="ka", **options):
         data = DataDir(tmp_path / "data", utt2spk=dict.fromkeys(places, "s"))
         data.wav_scp, data.feats_scp, data.text = dict.fromkeys(places, "x.wav"), places, {"s-1": "ka", "s-2": text}
         data.save(tmp_path / "data")
-        verb("align", tmp_path / "exp", tmp_path / "data", tmp_path / "out", **options)
+        assert verb("align", tmp_path / "exp", tmp_path / "data", tmp_path / "out", **options) == 0
 
     return run
 
@@ -81,13 +83,13 @@ def test_what_cannot_be_aligned_is_listed(align, capsys):
 
 
 def test_mistakes(align, experiment, tmp_path):
-    with pytest.raises(ConfigError, match="leave --lexicon out"):
+    with pytest.raises(ConfigError, match="leave --lexicon and --add-word out"):
         align(phones=True, lexicon=tmp_path / "l.txt")
 
-    def no_lexicon(language):
-        raise LexiconError("trained without a lexicon; give one with --lexicon")
-
-    experiment.lexicon = no_lexicon
-    with pytest.raises(LexiconError, match="or align transcripts of phones with --phones"):
+    (tmp_path / "conf.txt").unlink()
+    with pytest.raises(
+        LexiconError,
+        match=r"trained without a lexicon; .*or align transcripts of phones with --phones",
+    ):
         align()
     assert not (tmp_path / "out").exists()

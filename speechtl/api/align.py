@@ -1,0 +1,68 @@
+"""``speechtl.align``: forced alignment of a data directory."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from speechtl.api.paths import StrPath, optional_path
+
+if TYPE_CHECKING:
+    from speechtl.alignment.align_corpus import CorpusAlignment
+    from speechtl.lang.lexicon import Notation
+
+
+def align(
+    model: StrPath,
+    data: StrPath,
+    out: StrPath,
+    *,
+    lexicon: StrPath | None = None,
+    add_words: Sequence[str] = (),
+    notation: "Notation" = "ipa",
+    g2p: StrPath | None = None,
+    rules: str | None = None,
+    phones: bool = False,
+    language: str | None = None,
+    speaker: StrPath | None = None,
+    refine: Literal["auto", "always", "never"] = "auto",
+    textgrids: bool = True,
+    jobs: int = 1,
+) -> "CorpusAlignment":
+    """Align the transcripts of a data directory with their speech: when was each word and phone said?
+
+    Args:
+        model: the experiment directory.
+        data: data directory with transcripts and features.
+        out: folder of the results: ``ctm``, ``phones.ctm``, ``textgrid/``, ``log.jsonl``.
+        lexicon: pronunciations of the words; by default the model's own.
+        add_words: words that it lacks, ``"WORD=PHONES"`` or ``"WORD"``.
+        notation: how ``lexicon`` and ``add_words`` write phones.
+        g2p: a grapheme-to-phoneme model that guesses.
+        rules: spelling rules that guess.
+        phones: transcripts are phones of the model; no lexicon is used.
+        language: of the model's; by default the only one.
+        speaker: adapted layers of the speaker, to put on top.
+        refine: refine boundaries with phone models trained on the data itself; ``"auto"`` if it has enough speech.
+        textgrids: write a TextGrid of each utterance.
+        jobs: threads.
+
+    Raises:
+        SpeechtlError: something is missing or wrong, or no utterance could be aligned.
+    """
+    from speechtl.recognition.forced_alignment import AlignRequest, align_data
+    from speechtl.recognition.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(optional_path(lexicon), tuple(add_words), notation, optional_path(g2p), rules)
+    request = AlignRequest(
+        model=Path(model),
+        data=Path(data),
+        out=Path(out),
+        vocabulary=vocabulary,
+        phones=phones,
+        language=language,
+        speaker=optional_path(speaker),
+        refine=refine,
+        textgrids=textgrids,
+        jobs=jobs,
+    )
+    return align_data(request)

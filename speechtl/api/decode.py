@@ -1,0 +1,98 @@
+"""``speechtl.decode``: a data directory to phones and words."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from speechtl.api.paths import StrPath, optional_path
+
+if TYPE_CHECKING:
+    from speechtl.lang.lexicon import Notation
+    from speechtl.recognition.corpus_results import Decoded
+
+
+def decode(
+    model: StrPath,
+    data: StrPath,
+    out: StrPath,
+    *,
+    lexicon: StrPath | None = None,
+    add_words: Sequence[str] = (),
+    notation: "Notation" = "ipa",
+    g2p: StrPath | None = None,
+    rules: str | None = None,
+    lm: StrPath | None = None,
+    grammar: StrPath | None = None,
+    inventory: Literal["model", "lexicon"] = "model",
+    language: str | None = None,
+    speaker: StrPath | None = None,
+    config: StrPath | None = None,
+    settings: Sequence[str] = (),
+    tune_on: StrPath | None = None,
+    grid: Sequence[str] = (),
+    posteriors: Sequence[StrPath] = (),
+    save_posteriors: StrPath | None = None,
+    nbest: int = 1,
+    times: bool = True,
+    jobs: int = 1,
+) -> "Decoded":
+    """Decode a data directory with features: phones, and words where there is a lexicon (or added words).
+
+    Args:
+        model: the experiment directory.
+        data: the data directory.
+        out: folder of the results: ``phones``, ``text``, ``ctm``, ``phones.ctm``, ``log.jsonl``, ``decoding.toml``.
+        lexicon: pronunciations of the words to find; without it and added words, phones alone.
+        add_words: see `load`, as for the next ones.
+        notation: of the lexicon and the added words.
+        g2p: a model that guesses pronunciations.
+        rules: spelling rules that guess them.
+        lm: a language model.
+        grammar: in its place, a grammar of commands.
+        inventory: the phones of the model, or those of the lexicon.
+        language: of the model's; by default the only one, what ``utt2lang`` says, or what is recognised.
+        speaker: adapted layers of the speaker, to put on top.
+        config: a TOML file whose ``[decoding]`` overrides the experiment's.
+        settings: ``"decoding.key=value"`` over the config's and the experiment's.
+        tune_on: data directory with transcripts, on which weights and penalties are chosen first.
+        grid: with it, the values to try of a setting, ``"lm_weight=0.5,1,2"``.
+        posteriors: scp tables of stored posteriors; the model is not run.
+        save_posteriors: a folder that keeps the posteriors.
+        nbest: length of the N-best lists.
+        times: also find times and confidence of words.
+        jobs: threads of the search.
+
+    Raises:
+        SpeechtlError: something is missing or wrong, or options do not fit each other.
+    """
+    from speechtl.recognition.corpus import DecodeRequest, decode_corpus
+    from speechtl.recognition.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(
+        lexicon=optional_path(lexicon),
+        add_words=tuple(add_words),
+        notation=notation,
+        g2p=optional_path(g2p),
+        rules=rules,
+        lm=optional_path(lm),
+        grammar=optional_path(grammar),
+        inventory=inventory,
+    )
+    request = DecodeRequest(
+        model=Path(model),
+        data=Path(data),
+        out=Path(out),
+        vocabulary=vocabulary,
+        language=language,
+        speaker=optional_path(speaker),
+        config=optional_path(config),
+        settings=tuple(settings),
+        tune_on=optional_path(tune_on),
+        grid=tuple(grid),
+        posteriors=tuple(map(Path, posteriors)),
+        save_posteriors=optional_path(save_posteriors),
+        nbest=nbest,
+        times=times,
+        jobs=jobs,
+    )
+    return decode_corpus(request)

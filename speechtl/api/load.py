@@ -1,0 +1,87 @@
+"""``speechtl.load``: a trained model, ready for audio."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from speechtl.api.paths import StrPath, optional_path
+
+if TYPE_CHECKING:
+    from speechtl.lang.lexicon import Notation
+    from speechtl.recognition.recogniser import Recogniser
+
+
+def load(
+    model: StrPath,
+    *,
+    lexicon: StrPath | None = None,
+    add_words: Sequence[str] = (),
+    notation: "Notation" = "ipa",
+    g2p: StrPath | None = None,
+    rules: str | None = None,
+    lm: StrPath | None = None,
+    grammar: StrPath | None = None,
+    inventory: Literal["model", "lexicon"] = "model",
+    words: bool | None = None,
+    language: str | None = None,
+    speaker: StrPath | None = None,
+    one_speaker: bool = False,
+    whole: bool = False,
+    config: StrPath | None = None,
+    settings: Sequence[str] = (),
+    nbest: int = 1,
+    jobs: int = 1,
+) -> "Recogniser":
+    """Load a trained model, ready to transcribe audio.
+
+    Args:
+        model: the experiment directory.
+        lexicon: pronunciations of the words to find, a file or a folder with ``LANGUAGE.txt``; by default the lexicon
+            that the model was trained with.
+        add_words: more words, ``"WORD=PHONES"``, or ``"WORD"`` to have its phones guessed; see also
+            `Recogniser.add_word`.
+        notation: how ``lexicon`` and added words write phones.
+        g2p: a grapheme-to-phoneme model to guess with; by default one is trained on the lexicon when it is needed.
+        rules: in its place, the code of a language whose spelling rules are used.
+        lm: a language model, ARPA or a trie of KenLM; by default any word may follow any word.
+        grammar: in its place, a grammar of commands, JSGF or OpenFst text.
+        inventory: ``"model"``, the phones of a trained head; ``"lexicon"``, all phones of the lexicon, in training or
+            not (needs the transfer method ``attributes``).
+        words: False for phones alone; True to insist on a lexicon; None for words if there is a lexicon.
+        language: of the model's; by default the only one, or that which is recognised in each segment.
+        speaker: adapted layers of the speaker, to put on top.
+        one_speaker: all recordings are of one speaker, and normalised together.
+        whole: recordings are not cut at pauses.
+        config: a TOML file whose ``[decoding]`` overrides the experiment's, and whose ``[segmentation]`` is used.
+        settings: ``"decoding.key=value"`` and ``"segmentation.key=value"`` over both.
+        nbest: length of the N-best lists.
+        jobs: threads of the search.
+
+    Raises:
+        SpeechtlError: the model, the lexicon or another file is missing or wrong, or options do not fit each other.
+    """
+    from speechtl.recognition.recogniser import Recogniser, RecogniserOptions
+    from speechtl.recognition.vocabulary import Vocabulary
+
+    vocabulary = Vocabulary(
+        lexicon=optional_path(lexicon),
+        add_words=tuple(add_words),
+        notation=notation,
+        g2p=optional_path(g2p),
+        rules=rules,
+        lm=optional_path(lm),
+        grammar=optional_path(grammar),
+        inventory=inventory,
+    )
+    options = RecogniserOptions(
+        speaker=optional_path(speaker),
+        language=language,
+        words=words,
+        whole=whole,
+        one_speaker=one_speaker,
+        nbest=nbest,
+        jobs=jobs,
+        config=optional_path(config),
+        settings=tuple(settings),
+    )
+    return Recogniser.load(Path(model), vocabulary, options)

@@ -1,0 +1,109 @@
+"""Forced alignment of a data directory with a trained model."""
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Literal
+
+from speechtl.alignment.align_corpus import WORTH_REFINING, CorpusAlignment, align_corpus
+from speechtl.alignment.config import AlignmentConfig
+from speechtl.alignment.corpus import Corpus
+from speechtl.alignment.results import write_alignment
+from speechtl.data.datadir import DataDir
+from speechtl.errors import ConfigError, LexiconError, list_problems
+from speechtl.experiment.experiment import Experiment
+from speechtl.lang.lexicon import Lexicon
+from speechtl.recognition.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class AlignRequest:
+    """What is to be aligned, and how.
+
+    Attributes:
+        model: experiment directory.
+        data: data directory with transcripts and features.
+        out: folder of the results.
+        vocabulary: pronunciations of the words of the transcripts.
+        phones: transcripts are phones of the model; no lexicon is used.
+        language: of the model's; None for the only one.
+        speaker: a speaker's layers to put on top of the model.
+        refine: boundaries are refined with phone models trained on the data: if there is enough speech, or in any case.
+        textgrids: also write a TextGrid of each utterance.
+        jobs: threads.
+    """
+
+    model: Path
+    data: Path
+    out: Path
+    vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
+    phones: bool = False
+    language: str | None = None
+    speaker: Path | None = None
+    refine: Literal["auto", "always", "never"] = "auto"
+    textgrids: bool = True
+    jobs: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant.
+
+        Raises:
+            ConfigError: says which options.
+        """
+        if self.phones and (self.vocabulary.lexicon is not None or self.vocabulary.add_words):
+            raise ConfigError("--phones says that transcripts are phones; leave --lexicon and --add-word out")
+
+
+def align_data(request: AlignRequest) -> CorpusAlignment:
+    """Align the transcripts of a data directory with their speech, and write when each word and phone was said.
+
+    Writes into ``out``: ``ctm``, ``phones.ctm``, ``textgrid/`` and ``log.jsonl``. Utterances that cannot be aligned are
+    listed in the result and logged; all others are aligned.
+
+    Raises:
+        SpeechtlError: the model, the data or the lexicon are missing or wrong; no utterance could be aligned.
+    """
+    data = DataDir.load(request.data)
+    experiment = Experiment.load(request.model, request.speaker)
+    language = experiment.language(request.language)
+    lexicon = None if request.phones else _lexicon(request.vocabulary, experiment, language)
+    corpus = Corpus(
+        data, experiment.inventory(language), lexicon, experiment.config.features, experiment.model.subsampling
+    )
+    config = AlignmentConfig(
+        silence_phone=experiment.config.decoding.silence_phone, refine=request.refine, jobs=request.jobs
+    )
+    alignment = align_corpus(corpus, experiment.posteriors_of(request.data, language), config)
+    write_alignment(request.out, alignment, data, textgrids=request.textgrids)
+    _report(request, alignment)
+    return alignment
+
+
+def _lexicon(vocabulary: Vocabulary, experiment: Experiment, language: str) -> Lexicon:
+    lexicon = vocabulary.words(experiment.directory, language)
+    if lexicon is None:
+        path = experiment.directory.lexicon(language)
+        raise LexiconError(
+            f"{path}: this model was trained without a lexicon; give one with --lexicon, or align transcripts of "
+            "phones with --phones"
+        )
+    for new in vocabulary.new_words(lexicon, experiment.inventory(language)):
+        for option in new.pronunciations:
+            lexicon.add(new.word, option.phones, option.probability)
+    return lexicon
+
+
+def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:
+    if alignment.problems:
+        listed = [f"{utterance}: {problem}" for utterance, problem in alignment.problems.items()]
+        logger.warning(list_problems(f"{request.data}: {len(listed)} utterances are not aligned", listed))
+    if alignment.refined:
+        coarse = sum(not one.refined for one in alignment.utterances.values())
+        how = "boundaries refined on this speech" + (f" (not in {coarse} utterances)" if coarse else "")
+    else:
+        why = f" (less than {WORTH_REFINING:g} s of speech)" if request.refine == "auto" else ""
+        how = f"boundaries of the model, not refined{why}"
+    minutes = alignment.seconds / 60
+    logger.info(f"{request.out}: {len(alignment.utterances)} utterances, {minutes:.1f} minutes, {how}")
