@@ -42,11 +42,11 @@ def read_toml(path: str | Path) -> dict[str, Any]:
 def override(table: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:
     """Return a copy of ``table`` with ``section.key=value`` settings applied.
 
-    A value is read as TOML (``3``, ``true``, ``[1, 2]``); what is not TOML is taken as a string. A number in the key
+    A value is parsed as TOML (``3``, ``true``, ``[1, 2]``); anything that is not TOML is a string. A number in the key
     indexes a list of tables (``transfer.0.weight=0.5``).
 
     Raises:
-        ConfigError: a setting without ``=``, or a key that runs through something that is not a table.
+        ConfigError: a setting without ``=``, or a key that does not lead through tables.
     """
     result = _copy(table)
     for setting in settings:
@@ -65,11 +65,11 @@ def override(table: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any
 
 
 def parse(section: type[AnySection], table: Mapping[str, Any], origin: str | Path) -> AnySection:
-    """Turn a table into a section.
+    """Validate a table as a section.
 
     Args:
         section: the section class.
-        table: the keys and values, as TOML gave them.
+        table: the keys and values read from TOML.
         origin: the file (and section) named in errors.
 
     Raises:
@@ -100,13 +100,13 @@ def parse(section: type[AnySection], table: Mapping[str, Any], origin: str | Pat
 
 
 def _fields_at(section: type[Section], location: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the section that ``location`` leads to, or nothing where that is not a plain section."""
+    """Return the keys of the section at ``location``, or nothing if it is not a plain section."""
     current: Any = section
     for part in location:
         if isinstance(part, int):
             current = next(iter(get_args(current)), None)  # tuple[Section, ...]
             continue
-        # A union of sections is followed by the value that told them apart.
+        # In a discriminated union, the location contains the value of the discriminator.
         tagged = [one for one in _members(current) if part in _tags(one)]
         field = getattr(current, "model_fields", {}).get(part)
         current = tagged[0] if tagged else field.annotation if field is not None else None

@@ -1,14 +1,14 @@
 """The errors that a user's input can cause.
 
-Every error here is a user's mistake or a fact of the machine (a full disk), never a bug: the command line prints its
-message alone and exits with code 1. The message names the file, line or utterance, what is wrong and what to do.
+Every error here is caused by the user's input or by the machine (a full disk), never by a bug: the command line prints
+only its message and exits with code 1. The message names the file, line or utterance, what is wrong and what to do.
 """
 
 from collections.abc import Iterable
 
 
 class SpeechtlError(Exception):
-    """Base of all errors that the user can mend."""
+    """Base class of all user-facing errors."""
 
 
 class ConfigError(SpeechtlError):
@@ -28,15 +28,15 @@ class ModelError(SpeechtlError):
 
 
 def list_problems(heading: str, problems: Iterable[str], limit: int = 50) -> str:
-    """Join all problems of one input into one message.
+    """Combine all problems of one input into one message.
 
     Args:
-        heading: what was read, for example ``"data/train: 3 problems"``.
+        heading: the input, for example ``"data/train: 3 problems"``.
         problems: one line each, ``file:line: what is wrong; what to do``.
-        limit: problems shown before the rest is counted.
+        limit: maximum number of problems listed; the rest is only counted.
 
     Returns:
-        The heading, then one indented line per problem.
+        The heading, followed by one indented line per problem.
     """
     problems = list(problems)
     lines = [heading, *(f"  {problem}" for problem in problems[:limit])]

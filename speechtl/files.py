@@ -105,10 +105,10 @@ def decode_lines(content: bytes) -> Iterator[tuple[int, str, str]]:
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    r"""Open a temporary neighbour of ``path`` for writing and rename it to ``path`` if the block succeeds.
+    r"""Open a temporary file next to ``path`` for writing and rename it to ``path`` if the block succeeds.
 
-    Text is UTF-8 with ``\n`` line ends. Missing parent folders are made. On any failure the temporary file is removed
-    and whatever ``path`` held before is left as it was.
+    Text is UTF-8 with ``\n`` line ends. Missing parent folders are created. On any failure the temporary file is
+    removed and ``path`` is left unchanged.
 
     Args:
         path: the file to write.
@@ -127,9 +127,9 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path`` (same suffix); rename it to ``path`` if the block succeeds.
+    """Yield a temporary path next to ``path`` (same suffix); rename it to ``path`` if the block succeeds.
 
-    For writers that want a path instead of an open file (HDF5, images).
+    For writers that take a path instead of an open file (HDF5, images).
 
     Raises:
         DataError: the file cannot be written; names the file.
@@ -141,18 +141,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        # A reader's error inside the block (a missing input) is not ours to rename.
+        # An error of reading inside the block (a missing input) is not an error of writing.
         if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
             raise
         reason = error.strerror or str(error)
         raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
     finally:
-        # Where a parent folder is a file, unlinking what was never made would hide the error above.
+        # If a parent folder is a file, unlinking what was never created would hide the error above.
         if os.path.lexists(temporary):
             temporary.unlink()
 
 
 def remove_half_written(folder: Path) -> None:
-    """Remove what processes that were killed in `replacing` left in a folder in which nobody else writes now."""
+    """Remove temporary files that killed processes left in a folder; no other process may be writing there."""
     for path in folder.glob(".*.*-*"):
         path.unlink(missing_ok=True)

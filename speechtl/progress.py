@@ -1,4 +1,4 @@
-"""A progress bar that is quiet where nobody looks."""
+"""A progress bar, shown on terminals only."""
 
 import contextlib
 import sys
@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: float | None) -> Iterator[Callable[..., None]]:
-    """Show a bar with elapsed time and ETA on a terminal; show nothing when standard error is not one.
+    """Show a progress bar with elapsed time and ETA if standard error is a terminal, and nothing otherwise.
 
     Args:
-        description: what is going on, for example ``"features"``.
+        description: name of the task, for example ``"features"``.
         total: number of steps, or None if unknown.
 
     Yields:
-        ``advance(step=1, status="")``: move on by ``step``; ``status`` is shown behind the bar (loss, frames/s).
+        ``advance(step=1, status="")``: advance by ``step``; ``status`` is shown after the bar (loss, frames/s).
     """
     if not sys.stderr.isatty():
         yield lambda step=1, status="": None
         return
-    # rich costs 50 ms to import; a command that shows no bar does not pay for it.
+    # Importing rich takes 50 ms, which commands without a bar should not pay.
     from rich.console import Console
     from rich.progress import (
         BarColumn,

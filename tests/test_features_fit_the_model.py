@@ -64,7 +64,7 @@ def place(tmp_path_factory):
 def refuses(folder):
     """Expect the error that names the directory, the differing keys with both values, and the command."""
     message = (
-        f"{folder}: features differ from the model's in sample_rate; compute them as the model wants them: "
+        f"{folder}: features differ from the model's in sample_rate; compute them as the model requires: "
         f"speechtl features {folder} --overwrite --config EXP/config.toml\n  sample_rate: stored 8000, expected 16000"
     )
     return pytest.raises(DataError, match=f"^{re.escape(message)}$")
@@ -169,7 +169,9 @@ def test_features_without_a_record_must_only_have_the_dimension(place, tmp_path)
         for journal in (folder / "feats").glob("*.json"):
             journal.unlink()
     assert len(dict(experiment.posteriors_of(tmp_path / "fits"))) == 8
-    with pytest.raises(DataError, match=r"does_not: features of 13 values a frame, expected 12; compute them as the"):
+    with pytest.raises(
+        DataError, match=r"does_not: features with 13 values per frame, expected 12; compute them as the"
+    ):
         list(experiment.posteriors_of(tmp_path / "does_not"))
 
 

@@ -1,25 +1,25 @@
-"""Digital silence in recordings that were cut or mixed: samples that are all but zero, as no microphone gives them."""
+"""Digital silence in edited or mixed recordings: samples closer to zero than any microphone delivers."""
 
 import numpy as np
 
 from speechtl.audio.voice_activity import DIGITAL_SILENCE, FRAMES_PER_SECOND, frame_levels
 
-# Of the stretches of 10 ms with sound, so many per cent are quieter than the noise that is put in.
+# Percentile of the levels of the non-silent 10 ms frames that sets the level of the added noise.
 _QUIETEST = 10.0
 
 
 def fill_digital_silence(samples: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Replace digital silence by white noise as loud as the quietest of the rest, at least one step of 16 bits.
+    """Replace digital silence by white noise at the level of the quietest other frames, at least one 16-bit step.
 
-    The logarithm of no energy at all is far below that of any real pause. A model has never heard it, and it pulls the
-    mean and the deviation by which features are normalised to where nothing is recognised any more.
+    The log energy of digital silence is far below that of any real pause. Models have not been trained on it, and it
+    distorts the mean and variance used to normalise the features so much that nothing is recognised.
 
     Args:
         samples: ``(samples,)`` in the range of 16-bit integers.
         sample_rate: Hz.
 
     Returns:
-        The samples, or a copy where something was replaced; the same input gives the same noise.
+        The samples, or a copy if something was replaced; the same input gives the same noise.
     """
     levels = frame_levels(samples, sample_rate)
     silent = levels <= DIGITAL_SILENCE

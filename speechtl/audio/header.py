@@ -1,4 +1,4 @@
-"""How long a recording is, and whether it can be read to its end."""
+"""Duration and integrity of recordings, from their headers and last samples."""
 
 import concurrent.futures
 import dataclasses
@@ -13,22 +13,22 @@ from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.errors import DataError
 from speechtl.progress import progress_bar
 
-# Writers that stream do not know the length yet; they leave this much or more in a WAV header.
+# Streaming writers do not know the length in advance; they leave at least this number in a WAV header.
 _STREAMED_BYTES = 0x7FFF0000
-# And this many samples stand for a FLAC stream of unknown length.
+# The number of samples that marks a FLAC stream of unknown length.
 _UNKNOWN_FRAMES = 1 << 40
 _BLOCK_FRAMES = 1 << 18
 
 
 @dataclasses.dataclass(frozen=True)
 class AudioHeader:
-    """What a recording says of itself.
+    """The header of a recording.
 
     Attributes:
         frames: samples per channel.
         sample_rate: Hz.
         channels: 1 for mono.
-        silent: every sample is zero; None unless the recording was decoded.
+        silent: whether every sample is zero; None unless the recording was decoded.
     """
 
     frames: int
@@ -38,20 +38,21 @@ class AudioHeader:
 
     @property
     def seconds(self) -> float:
-        """Length of the recording."""
+        """Duration of the recording in seconds."""
         return self.frames / self.sample_rate
 
     @classmethod
     def read(cls, audio: str, *, decode: bool = False, allow_pipes: bool = False) -> "AudioHeader":
-        """Open a recording, and read its last sample: a compressed file that was cut short fails there.
+        """Open a recording and read its last sample, which fails for a truncated compressed file.
 
         Args:
             audio: a value of ``wav.scp``.
-            decode: read all of it, not the header and the last sample alone.
+            decode: read the whole recording, not only its header and last sample.
             allow_pipes: whether a command (it ends in ``|``) may be run.
 
         Raises:
-            DataError: the recording is missing, empty, truncated, no audio, or a command that may not run or fails.
+            DataError: the recording is missing, empty, truncated or not audio, or a command that is not
+                permitted or fails.
         """
         import soundfile
 
@@ -62,7 +63,7 @@ class AudioHeader:
                 if file.frames == 0:
                     raise DataError(f"{audio}: no samples (empty recording, or cut short); replace it")
                 if file.frames >= _UNKNOWN_FRAMES:
-                    # libsndfile opens such a file and then fails to read it.
+                    # libsndfile opens such a file, but cannot read it.
                     raise DataError(f"{audio}: its header does not say how long it is (a stream); encode it again")
                 if decode:
                     return cls(file.frames, file.samplerate, file.channels, _decode(audio, file))
@@ -78,15 +79,15 @@ class AudioHeader:
 def read_headers(
     recordings: Iterable[tuple[str, str]], *, decode: bool = False, allow_pipes: bool = False
 ) -> tuple[dict[str, AudioHeader], dict[str, str]]:
-    """Read many headers, several at a time.
+    """Read many headers in parallel.
 
     Args:
-        recordings: ``(id, value of wav.scp)``; audio that several ids share is opened once.
+        recordings: ``(id, value of wav.scp)``; audio shared by several ids is opened once.
         decode: see AudioHeader.read.
         allow_pipes: likewise.
 
     Returns:
-        id -> header, and id -> what is wrong, of the recordings that cannot be used.
+        id -> header, and id -> error message of the recordings that cannot be used.
     """
     recordings = list(recordings)
     sources = sorted({audio for _, audio in recordings})
@@ -153,7 +154,7 @@ def _existing_file(audio: str) -> str:
 
 
 def _refuse_short_file(audio: str, file: Any) -> None:
-    """Compare what an uncompressed file promises with what it holds; libsndfile reads the rest without a word."""
+    """Compare the length in an uncompressed file's header with the file; libsndfile ignores a difference silently."""
     if file.format in ("WAV", "WAVEX"):
         check_wav_length(file.extra_info, audio)
     elif file.format == "NIST" and not is_pipe(audio):

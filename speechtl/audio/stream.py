@@ -1,4 +1,4 @@
-"""Read audio block by block, from files of any length or from a stream, and find the audio files of a folder."""
+"""Read audio block by block from files of any length or from a stream; find the audio files in a folder."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from speechtl.audio.header import check_wav_length
 from speechtl.audio.waveform import FULL_SCALE, choose_channel, explain
 from speechtl.errors import DataError
 
-# What counts as audio in a folder. The last ones libsndfile cannot read: better one line about each than silence.
+# File suffixes of audio. libsndfile cannot read the last ones: an error about each is better than ignoring them.
 AUDIO_SUFFIXES = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".nist", ".aif", ".aiff", ".aifc", ".au", ".snd"),
     *(".caf", ".w64", ".rf64", ".voc", ".m4a", ".aac", ".mp4", ".wma", ".webm", ".amr"),
@@ -25,10 +25,10 @@ _IN_MEMORY = 1 << 24  # Bytes of a stream that are kept in memory before a tempo
 
 
 def find_audio(folder: str | Path) -> list[Path]:
-    """Return the audio files in a folder and the folders below it, in C order; hidden ones are left out.
+    """Return the audio files in a folder and its subfolders, in C order, without hidden ones.
 
     Raises:
-        DataError: there is none, or a folder cannot be read.
+        DataError: no audio file is found, or a folder cannot be read.
     """
 
     def fail(error: OSError) -> None:
@@ -49,7 +49,7 @@ def find_audio(folder: str | Path) -> list[Path]:
 
 
 def duration(audio: str | Path) -> float | None:
-    """Return the seconds that a file's header promises, or None where there is nothing to be learnt."""
+    """Return the duration in seconds from a file's header, or None if it is unknown."""
     try:
         info = soundfile.info(str(audio))
     except (soundfile.SoundFileError, RuntimeError, OSError):
@@ -65,20 +65,20 @@ def stream_blocks(
     raw_rate: int | None = None,
     name: str | None = None,
 ) -> Iterator[np.ndarray]:
-    """Read audio as one channel at one rate, block by block.
+    """Read audio as one channel at a given sample rate, block by block.
 
     Args:
         audio: a path, or an open binary file or pipe, which is read to its end.
         sample_rate: Hz of the result; audio at another rate is resampled (soxr, high quality).
         channel: ``"mix"`` for the mean of all channels, ``"first"``, or the number of a channel from 0.
         raw_rate: ``audio`` has no header and holds 16-bit little-endian samples of one channel at this rate in Hz.
-        name: what errors call it; by default the path.
+        name: name used in errors; by default the path.
 
     Yields:
         float32 ``(samples,)`` in the range of 16-bit integers, about ten seconds each.
 
     Raises:
-        DataError: the audio is missing, empty, not audio or lacks the channel; or, behind the last block, it is
+        DataError: the audio is missing, empty, not audio or lacks the channel; or, raised after the last block, it is
             truncated; names the file.
     """
     if isinstance(audio, (str, Path)):
@@ -91,7 +91,7 @@ def stream_blocks(
             yield from _blocks(file, name, sample_rate, channel, raw_rate)
         return
     name = name or "the stream"
-    # Containers keep what their reader needs anywhere, so a pipe must be made seekable.
+    # Readers of container formats seek, so a pipe is buffered in a seekable file.
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spooled:
         shutil.copyfileobj(audio, spooled, 1 << 20)
         spooled.seek(0)
@@ -118,7 +118,7 @@ def _blocks(
                 yield signal * FULL_SCALE
             if rate != sample_rate and read:
                 yield resampler.resample_chunk(np.zeros(0, np.float32), last=True) * FULL_SCALE
-            # At the end, so that the caller has what there is.
+            # Checked at the end, so that the caller gets all audio there is.
             if sound.format in ("WAV", "WAVEX"):
                 check_wav_length(sound.extra_info, name)
     except (soundfile.SoundFileError, RuntimeError) as error:

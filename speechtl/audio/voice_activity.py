@@ -1,8 +1,8 @@
-"""Find the stretches of speech in a recording of any length.
+"""Voice activity detection (VAD): find the segments of speech in a recording of any length.
 
-A frame counts as sound where its level stands out from the noise floor, which follows the recording; stretches of sound
-are joined across short pauses, padded, and cut at their quietest place where they are too long. When in doubt, a frame
-is kept: what is lost here nobody can recognise, what is kept in vain the model hears as silence.
+An energy-based detector: a frame is active if its level exceeds an adaptive noise floor by a margin. Active regions are
+merged across short pauses, padded, and cut at their quietest point if they are too long. Thresholds favour recall:
+missed speech cannot be recognised, while a false alarm is recognised as silence.
 """
 
 import dataclasses
@@ -14,62 +14,62 @@ import pydantic
 from speechtl.config import Section
 
 FRAMES_PER_SECOND = 100
-# Percentiles of the levels around a frame that are taken as the noise floor and as the level of speech, and over how
-# many seconds on both sides.
+# Percentiles of the levels around a frame that estimate the noise floor and the level of speech, and the seconds on
+# each side that they are computed over.
 _FLOOR, _SPEECH, _REACH = 5.0, 95.0, 10
-# A recording shorter than this (seconds) may be speech from end to end. If its levels are further apart than the next
-# number (dB), so that there is speech in it, the floor is taken to be lower than the speech by the last one at least.
+# A recording shorter than _SHORT seconds may be speech from end to end. If its levels differ by more than _STEADY dB,
+# it contains speech, and its noise floor is assumed to be at least _RANGE dB below the speech.
 _SHORT, _STEADY, _RANGE = 5.0, 6.0, 20.0
-# No noise floor is higher (dB, samples in the 16-bit range): what is steady and as loud as this may be speech.
+# Upper limit of the noise floor (dB, samples in the 16-bit range): a steady level above it may be speech.
 _LOUDEST_FLOOR = 50.0
-# At and below this level a frame holds digital silence, which says nothing about the noise of a room.
+# Frames up to this level (dB) are digital silence, which is not evidence of the noise floor.
 DIGITAL_SILENCE = 1.0
-# Seconds over which "quiet" is measured where speech must be cut: longer than the closure of a plosive.
+# Seconds over which the level is averaged to find a cut in long speech: longer than the closure of a plosive.
 _QUIET = 0.2
-# Seconds of a recording that are searched at once, and seconds before them that the noise floor still looks at.
+# Seconds of a recording that are processed at once, and seconds before them that the noise floor takes into account.
 _CHUNK, _CONTEXT = 300, 10
 
 
 class SegmentationConfig(Section):
-    """How recordings are cut into segments, the ``[segmentation]`` table of a config; lengths in seconds."""
+    """Settings of voice activity detection, the ``[segmentation]`` table of a config; durations in seconds."""
 
     pause: float = pydantic.Field(default=0.8, gt=0, le=10)
-    """A pause at least this long parts two segments; shorter ones stay inside."""
+    """Minimum pause between two segments; shorter pauses stay inside a segment."""
     padding: float = pydantic.Field(default=0.4, ge=0, le=5)
-    """Kept before and behind the sound of a segment (less where the neighbour is nearer)."""
+    """Context kept on both sides of the active region of a segment (less if a neighbour is closer)."""
     longest: float = pydantic.Field(default=20.0, ge=1, le=100)
-    """A longer segment is cut at the quietest place."""
+    """Maximum duration of a segment; longer ones are cut at the quietest point."""
     shortest: float = pydantic.Field(default=0.05, ge=0, le=1)
-    """A sound shorter than this with pauses on both sides is a click, not speech."""
+    """Minimum activity; anything shorter between two pauses is a click, not speech."""
     margin: float = pydantic.Field(default=8.0, gt=0)
-    """dB above the noise floor from which a frame counts as sound."""
+    """dB above the noise floor at which a frame is active."""
 
 
 @dataclasses.dataclass(frozen=True)
 class SpeechSegment:
-    """One segment: its first sample in the recording, and its samples, float32 ``(samples,)``."""
+    """A segment of speech: its first sample in the recording, and its samples, float32 ``(samples,)``."""
 
     start: int
     samples: np.ndarray
 
 
 def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
-    """Return the level of every 10 ms of a signal.
+    """Return the level of every 10 ms frame of a signal.
 
     Args:
         signal: ``(samples,)`` in the range of 16-bit integers.
         sample_rate: Hz.
 
     Returns:
-        ``(frames,)`` in dB, 0 for an amplitude of 1 and less; of the pre-emphasised signal, so that hum counts little
-        and fricatives much. Samples behind the last whole frame are a frame of their own.
+        ``(frames,)`` in dB, 0 for an amplitude of 1 or less; of the pre-emphasised signal, which attenuates hum and
+        boosts fricatives. Samples after the last complete frame form one more frame.
     """
     step = max(sample_rate // FRAMES_PER_SECOND, 1)
     count = -(-len(signal) // step)
     emphasised = np.zeros(count * step, np.float32)
     emphasised[: len(signal)] = signal
     emphasised[1 : len(signal)] -= 0.97 * signal[:-1]
-    emphasised[:1] *= 0.03  # As if the signal had begun before.
+    emphasised[:1] *= 0.03  # As if the first sample had been preceded by itself.
     power = np.einsum("fs,fs->f", *[emphasised.reshape(count, step)] * 2) / step
     if len(signal) % step:
         power[-1] *= step / (len(signal) % step)
@@ -77,26 +77,25 @@ def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
 
 
 def find_speech(levels: np.ndarray, config: SegmentationConfig, first: int = 0) -> list[tuple[int, int]]:
-    """Find speech in the levels of a recording.
+    """Detect speech in the levels of a recording.
 
     Args:
         levels: ``(frames,)`` dB, from `frame_levels`.
-        config: lengths and margin.
-        first: frames before this one only tell how loud the noise is.
+        config: durations and margin.
+        first: frames before this one only contribute to the noise floor.
 
     Returns:
-        First frame and the frame behind the last one of each segment: in order, disjoint, none longer than
-        ``config.longest``.
+        First frame and end (exclusive) of each segment: in order, disjoint, none longer than ``config.longest``.
     """
     smooth = _moving_mean(levels, 3)
-    sound = smooth >= _noise_floor(smooth) + config.margin
-    sound[:first] = False
+    active = smooth >= _noise_floor(smooth) + config.margin
+    active[:first] = False
     pause, padding, longest = (_frames(x) for x in (config.pause, config.padding, config.longest))
     segments: list[tuple[int, int]] = []
-    for start, end in _runs(sound, pause, config.shortest):
+    for start, end in _runs(active, pause, config.shortest):
         start, end = max(start - padding, first), min(end + padding, len(levels))
         if segments and start < segments[-1][1]:
-            # The pause is shorter than both paddings: each side gets half of it.
+            # The pause is shorter than both paddings together: each segment gets half of it.
             middle = (start + segments[-1][1]) // 2
             segments[-1], start = (segments[-1][0], middle), middle
         segments.append((start, end))
@@ -106,12 +105,12 @@ def find_speech(levels: np.ndarray, config: SegmentationConfig, first: int = 0) 
 def speech_segments(
     blocks: Iterable[np.ndarray], sample_rate: int, config: SegmentationConfig
 ) -> Iterator[list[SpeechSegment]]:
-    """Cut a recording into segments of speech, with memory for a few minutes of it.
+    """Yield the segments of speech of a recording of any length; only some minutes of it are held in memory.
 
     Args:
         blocks: the recording in pieces of any length, float32 ``(samples,)`` in the range of 16-bit integers.
         sample_rate: Hz.
-        config: how to cut.
+        config: settings of the detector.
 
     Yields:
         The segments of the next five minutes or so, in order; a list may be empty.
@@ -125,7 +124,7 @@ def speech_segments(
     def search(last: bool) -> list[SpeechSegment]:
         nonlocal before, held, offset, waiting
         signal = np.concatenate(waiting) if waiting else np.zeros(0, np.float32)
-        if not last:  # Whole frames, so that the next chunk's frames follow on.
+        if not last:  # Complete frames only, so that the frames of the next chunk continue them.
             signal, rest = np.split(signal, [len(signal) // step * step])
         levels = frame_levels(signal, sample_rate)
         context = len(before)
@@ -133,8 +132,8 @@ def speech_segments(
         found = [(s - context, e - context) for s, e in find_speech(everything, config, context)]
         if last:
             return [SpeechSegment(offset + s * step, signal[s * step : e * step]) for s, e in found]
-        # What touches the end may go on behind it, and what is about to begin may have its padding here. No segment is
-        # as long as a chunk, so there is always something that is finished.
+        # A segment near the end may continue in the next chunk, and one about to begin may have its padding here. No
+        # segment is as long as a chunk, so some are always complete.
         done = len(levels) - _frames(config.pause) - _frames(config.padding)
         finished = [(s, e) for s, e in found if e < done]
         cut = found[len(finished)][0] if len(finished) < len(found) else done
@@ -178,25 +177,25 @@ def _noise_floor(levels: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(len(levels)), centres, np.minimum(floors, _LOUDEST_FLOOR))
 
 
-def _runs(sound: np.ndarray, pause: int, shortest: float) -> list[tuple[int, int]]:
-    """Return stretches of sound, joined across less than ``pause`` frames, without clicks."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], sound, [False]]).astype(np.int8)))
+def _runs(active: np.ndarray, pause: int, shortest: float) -> list[tuple[int, int]]:
+    """Return the active regions, merged across less than ``pause`` frames, without clicks."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
     runs: list[tuple[int, int]] = []
     for start, end in edges.reshape(-1, 2).tolist():
         if runs and start - runs[-1][1] < pause:
             runs[-1] = (runs[-1][0], end)
         else:
             runs.append((start, end))
-    return [(start, end) for start, end in runs if sound[start:end].sum() >= shortest * FRAMES_PER_SECOND]
+    return [(start, end) for start, end in runs if active[start:end].sum() >= shortest * FRAMES_PER_SECOND]
 
 
 def _cut(levels: np.ndarray, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
-    """Cut a stretch into parts of at most ``longest`` frames, at the quietest places, each at least a quarter of it."""
+    """Cut a region at its quietest points into parts of ``longest / 4`` to ``longest`` frames."""
     quiet = _moving_mean(levels[start:end], _frames(_QUIET))
     place = 0
     length = end - start
     while length - place > longest:
-        # The last cut leaves neither too much behind it nor a scrap.
+        # The part after the last cut must be neither too long nor too short.
         least = place + longest // 4
         if length - place <= 2 * longest:
             least = max(least, length - longest)

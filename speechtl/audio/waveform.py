@@ -1,4 +1,4 @@
-"""Read audio: any container that libsndfile knows, any rate, any number of channels, stretches and speeds."""
+"""Read audio in any container that libsndfile supports: sample rates, channels, segments and speeds."""
 
 import io
 from pathlib import Path
@@ -12,7 +12,7 @@ from speechtl.audio.header import check_wav_length
 from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.errors import DataError
 
-_SLACK = 0.5  # Seconds by which a segment may run over the end: transcribers round (Kaldi allows the same).
+_SLACK = 0.5  # Seconds by which a segment may exceed the recording: annotators round (Kaldi allows the same).
 FULL_SCALE = 32768.0  # Kaldi's features are defined on samples in the range of 16-bit integers.
 
 
@@ -26,23 +26,23 @@ def read_waveform(
     speed: float = 1.0,
     allow_pipes: bool = False,
 ) -> np.ndarray:
-    """Read audio as one channel at one rate.
+    """Read audio as one channel at a given sample rate.
 
     Args:
         audio: a path, or a shell command that ends in ``|`` and writes an audio file to its standard output.
         sample_rate: Hz of the result; audio at another rate is resampled (soxr, high quality).
         channel: ``"mix"`` for the mean of all channels, ``"first"``, or the number of a channel from 0.
-        start: seconds of the stored audio where the stretch starts; None for the beginning.
-        end: seconds of the stored audio where it ends; None for the end.
-        speed: play this many times as fast, which changes tempo and pitch like ``sox speed`` (Ko et al., "Audio
+        start: start of the segment in seconds of the stored audio; None for the beginning.
+        end: end of the segment in seconds of the stored audio; None for the end.
+        speed: speed factor, which changes tempo and pitch like ``sox speed`` (Ko et al., "Audio
             augmentation for speech recognition", 2015).
-        allow_pipes: run commands; otherwise one is an error.
+        allow_pipes: whether commands may be run; if not, they are errors.
 
     Returns:
         float32 ``(samples,)`` in the range of 16-bit integers.
 
     Raises:
-        DataError: the audio is missing, empty, truncated, not audio, or lacks the channel or stretch; names the file.
+        DataError: the audio is missing, empty, truncated, not audio, or lacks the channel or segment; names the file.
     """
     if is_pipe(audio):
         name = f"'{audio.rstrip()}'"
@@ -59,21 +59,21 @@ def read_waveform(
     samples, stored_rate = _decode(source, name, start, end, piped=not isinstance(source, str))
     signal = choose_channel(samples, channel, name)
     if stored_rate * speed != sample_rate and len(signal):
-        # Playing faster by a factor is the same as claiming a higher rate by that factor.
+        # Speeding up by a factor is equivalent to a stored sample rate that is higher by that factor.
         signal = soxr.resample(signal, stored_rate * speed, sample_rate, quality="HQ")
     signal = np.ascontiguousarray(signal, np.float32)
-    signal *= FULL_SCALE  # In place: nobody else has these samples, and fresh memory costs as much as the product.
+    signal *= FULL_SCALE  # In place: allocating a new array would take as long as the product.
     return signal
 
 
 def _decode(
     source: str | io.BytesIO, name: str, start: float | None, end: float | None, piped: bool
 ) -> tuple[np.ndarray, int]:
-    """Decode a stretch to float32 ``(samples, channels)`` or ``(samples,)`` in [-1, 1], and its rate in Hz."""
+    """Decode a segment to float32 ``(samples, channels)`` or ``(samples,)`` in [-1, 1], and its rate in Hz."""
     try:
         with soundfile.SoundFile(source) as file:
             rate, total = file.samplerate, file.frames
-            # The length in the header of a stream is a guess; what is there is what there is.
+            # The length in the header of a streamed file is only a guess.
             known = 0 < total < 2**31 - 1 and not piped
             first = 0 if start is None else round(start * rate)
             last = None if end is None else round(end * rate)
@@ -103,7 +103,7 @@ def _decode(
 
 
 def explain(source: str | IO[bytes], error: Exception) -> str:
-    """Say why a file cannot be decoded."""
+    """Explain why a file cannot be decoded."""
     reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
     if isinstance(source, str):
         try:
@@ -121,7 +121,7 @@ def explain(source: str | IO[bytes], error: Exception) -> str:
 
 
 def choose_channel(samples: np.ndarray, channel: str | int, name: str) -> np.ndarray:
-    """Make one channel ``(samples,)`` of ``(samples,)`` or ``(samples, channels)``."""
+    """Reduce ``(samples,)`` or ``(samples, channels)`` to one channel ``(samples,)``."""
     if samples.ndim == 1:
         samples = samples[:, np.newaxis]
     count = samples.shape[1]

@@ -5,23 +5,23 @@ import tensorflow as tf
 
 from speechtl.batches.config import AugmentationConfig
 
-# Pairs of random numbers that one utterance's noise needs.
+# Pairs of random numbers per utterance for noise.
 _NOISE = 3
-# Log mel energies of speech, in nats for a standard deviation: what noise is added in.
+# Assumed standard deviation of the log mel energies of speech, in nats.
 _NATS = 2.5
-# Of the frames and bins of steady noise, in standard deviations of the features.
+# Variation of steady noise over frames and bins, in standard deviations of the features.
 _FLUTTER = 0.35
 
 
 def numbers(config: AugmentationConfig | None) -> int:
-    """Return how many pairs of random numbers an utterance needs."""
+    """Return the number of pairs of random numbers per utterance."""
     if config is None:
         return 0
     return config.frequency_masks + config.time_masks + (_NOISE if config.noise else 0)
 
 
 def draw(config: AugmentationConfig, seed: tuple[int, ...]) -> np.ndarray:
-    """Draw what one utterance's masks and noise need.
+    """Draw the random numbers for the masks and noise of one utterance.
 
     The same seed gives the same masks in any batch, on any replica and after any resume.
 
@@ -38,7 +38,7 @@ def augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: A
         features: ``(batch, frames, bins)``, normalised.
         lengths: ``(batch,)`` valid frames.
         draws: ``(batch, numbers, 2)`` from `draw`.
-        config: what to do.
+        config: settings.
     """
     if config.noise:
         features = add_noise(features, lengths, draws[:, -_NOISE:], config)
@@ -48,14 +48,14 @@ def augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: A
 def add_noise(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
     """Add the energies of noise to those of some utterances: ``log(e^speech + e^noise)``.
 
-    Energies add up but for their phases. The features are normalised, so how many nats a standard deviation has is not
-    known here; a usual value stands for it.
+    Energies are additive except for phase. The features are normalised and their standard deviation in nats is unknown
+    here, so a typical value is assumed.
 
     Args:
         features: ``(batch, frames, bins)``, normalised log energies.
         lengths: ``(batch,)`` valid frames.
-        draws: ``(batch, 3, 2)``: whether and which noise, its level and delay, its tilt and the seed of its flutter.
-        config: the share of utterances, and levels.
+        draws: ``(batch, 3, 2)``: presence and type of noise, its level and delay, its spectral tilt and variation.
+        config: the fraction of utterances, and levels.
     """
     low, high = config.noise_level
     share, kind, level, delay, tilt, flutter = (
@@ -65,7 +65,7 @@ def add_noise(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config:
     seed = tf.cast(tf.stack([flutter[0, 0, 0], delay[0, 0, 0]]) * 2.0**30, tf.int32)
     slope = (2.0 * tilt - 1.0) * tf.linspace(-1.0, 1.0, features.shape[2])
     steady = slope + _FLUTTER * tf.random.stateless_normal(tf.shape(features), seed)
-    # Another utterance, over and over, from somewhere in its middle.
+    # Another utterance, repeated, from a random position on.
     other, spoken = tf.roll(features, 1, axis=0), tf.maximum(tf.roll(lengths, 1, axis=0), 1)
     start = tf.cast(delay[:, 0] * tf.cast(spoken, tf.float32)[:, tf.newaxis], tf.int32)
     place = (start + tf.range(frames)) % spoken[:, tf.newaxis]
@@ -76,13 +76,13 @@ def add_noise(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config:
 
 
 def spec_augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
-    """Set bands of bins and stretches of frames to zero.
+    """Set random bands of bins and spans of frames to zero.
 
     Args:
-        features: ``(batch, frames, bins)``, normalised, so that zero is the mean.
+        features: ``(batch, frames, bins)``, normalised, so that the mean is zero.
         lengths: ``(batch,)`` valid frames.
         draws: ``(batch, masks or more, 2)`` from `draw`.
-        config: how many masks, and how wide at most.
+        config: number and maximum width of masks.
     """
     frames, bins = tf.shape(features)[1], features.shape[2]
     split, end = config.frequency_masks, config.frequency_masks + config.time_masks
@@ -98,7 +98,7 @@ def _outside(
     draws: tf.Tensor, widest: tf.Tensor | float, extent: tf.Tensor | float, size: tf.Tensor | int
 ) -> tf.Tensor:
     """Return ``(batch, size)``, 0 inside any of the masks and 1 outside."""
-    # Widths 0, 1, ..., widest are equally likely, as are all positions at which the mask fits.
+    # Widths 0, 1, ..., widest are equally likely, and so are all positions at which the mask fits.
     width = tf.minimum(tf.floor(draws[..., 0] * (widest + 1.0)), extent)
     start = tf.floor(draws[..., 1] * (extent - width + 1.0))
     position = tf.range(size, dtype=tf.float32)

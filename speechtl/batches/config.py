@@ -1,4 +1,4 @@
-"""Sections that say what a model is trained on and how it is fed."""
+"""Sections for the training data and its batches."""
 
 from typing import Literal
 
@@ -10,20 +10,21 @@ from speechtl.config import Section
 class DataConfig(Section):
     """One ``[[data]]`` table: the speech of one language.
 
-    ``lexicon`` turns the words of ``text`` into phones; without one, ``text`` holds phones already. The model knows the
-    ``phones`` of the training transcripts, or those of the whole lexicon, which a few transcripts may not cover.
-    ``weight`` scales how often the pipeline draws from this language. Data directories may be given as one path or as a
+    ``lexicon`` maps the words of ``text`` to phones; without one, ``text`` contains phones. The inventory of the model
+    is the ``phones`` of the training transcripts, or of the whole lexicon, which a few transcripts may not cover.
+    ``weight`` scales how often utterances of this language are drawn. Data directories may be given as one path or as a
     list.
 
-    ``unlabelled`` speech is mixed into the same batches; its transcripts are not read and need not exist, so only loss
-    terms of transfer methods learn from it. A language without ``train`` has no head of its own, unless a method takes
-    one from its source.
+    ``unlabelled`` speech is mixed into the same batches; its transcripts are not read and need not exist, so it is used
+    only by loss terms of transfer methods. A language without ``train`` has no head, unless a method takes one from its
+    source.
 
-    ``head`` names the head that the language is trained with, by default one of its own. A head that several languages
-    share has the phones of all of them: with ``head = "ipa"`` everywhere, the model has one inventory.
+    ``head`` is the name of the head of the language, by default one per language. A head shared by several languages
+    has the phones of all of them: with ``head = "ipa"`` everywhere, the model has a single inventory.
 
     ``in_graph`` computes features from the audio in every epoch, with tensorflow-io, instead of reading stored ones:
-    for corpora too large to store features of. Their normalisation must be ``global``, ``utterance`` or ``none``.
+    for corpora whose features are too large to be stored. Their normalisation must be ``global``, ``utterance`` or
+    ``none``.
     """
 
     language: str = "und"
@@ -59,8 +60,8 @@ class DataConfig(Section):
 class NormalisationConfig(Section):
     """``[normalisation]``: mean (and variance) normalisation of the features.
 
-    ``speaker`` takes the statistics that ``speechtl features`` stored for each speaker; ``global`` those of all
-    training speech, kept with the experiment; ``utterance`` those of the utterance itself.
+    ``speaker`` uses the statistics that ``speechtl features`` stored for each speaker; ``global`` those of all training
+    speech, stored in the experiment; ``utterance`` those of the utterance itself.
     """
 
     kind: Literal["speaker", "global", "utterance", "none"] = "speaker"
@@ -68,12 +69,12 @@ class NormalisationConfig(Section):
 
 
 class AugmentationConfig(Section):
-    """``[augmentation]``: noise, then SpecAugment (Park et al. 2019), masks of zeros, on normalised features.
+    """``[augmentation]``: additive noise, then SpecAugment (Park et al. 2019) on normalised features.
 
-    A time mask is at most ``time_width`` frames and at most ``time_fraction`` of the utterance, rounded up;
-    ``frequency_width`` is in bins. ``noise`` is the share of utterances that get noise (log mel energies only, not
-    MFCC): half of them that of a steady, coloured source, half another utterance of the batch, as of people in the
-    background. ``noise_level`` is the range of its level, in standard deviations from the mean of the features.
+    A time mask has at most ``time_width`` frames and at most ``time_fraction`` of the utterance, rounded up;
+    ``frequency_width`` is in bins. ``noise`` is the fraction of utterances with added noise (log mel energies only, not
+    MFCC): half of them steady, coloured noise, half another utterance of the batch, as background speech.
+    ``noise_level`` is the range of its level, in standard deviations from the mean of the features.
     """
 
     frequency_masks: int = Field(default=2, ge=0)
@@ -89,8 +90,8 @@ class BatchConfig(Section):
     """``[batches]``.
 
     A batch holds utterances of similar length and at most ``frames`` feature frames, padding included, over all
-    replicas. ``temperature`` sets the share of each language: share ∝ (weight · utterances) ^ temperature, so 1 is
-    natural and 0 is equal.
+    replicas. ``temperature`` controls the share of each language: share ∝ (weight · utterances) ^ temperature, so 1
+    is the natural distribution and 0 the uniform one.
     """
 
     frames: int = Field(default=6400, gt=0)

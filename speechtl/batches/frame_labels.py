@@ -1,4 +1,4 @@
-"""What is said in every frame, from an alignment: labels for training frame by frame."""
+"""Frame labels from an alignment, for frame-wise training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,23 +12,23 @@ from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.phones import PhoneInventory
 
 PHONES_FILE = "phones.ctm"
-"""In a data directory: the phones of its utterances in time, as ``speechtl align`` writes them."""
+"""In a data directory: the phones of its utterances with their times, as written by ``speechtl align``."""
 
 
 def label_frames(
     source: Source, directories: Sequence[str | Path], inventory: PhoneInventory, features: FeatureConfig
 ) -> None:
-    """Put the unit of every frame in the place of a source's labels, 0 (the blank) where no phone is said.
+    """Replace a source's labels by the unit of every frame, 0 (the blank) outside all phones.
 
     Args:
-        source: its labels are replaced; it has no other pronunciations to choose from after that.
-        directories: its data directories with labels, each with a ``phones.ctm``.
+        source: its labels are replaced, and its pronunciation variants removed.
+        directories: its labelled data directories, each with a ``phones.ctm``.
         inventory: phones to unit numbers.
-        features: the time of a frame.
+        features: configuration of the features, for the times of frames.
 
     Raises:
-        DataError: a directory without ``phones.ctm``; utterances that are not in it, phones that the inventory lacks
-            (all are listed).
+        DataError: a directory without ``phones.ctm``; utterances missing in it, or phones that the inventory lacks (all
+            are listed).
     """
     timed: dict[str, list[TimedLabel]] = {}
     wanted: set[str] = set()

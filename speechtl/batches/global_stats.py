@@ -1,4 +1,4 @@
-"""Statistics of all training speech, for global normalisation."""
+"""CMVN statistics of all training speech, for global normalisation."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,11 @@ from speechtl.progress import progress_bar
 def global_stats(data: Sequence[DataConfig], features: FeatureConfig) -> np.ndarray:
     """Return the sum of the speakers' statistics in all training speech, labelled or not: ``(2, bins + 1)``.
 
-    Speech whose features are computed in the graph is read once where it has no stored statistics.
+    Speech whose features are computed in the graph is read once if it has no stored statistics.
 
     Raises:
-        ConfigError: data directories without statistics, all listed.
-        DataError: stored features that were computed otherwise than the model's.
+        ConfigError: data directories without statistics; all are listed.
+        DataError: stored features were computed with another configuration than the model's.
     """
     problems, stats = [], []
     for table in data:
@@ -40,7 +40,7 @@ def global_stats(data: Sequence[DataConfig], features: FeatureConfig) -> np.ndar
 
 
 def _stats_in_graph(directory: DataDir, features: FeatureConfig) -> np.ndarray:
-    """Read all audio of a directory once for its statistics."""
+    """Read all audio of a directory once to compute its statistics."""
     with progress_bar(f"statistics of {directory.path}", len(directory)) as advance:
         parts = []
         for element in features_dataset(directory, features):

@@ -1,4 +1,4 @@
-"""Features of a batch computed from audio inside the graph, instead of read from archives."""
+"""Features of batches, computed from audio inside the graph instead of read from archives."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ from speechtl.features.in_graph import require_decodable, waveform_in_graph
 
 
 class GraphReader:
-    """Decode, compute and normalise utterances with TensorFlow operations alone."""
+    """Decode utterances and compute normalised features with TensorFlow operations only."""
 
     def __init__(
         self,
@@ -29,14 +29,14 @@ class GraphReader:
         """Check that all audio can be decoded in a graph.
 
         Args:
-            utterances: in the order in which `read` counts them.
-            features: which features.
-            normalisation: ``utterance``, ``global`` or ``none``; speakers' statistics exist for stored features alone.
+            utterances: in the order of the indices of `read`.
+            features: the features to compute.
+            normalisation: ``utterance``, ``global`` or ``none``; statistics of speakers exist for stored features only.
             global_stats: ``(2, bins + 1)`` for ``global``.
 
         Raises:
             ConfigError: normalisation by speaker.
-            DataError: tensorflow-io is missing, or audio that it does not decode (all listed).
+            DataError: tensorflow-io is missing, or audio that it cannot decode (all are listed).
         """
         if normalisation.kind == "speaker":
             raise ConfigError(
@@ -80,6 +80,6 @@ class GraphReader:
 
 
 def expected_frames(directory: str | Path, config: FeatureConfig) -> dict[str, int]:
-    """Return how many frames every utterance of a data directory will have, from durations alone."""
+    """Return the number of frames of every utterance of a data directory, from durations only."""
     data = DataDir.load(directory)
     return {name: config.num_frames(round(s * config.sample_rate)) for name, s in durations(data).items()}

@@ -1,4 +1,4 @@
-"""The phones that training speech needs."""
+"""The phone inventory of the training data."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ def needed_phones(tables: Sequence[tuple[DataConfig, Lexicon | None]]) -> PhoneI
     """Return the phones of the training transcripts (or, with ``phones``, lexicons) of one or several languages.
 
     Args:
-        tables: ``[[data]]`` tables with their lexicons, None where ``text`` holds phones.
+        tables: ``[[data]]`` tables with their lexicons, None if ``text`` contains phones.
 
     Raises:
-        LexiconError: a lexicon has no word of its transcripts.
+        LexiconError: a lexicon contains no word of its transcripts.
     """
     phones: set[str] = set()
     for data, lexicon in tables:
@@ -27,8 +27,8 @@ def needed_phones(tables: Sequence[tuple[DataConfig, Lexicon | None]]) -> PhoneI
         known = words & set(lexicon.words)
         if not known and data.train:
             raise LexiconError(
-                f"{data.lexicon}: has no word of the training transcripts; is it the lexicon of '{data.language}'?"
+                f"{data.lexicon}: contains no word of the training transcripts; is it the lexicon of '{data.language}'?"
             )
         wanted = known if data.phones == "transcripts" else lexicon.words
-        phones.update(phone for word in wanted for said in lexicon.pronounce(word) for phone in said.phones)
+        phones.update(phone for word in wanted for option in lexicon.pronounce(word) for phone in option.phones)
     return PhoneInventory(sorted(phones))

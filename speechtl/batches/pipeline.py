@@ -1,4 +1,4 @@
-"""From planned batches to tensors, through tf.data."""
+"""From planned batches to tensors, with tf.data."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -17,7 +17,7 @@ _PARALLEL = 2
 
 
 class Batch(NamedTuple):
-    """Padded utterances of one language (the language itself is known to whoever asked for the batch).
+    """Padded utterances of one language (which is known to the caller).
 
     Attributes:
         features: ``(batch, frames, bins)`` float32, normalised.
@@ -27,8 +27,8 @@ class Batch(NamedTuple):
         utterances: ``(batch,)`` int32 indices into the source.
         speakers: ``(batch,)`` int32 indices into the source's sorted speakers.
         domains: ``(batch,)`` int32 indices into the source's sorted domains.
-        total: scalar int32, utterances of the whole batch over all replicas.
-        labelled: scalar int32, how many of these have labels.
+        total: scalar int32, number of utterances in the batch over all replicas.
+        labelled: scalar int32, number of these with labels.
     """
 
     features: tf.Tensor

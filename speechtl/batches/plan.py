@@ -1,7 +1,6 @@
 """Which utterances go together, as a pure function of the seed and the epoch.
 
-A plan is made of numbers alone, so a killed run continues with exactly the batches that an uninterrupted one would
-have had.
+A plan consists of numbers only, so a killed run continues with exactly the batches of an uninterrupted one.
 """
 
 from collections.abc import Sequence
@@ -25,8 +24,8 @@ def plan_epoch(
 ) -> list[PlannedBatch]:
     """Plan one epoch of training.
 
-    An epoch has as many utterances as all sources together. With one source it is every utterance once. With several,
-    a source that is given more than its natural share starts over, newly shuffled, as often as it takes.
+    An epoch has as many utterances as all sources together. A single source contributes every utterance once. Of
+    several sources, one with more than its natural share is repeated, reshuffled, as often as necessary.
 
     Args:
         frames: for each source, ``(utterances,)`` feature frames.
@@ -64,12 +63,12 @@ def _bucket(
 ) -> list[tuple[int, ...]]:
     """Sort within pools of neighbours in ``order`` and cut the pools into batches.
 
-    Little padding and still random company: an utterance shares its pool with others by chance, its batch by length.
+    A compromise between little padding and random batches: pools are random, batches within a pool are by length.
     """
     batches = []
     for start in range(0, len(order), config.shuffle_pool):
         pool = order[start : start + config.shuffle_pool]
-        # A little noise on the lengths, or the longest of each pool would always meet in the same order.
+        # Some noise on the lengths, since the longest of each pool would otherwise always be together.
         noisy = lengths[pool] * rng.uniform(0.95, 1.05, len(pool))
         batches += _cut(pool[np.argsort(noisy, kind="stable")], lengths, config)
     return batches

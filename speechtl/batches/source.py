@@ -1,4 +1,4 @@
-"""The utterances of one language: their features, their labels, their speakers and domains."""
+"""The utterances of one language: features, labels, speakers and domains."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -20,13 +20,13 @@ from speechtl.features.parts import check_features
 
 
 class Normaliser:
-    """Subtract means and divide by standard deviations, by speaker, globally or by utterance."""
+    """Mean and variance normalisation by speaker, globally or by utterance."""
 
     def __init__(self, config: NormalisationConfig, global_stats: np.ndarray | None = None):
-        """Keep what normalisation needs.
+        """Create a normaliser.
 
         Args:
-            config: which statistics.
+            config: which statistics to use.
             global_stats: ``(2, bins + 1)`` statistics of the training speech, for ``kind = "global"``.
         """
         if config.kind == "global" and global_stats is None:
@@ -39,13 +39,13 @@ class Normaliser:
             return features
         stats = {"speaker": speaker_stats, "global": self.global_stats, "utterance": None}[self.config.kind]
         if stats is None:
-            # An utterance without a known speaker is a speaker of its own.
+            # An utterance of an unknown speaker is normalised by its own statistics.
             stats = accumulate(features)
         return apply(features, stats, norm_vars=self.config.variance)
 
 
 class _Row(NamedTuple):
-    """What a source needs to know of an utterance; ``archive`` and ``cmvn`` are empty where they are not read."""
+    """The table entries of an utterance; ``archive`` and ``cmvn`` are empty if they are not used."""
 
     id: str
     speaker: str
@@ -60,15 +60,15 @@ class Source:
     """Utterances of one language, ready to be batched.
 
     Attributes:
-        language: the language of all of them.
-        weight: how often to draw from it, relative to its size.
+        language: their language.
+        weight: how often to draw from the source, relative to its size.
         utterance_ids: in C order.
         frames: ``(utterances,)`` feature frames.
         variants: for each utterance, for each word, its pronunciations as unit numbers; empty without a transcript.
-        labels: for each utterance, the unit numbers now trained on: at first every word's first pronunciation.
+        labels: for each utterance, the current target unit numbers: initially of every word's first pronunciation.
         speakers: for each utterance, the name of its speaker.
         domains: for each utterance, the name of its domain or ``""``.
-        reader: computes features in the graph; None where they are stored.
+        reader: computes features in the graph; None if they are stored.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class Source:
             unlabelled: more data directories, whose transcripts are not read.
 
         Raises:
-            DataError: no features, a missing transcript, speaker statistics or archive; all utterances listed. Stored
-                features that were computed otherwise than the model's.
-            LexiconError: words without a pronunciation, phones that the inventory lacks; all listed.
+            DataError: features, transcripts, statistics of speakers or archives are missing; all utterances are listed.
+                Or stored features were computed with another configuration than the model's.
+            LexiconError: words without a pronunciation, or phones that the inventory lacks; all are listed.
         """
         self.language, self.weight, self.normaliser = config.language, config.weight, normaliser
         tables = _Tables(features, config.in_graph, normaliser.config.kind == "speaker")
@@ -111,7 +111,7 @@ class Source:
         repeated = sorted({row.id for row, after in pairwise(rows) if row.id == after.id})
         if repeated:
             where = " and ".join(map(str, directories))
-            raise DataError(list_problems(f"{where}: utterances that occur twice; make the ids unique", repeated))
+            raise DataError(list_problems(f"{where}: utterances that occur twice; make their ids unique", repeated))
         self._rows = rows
         self.utterance_ids = [row.id for row in rows]
         self.speakers, self.domains = [row.speaker for row in rows], [row.domain for row in rows]
@@ -146,14 +146,14 @@ class Source:
 
 
 class _Tables:
-    """Reads data directories, and collects what is wrong with all of them."""
+    """Reads data directories, and collects the problems of all of them."""
 
     def __init__(self, features: FeatureConfig, in_graph: bool, by_speaker: bool):
         self.features, self.in_graph, self.by_speaker = features, in_graph, by_speaker and not in_graph
         self.problems: list[str] = []
 
     def read(self, directory: Path, *, require_text: bool) -> list[_Row]:
-        """Return the utterances that can be used."""
+        """Return the usable utterances."""
         data = DataDir.load(directory)
         if self.in_graph:
             frames = expected_frames(directory, self.features)

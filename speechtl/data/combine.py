@@ -1,4 +1,4 @@
-"""Join several data directories into one."""
+"""Combine several data directories into one."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,25 +7,25 @@ from speechtl.data.datadir import DataDir, Segment, attribute_of
 from speechtl.data.table_kinds import TABLES
 from speechtl.errors import DataError, list_problems
 
-# Tables that mean the same where they say nothing of a key.
+# Tables in which a missing entry has a defined meaning.
 _MAY_LACK = {"reco2speed", "reco2file_and_channel", "spk2gender"}
 
 
 def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
-    """Join data directories.
+    """Combine data directories.
 
-    Where only some of them have segments, the whole recordings of the others become segments. Where only some have
-    ``utt2uniq``, the utterances of the others are their own originals. Any other table that not all of them have is
-    left out, since it could not be complete.
+    If only some of them have segments, the whole recordings of the others become segments. If only some have
+    ``utt2uniq``, the utterances of the others are originals. Any other table that some of them lack is omitted, since
+    it could not be complete.
 
     Args:
-        sources: the directories; left as they are.
+        sources: the directories; not modified.
 
     Returns:
-        The joined directory, and one line for each table that was left out.
+        The combined directory, and one note for each table that was omitted.
 
     Raises:
-        DataError: an utterance is in two of them, or a recording or speaker means two things; all are listed.
+        DataError: an utterance is in two of them, or the entries of a recording or speaker conflict; all are listed.
     """
     if not sources:
         raise DataError("nothing to combine; give at least one data directory")
@@ -39,35 +39,37 @@ def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
         if len(lacking) == len(sources):
             continue
         if lacking and name not in _MAY_LACK:
-            notes.append(f"{name} left out: {', '.join(str(source.path) for source in lacking)} has none")
+            notes.append(f"{name} omitted: {', '.join(str(source.path) for source in lacking)} has none")
             continue
         joined, conflicts = _union([getattr(source, attribute) for source in sources], sources)
         if name == "utt2spk":
             problems += _shared_utterances(sources)
         if conflicts and name == "cmvn.scp":
             speaker = conflicts[0][0]
-            notes.append(f"{name} left out: speaker '{speaker}' has other statistics in each part; compute it anew")
+            notes.append(
+                f"{name} omitted: the statistics of speaker '{speaker}' differ between the parts; recompute them"
+            )
             continue
         if name == "wav.scp":
-            # A recording without an entry has speed 1, which may contradict another part's entry.
+            # A recording without an entry has speed 1, which may conflict with another part's entry.
             speeds = [{key: part.reco2speed.get(key, 1.0) for key in part.wav_scp} for part in sources]
             problems += [
-                f"recording '{key}' has another speed in {one.path} and {other.path}; rename it in one"
+                f"recording '{key}' has different speeds in {one.path} and {other.path}; rename it in one"
                 for key, one, other in _union(speeds, sources)[1]
             ]
         if kind.owner != "utterance" and name != "reco2speed":
             problems += [
-                f"{kind.owner} '{key}' has another entry of {name} in {one.path} and {other.path}; rename it in one"
+                f"{kind.owner} '{key}' has different entries in {name} of {one.path} and {other.path}; rename it in one"
                 for key, one, other in conflicts
             ]
         tables[attribute] = joined
     if problems:
-        raise DataError(list_problems(f"cannot combine: {len(problems)} contradictions", problems))
+        raise DataError(list_problems(f"cannot combine: {len(problems)} conflicts", problems))
     return DataDir(sources[0].path, **tables), notes
 
 
 def _aligned(source: DataDir, sources: Sequence[DataDir]) -> DataDir:
-    """Give a directory the tables that say the obvious, where another one has them."""
+    """Add the trivial tables that a directory lacks and another one has."""
     ids = source.utterance_ids
     tables = {attribute_of(name): entries for name, _, entries in source.tables()}
     if not source.segments and any(other.segments for other in sources):

@@ -19,17 +19,17 @@ __all__ = ["DataDir", "Segment", "Utterance"]
 
 @dataclasses.dataclass(frozen=True)
 class Utterance:
-    """All that the tables say about one utterance.
+    """Everything the tables contain about one utterance.
 
     Attributes:
         id: key of ``utt2spk``.
         speaker: its speaker.
-        recording: key of ``wav.scp``; equal to ``id`` where there are no segments.
+        recording: key of ``wav.scp``; equal to ``id`` if there are no segments.
         audio: the value of ``wav.scp``: a path (relative to the working directory) or a command that ends in ``|``;
             empty if the directory has features only.
-        start: seconds of the stored audio, before the change of speed; None for its beginning.
+        start: seconds of the stored audio, before any change of speed; None for its beginning.
         end: likewise; None for its end.
-        speed: the audio is to be played this many times as fast, tempo and pitch (Ko et al. 2015); 1 to leave it.
+        speed: speed factor of the audio, tempo and pitch (Ko et al. 2015); 1 for no change.
         text: the transcript; None if the directory has none.
         language: from ``utt2lang``, or None.
         domain: from ``utt2dom``, or None.
@@ -52,22 +52,22 @@ class DataDir:
     """The tables of a data directory; a table that does not exist is an empty dictionary.
 
     Attributes:
-        path: where it was read from; nothing is written there unless ``save`` is told to.
+        path: where it was read from; only ``save`` writes.
         utt2spk: utterance -> speaker. Its keys are the utterances.
         wav_scp: recording -> path of the audio, or a command that ends in ``|``.
-        segments: utterance -> stretch of a recording. Empty: every recording is one utterance.
+        segments: utterance -> segment of a recording. Empty: every recording is one utterance.
         text: utterance -> transcript.
         utt2lang: utterance -> language.
         utt2dom: utterance -> domain (channel, corpus).
-        utt2uniq: utterance -> the utterance that it is a perturbed copy of.
+        utt2uniq: utterance -> the original of which it is a perturbed copy.
         utt2dur: utterance -> seconds, after the change of speed.
         utt2num_frames: utterance -> frames of its features.
         feats_scp: utterance -> features, ``file.ark:offset``.
         vad_scp: utterance -> voice activity, likewise.
         reco2dur: recording -> seconds of the stored audio.
-        reco2speed: recording -> factor by which to play it faster; 1 where there is no entry. This table is our own: it
-            stands for the ``sox ... speed 0.9 |`` pipes of Kaldi, and needs no permission.
-        reco2file_and_channel: recording -> file and channel, for NIST scoring; carried along.
+        reco2speed: recording -> speed factor; 1 if there is no entry. This table is specific to speechtl: it replaces
+            the ``sox ... speed 0.9 |`` pipes of Kaldi, and needs no permission.
+        reco2file_and_channel: recording -> file and channel, for NIST scoring; copied only.
         spk2gender: speaker -> m or f.
         cmvn_scp: speaker -> cepstral mean and variance statistics.
     """
@@ -94,11 +94,11 @@ class DataDir:
     def load(cls, path: str | Path) -> "DataDir":
         """Read a data directory.
 
-        The tables may be unsorted, and features may be there for some utterances only; ``spk2utt`` is not read, since
-        ``utt2spk`` says the same. Audio is not opened.
+        The tables may be unsorted, and features may exist for some utterances only; ``spk2utt`` is not read, since
+        ``utt2spk`` contains the same information. Audio is not opened.
 
         Raises:
-            DataError: the tables cannot be read or contradict each other; every problem is listed as ``file:line``.
+            DataError: the tables cannot be read or are inconsistent; every problem is listed as ``file:line``.
         """
         structure = scan_structure(path)
         raise_problems(structure.path, [problem for problem in structure.problems if problem.fatal])
@@ -122,11 +122,11 @@ class DataDir:
         return len(self.utt2spk)
 
     def recording_of(self, utterance_id: str) -> str:
-        """Return the key of ``wav.scp`` that the utterance is cut from."""
+        """Return the recording that contains the utterance, a key of ``wav.scp``."""
         return self.segments[utterance_id].recording if self.segments else utterance_id
 
     def utterance(self, utterance_id: str) -> Utterance:
-        """Gather one utterance from all tables.
+        """Collect the entries of one utterance from all tables.
 
         Raises:
             DataError: there is no such utterance.
@@ -149,19 +149,19 @@ class DataDir:
         )
 
     def utterances(self) -> list[Utterance]:
-        """Gather all utterances, sorted by id."""
+        """Return all utterances, sorted by id."""
         return [self.utterance(utterance_id) for utterance_id in self.utterance_ids]
 
     def tables(self) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield ``(name, what its keys are, entries)`` of every table, also the empty ones; without ``spk2utt``."""
+        """Yield ``(name, what its keys are, entries)`` of every table, including empty ones, except ``spk2utt``."""
         for name, kind in TABLES.items():
             yield name, kind.owner, getattr(self, attribute_of(name))
 
     def select(self, utterance_ids: Iterable[str]) -> "DataDir":
-        """Return these utterances with their recordings and speakers; entries of all others are left out everywhere.
+        """Return a directory of these utterances with their recordings and speakers only.
 
         Raises:
-            DataError: utterances that are not there, all listed.
+            DataError: unknown utterances; all are listed.
         """
         utterances = set(utterance_ids)
         unknown = sorted(utterances - self.utt2spk.keys())
@@ -180,17 +180,17 @@ class DataDir:
         return DataDir(self.path, **tables)
 
     def save(self, path: str | Path) -> None:
-        """Write the directory: every table sorted, ``spk2utt`` too; tables that are empty now are removed.
+        """Write the directory: all tables, sorted, and ``spk2utt``; tables that are now empty are removed.
 
-        All tables are written beside their places first and then renamed, so that a full disk leaves what was there
-        before. Files that are no tables are left alone.
+        All tables are first written to temporary files and then renamed, so that a full disk leaves the old ones
+        unchanged. Files that are not tables are not touched.
 
         Raises:
             DataError: something cannot be written.
         """
         path = Path(path)
         new = not path.exists()
-        # A sibling of a new directory, so that it appears whole; inside an old one, which may hold other files.
+        # Next to a new directory, which then appears complete; inside an old one, which may contain other files.
         staging = (path.parent if new else path) / f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}"
         contents = self._contents(path)
         with _explained(path):
@@ -215,7 +215,7 @@ class DataDir:
         spk2utt = {speaker: " ".join(utterances) for speaker, utterances in self.spk2utt.items()}
         contents = {"spk2utt": encode_table(path / "spk2utt", spk2utt)}
         for name, _, entries in self.tables():
-            # utt2spk stands for the directory itself, also for one without utterances.
+            # utt2spk marks a data directory, even one without utterances.
             if entries or name == "utt2spk":
                 lines = {key: TABLES[name].format(value) for key, value in entries.items()}
                 contents[name] = encode_table(path / name, lines)
@@ -223,15 +223,15 @@ class DataDir:
 
 
 def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: Iterable[str | Path] = ()) -> None:
-    """Refuse to write over something.
+    """Refuse to overwrite anything.
 
     Args:
         destinations: directories about to be written; each must be absent or empty.
         overwrite: whether tables of an existing directory may be replaced.
-        sources: directories about to be read; not even ``overwrite`` lets one of them be written over.
+        sources: directories about to be read; these are never overwritten, even with ``overwrite``.
 
     Raises:
-        DataError: names every destination that is refused.
+        DataError: lists every destination that is refused.
     """
     problems = []
     taken = {Path(source).resolve() for source in sources}
@@ -248,7 +248,7 @@ def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: 
 
 
 def attribute_of(table: str) -> str:
-    """Return the attribute of DataDir that holds ``table``: ``wav.scp`` is ``wav_scp``."""
+    """Return the attribute of DataDir for a table: ``wav_scp`` for ``wav.scp``."""
     return table.replace(".", "_")
 
 

@@ -1,4 +1,4 @@
-"""Seconds of every utterance."""
+"""Durations of utterances."""
 
 from collections.abc import Iterable
 
@@ -10,9 +10,9 @@ from speechtl.errors import DataError, list_problems
 def durations(
     data: DataDir, utterance_ids: Iterable[str] | None = None, *, allow_pipes: bool = False
 ) -> dict[str, float]:
-    """Find out how long utterances are, after any change of speed.
+    """Return the durations of utterances, after any change of speed.
 
-    Asks ``utt2dur``, then ``segments``, then ``reco2dur``, and opens the recordings of what is still unknown.
+    Uses ``utt2dur``, ``segments`` and ``reco2dur`` in this order, and opens the recordings of the remaining utterances.
 
     Args:
         data: the directory.
@@ -23,7 +23,7 @@ def durations(
         utterance -> seconds.
 
     Raises:
-        DataError: recordings that cannot be read, all listed.
+        DataError: recordings that cannot be read; all are listed.
     """
     ids = data.utterance_ids if utterance_ids is None else list(utterance_ids)
     unmeasured = sorted({data.recording_of(id_) for id_ in ids if not _known(data, id_)} - data.reco2dur.keys())
@@ -50,7 +50,7 @@ def _seconds(data: DataDir, utterance: str, lengths: dict[str, float]) -> float:
 
 
 def short_speakers(data: DataDir, seconds: float, *, allow_pipes: bool = False) -> dict[str, float]:
-    """Name the speakers with less speech than ``seconds``, with how much they have."""
+    """Return the speakers with less speech than ``seconds``, and how much they have."""
     lengths = durations(data, allow_pipes=allow_pipes)
     totals = {speaker: sum(lengths[id_] for id_ in ids) for speaker, ids in data.spk2utt.items()}
     return {speaker: total for speaker, total in totals.items() if total < seconds}

@@ -1,4 +1,4 @@
-"""Mend a data directory: drop what cannot be used and say so, sort, make spk2utt anew."""
+"""Repair a data directory: drop unusable entries, sort the tables, rebuild spk2utt."""
 
 import dataclasses
 import shutil
@@ -12,25 +12,25 @@ from speechtl.data.tables import Problem, raise_problems
 from speechtl.data.validate import Report, validate
 from speechtl.errors import DataError, list_problems
 
-# Kaldi's extract-segments also takes a segment that passes the end of its recording by up to this many seconds.
-_MENDED_OVERSHOOT = 0.5
-# Problems of a line that is not needed: writing the table anew leaves it out.
+# Kaldi's extract-segments also accepts segments that exceed their recording by up to this many seconds.
+_REPAIRED_OVERSHOOT = 0.5
+# Problems of lines that are not needed: rewriting the table drops them.
 _LOST_LINES = {"blank-line", "encoding", "bad-id", "duplicate", "stray"}
-# Problems that writing the table anew removes without losing anything.
+# Problems that rewriting the table solves without any loss.
 _REWRITTEN = {"order", "line-end", "spk2utt", "empty-table", "idle"}
-# Tables that nothing needs: a wrong entry goes alone.
+# Tables that nothing depends on: a wrong entry is dropped without its utterances.
 _OPTIONAL = {"spk2gender", "reco2file_and_channel"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Mending:
-    """What fix did, or would do.
+class Repair:
+    """What `fix` did, or would do.
 
     Attributes:
         actions: one line each, in the order of the report: what was done, to what, and why (``file:line``).
-        before: utterances that there were.
-        after: utterances that are left.
-        remaining: problems that it cannot mend.
+        before: number of utterances before the repair.
+        after: number of utterances kept.
+        remaining: problems that cannot be repaired automatically.
     """
 
     actions: tuple[str, ...]
@@ -46,22 +46,22 @@ def fix(
     decode: bool = False,
     allow_pipes: bool = False,
     dry_run: bool = False,
-) -> Mending:
-    """Mend a data directory in place; the tables as they were are kept in its folder ``.backup``.
+) -> Repair:
+    """Repair a data directory in place; the old tables are kept in its folder ``.backup``.
 
-    Utterances are dropped when a table that they need (text, segments, language, domain, features, audio) lacks them or
-    holds nothing usable for them; of a key that stands twice with different values, neither is believed. A segment that
-    passes the end of its recording by at most 0.5 s is cut there. Commands in ``wav.scp`` are kept.
+    An utterance is dropped if a table that it needs (text, segments, language, domain, features, audio) has no usable
+    entry for it; of two conflicting entries of one key, neither is used. A segment that exceeds its recording
+    by at most 0.5 s is truncated. Commands in ``wav.scp`` are kept.
 
     Args:
         path: the directory.
         check_audio: whether to open every recording.
-        decode: whether to decode every recording.
+        decode: whether to decode every recording completely.
         allow_pipes: whether commands may be run to check them.
-        dry_run: find out what would be done, and write nothing.
+        dry_run: determine what would be done, but write nothing.
 
     Raises:
-        DataError: it is no directory, cannot be written, or nothing would be left of it; it is then unchanged.
+        DataError: it is not a directory, cannot be written, or no utterance would be left; it is then unchanged.
     """
     path = Path(path)
     report = validate(path, require_text=False, check_audio=check_audio, decode=decode, allow_pipes=allow_pipes)
@@ -73,18 +73,18 @@ def fix(
     for problem in report.problems:
         plan.add(problem, report)
     if plan.actions:
-        mended = plan.apply(path)
-        if not mended.utt2spk:
+        repaired = plan.apply(path)
+        if not repaired.utt2spk:
             raise DataError(list_problems(f"{path}: no utterance would be left; nothing was changed", plan.actions))
         if not dry_run:
             _back_up(path)
-            mended.save(path)
+            repaired.save(path)
     if dry_run or not plan.actions:
         remaining = [problem for problem in report.problems if problem not in plan.handled]
     else:
         remaining = list(validate(path, require_text=False, check_audio=False, allow_pipes=True).problems)
-    after = report.utterances if not plan.actions else len(mended)
-    return Mending(tuple(plan.actions), report.utterances, after, tuple(remaining))
+    after = report.utterances if not plan.actions else len(repaired)
+    return Repair(tuple(plan.actions), report.utterances, after, tuple(remaining))
 
 
 def _unmakeable(problem: Problem) -> bool:
@@ -93,7 +93,7 @@ def _unmakeable(problem: Problem) -> bool:
 
 
 class _Plan:
-    """What to leave out of the tables, gathered problem by problem."""
+    """The entries to drop from the tables, collected problem by problem."""
 
     def __init__(self, values: dict[str, dict[str, Any]]) -> None:
         self.values = values
@@ -112,12 +112,12 @@ class _Plan:
 
     def _action(self, problem: Problem, table: str, report: Report) -> str:
         if problem.kind == "missing-table":
-            return "made anew"
+            return "rebuilt"
         if problem.kind in _REWRITTEN:
             return "rewritten"
         if problem.kind in _LOST_LINES:
             return "line dropped"
-        # An entry that another table lacks is reported where it stands, under the name of the table that lacks it.
+        # An entry that another table lacks is reported at its line, under the name of the table that lacks it.
         lacking = problem.kind.removeprefix("no-")
         table = lacking if lacking in TABLES and lacking != "wav.scp" else table.replace("spk2utt", "utt2spk")
         if problem.kind == "beyond":
@@ -125,15 +125,15 @@ class _Plan:
         if (problem.warning and problem.kind != "duration") or problem.kind == "pipe" or table not in TABLES:
             return ""
         if TABLES[table].computed:
-            # Its utterances stay.
+            # Its utterances are kept.
             self.tables.add(table)
-            return f"table {table} dropped, to be made anew"
+            return f"table {table} dropped; it can be recomputed"
         if table in _OPTIONAL:
             self.values[table].pop(problem.key, None)
             return f"entry '{problem.key}' dropped"
         if problem.kind == "no-archive" and not self._archives_left(table, report):
             self.tables.add(table)
-            return f"table {table} dropped, since none of its archives is there"
+            return f"table {table} dropped, since all of its archives are missing"
         if TABLES[table].owner == "recording":
             self.recordings.add(problem.key)
             return f"recording '{problem.key}' dropped, with its utterances"
@@ -145,9 +145,9 @@ class _Plan:
         stored = self.values.get("reco2dur", {})
         header = report.headers.get(segment.recording)
         length = header.seconds if header else stored[segment.recording]
-        if segment.start < length and segment.end <= length + _MENDED_OVERSHOOT:
+        if segment.start < length and segment.end <= length + _REPAIRED_OVERSHOOT:
             self.cut[problem.key] = length
-            return f"segment '{problem.key}' cut to end at {length:.3f} s"
+            return f"segment '{problem.key}' truncated to end at {length:.3f} s"
         self.utterances.add(problem.key)
         return f"utterance '{problem.key}' dropped"
 

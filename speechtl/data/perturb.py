@@ -1,4 +1,4 @@
-"""Copies of all utterances, played faster and slower."""
+"""Speed perturbation: faster and slower copies of all utterances."""
 
 import dataclasses
 import math
@@ -12,19 +12,19 @@ def perturb_speed(data: DataDir, factors: Sequence[float] = (0.9, 1.0, 1.1)) -> 
     """Add copies of all utterances at other speeds, tempo and pitch together (Ko et al. 2015).
 
     Names are Kaldi's: ``sp0.9-UTTERANCE`` of speaker ``sp0.9-SPEAKER``; the factor 1 keeps utterances as they are,
-    under their own names. The audio is not touched: table ``reco2speed`` says how to play it, and whoever reads the
-    audio obeys. ``segments`` keep their times, which count in the stored audio. Features are dropped: the copies sound
-    different.
+    with unchanged names. The audio is not copied: ``reco2speed`` holds the factors, which are applied when it is read.
+    The times in ``segments`` are unchanged, as they refer to the stored audio. Features are dropped, since those of the
+    copies differ.
 
     Args:
-        data: the directory; left as it is.
-        factors: speeds, each above 0. Without 1 among them the result holds the copies alone.
+        data: the directory; not modified.
+        factors: speed factors above 0. Without 1 among them the result contains only the copies.
 
     Returns:
-        All copies, with ``utt2uniq`` saying what each was made from.
+        All copies, with their originals in ``utt2uniq``.
 
     Raises:
-        DataError: no factor, the same one twice, or one that is not above 0; or a copy's name is taken.
+        DataError: no factor, a repeated factor, or one that is not above 0; or the id of a copy is taken.
     """
     names = [f"{factor:g}" for factor in factors]
     wrong = [name for name, factor in zip(names, factors) if not (math.isfinite(factor) and factor > 0)]
@@ -35,7 +35,7 @@ def perturb_speed(data: DataDir, factors: Sequence[float] = (0.9, 1.0, 1.1)) -> 
         prefix = "" if factor == 1 else f"sp{name}-"
         taken = sorted({prefix + utterance for utterance in data.utt2spk} & result.utt2spk.keys())
         if taken:
-            raise DataError(f"{data.path}: '{taken[0]}' is there already; perturb the directory as it was before")
+            raise DataError(f"{data.path}: '{taken[0]}' already exists; perturb the original directory")
         _add_copy(data, factor, prefix, result)
     return result
 

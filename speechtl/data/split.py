@@ -1,4 +1,4 @@
-"""Divide a data directory into a large and a held-out part."""
+"""Split a data directory into a training and a held-out part."""
 
 import math
 from typing import Literal
@@ -18,23 +18,22 @@ def split(
 ) -> tuple[DataDir, DataDir]:
     """Hold out some speakers, or some utterances of every speaker.
 
-    Perturbed copies (``utt2uniq``) stay on the side of what they were made from: the copies of a speaker count as that
+    Perturbed copies (``utt2uniq``) stay in the same part as their originals: the copies of a speaker count as that
     speaker, the copies of an utterance as that utterance.
 
     Args:
-        data: what to divide; left as it is.
-        by: ``"speaker"``: no speaker is on both sides. ``"utterance"``: the share of every speaker who has at least two
-            utterances is held out, at least one and not all of them.
-        fraction: share to hold out, of the speakers or of each speaker's utterances, rounded to whole ones; above 0 and
-            below 1.
+        data: the directory to split; not modified.
+        by: ``"speaker"``: no speaker is in both parts. ``"utterance"``: a fraction of the utterances of every speaker
+            with at least two is held out, at least one and not all of them.
+        fraction: fraction of the speakers, or of each speaker's utterances, to hold out (rounded); above 0 and below 1.
         speakers: number of speakers to hold out, instead of a fraction.
-        seed: of the choice.
+        seed: of the random choice.
 
     Returns:
-        What is left, and what is held out; together they are all utterances, and neither is empty.
+        The remaining and the held-out part; together they contain all utterances, and neither is empty.
 
     Raises:
-        DataError: the conditions contradict each other or leave one part empty.
+        DataError: the conditions are inconsistent or leave one part empty.
     """
     if (fraction is None) == (speakers is None):
         raise DataError("give either the fraction or the number of speakers to hold out")
@@ -66,7 +65,7 @@ def _rounded(fraction: float | None, whole: int) -> int:
 
 
 def _people(data: DataDir) -> dict[str, list[str]]:
-    """Join speakers who share an original utterance; first of their names -> all their utterances, sorted."""
+    """Merge speakers who share an original utterance; first of their names -> all their utterances, sorted."""
     leader = {speaker: speaker for speaker in data.spk2utt}
 
     def find(speaker: str) -> str:

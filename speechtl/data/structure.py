@@ -1,4 +1,4 @@
-"""The structure of a data directory: the tables that are there, and how they must agree with each other."""
+"""The structure of a data directory: its tables, and their consistency."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -12,13 +12,13 @@ from speechtl.errors import DataError
 
 @dataclasses.dataclass
 class Structure:
-    """The tables of a directory as they stand, and everything that is wrong with them.
+    """The tables of a directory, and all their problems.
 
     Attributes:
         path: the directory.
-        tables: name -> table, of those that exist; ``spk2utt`` is not among them.
+        tables: name -> table, of those that exist, except ``spk2utt``.
         values: name -> key -> parsed value.
-        problems: all errors that keep the directory from being loaded, plus lines out of order (kind ``"order"``).
+        problems: all errors that prevent the directory from being loaded, and lines out of order (kind ``"order"``).
     """
 
     path: Path
@@ -33,12 +33,12 @@ class Structure:
 
     @property
     def segmented(self) -> bool:
-        """Whether utterances are cut from recordings; an empty ``segments`` is a mistake and cuts nothing."""
+        """Whether utterances are segments of recordings; an empty ``segments`` is an error and does not count."""
         table = self.tables.get("segments")
         return table is not None and not _is_empty(table)
 
     def keys(self, owner: str) -> set[str]:
-        """The utterances, recordings or speakers that the directory is about."""
+        """All utterances, recordings or speakers of the directory."""
         if owner == "utterance":
             return set(self.utterances)
         if owner == "speaker":
@@ -51,10 +51,10 @@ class Structure:
 
 
 def scan_structure(path: str | Path) -> Structure:
-    """Read every table of a data directory and note how they disagree.
+    """Read every table of a data directory and collect all inconsistencies.
 
     Raises:
-        DataError: ``path`` is no directory.
+        DataError: ``path`` is not a directory.
     """
     path = Path(path)
     if not path.is_dir():
@@ -65,8 +65,8 @@ def scan_structure(path: str | Path) -> Structure:
             _scan_one(structure, name, kind)
     structure.problems += _missing_tables(structure)
     if not (path / "utt2spk").exists() and (path / "spk2utt").exists():
-        # The directory lacks a table, but what else is wrong with it can be said all the same.
-        _parse(structure, "utt2spk", _speakers_turned_round(path / "spk2utt"))
+        # A table is missing, but the other problems can be found all the same.
+        _parse(structure, "utt2spk", _inverted_spk2utt(path / "spk2utt"))
     if "utt2spk" in structure.tables:
         structure.problems += _audio_links(structure)
         for name, table in structure.tables.items():
@@ -82,7 +82,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def absent_entries(structure: Structure, name: str) -> list[Problem]:
-    """List the utterances, recordings or speakers without an entry in table ``name``, each at the line it stands in."""
+    """Return a problem for each utterance, recording or speaker that lacks an entry in table ``name``."""
     owner = TABLES[name].owner
     table = structure.tables[name]
     if _is_empty(table):
@@ -95,9 +95,9 @@ def absent_entries(structure: Structure, name: str) -> list[Problem]:
         for utterance, line in source.lines.items():
             if utterance in speakers:
                 lines.setdefault(speakers[utterance], line)
-    # A line that is there and bad has been reported already.
+    # A malformed line has already been reported.
     seen = table.lines.keys() | {problem.key for problem in table.problems}
-    remedy = f"remove {name} (fix does) and make it anew" if TABLES[name].computed else f"remove the {owner} (fix does)"
+    remedy = f"remove {name} (fix does) and recompute it" if TABLES[name].computed else f"remove the {owner} (fix does)"
     advice = f"add it to {table.path}, or {remedy}" if name not in OPTIONAL else f"add it to {table.path}"
     return [
         Problem(source.path, line, f"{owner} '{key}' is not in {name}; {advice}", f"no-{name}", name in OPTIONAL, key)
@@ -136,8 +136,8 @@ def _parse(structure: Structure, name: str, table: Table) -> None:
     structure.problems += table.problems
 
 
-def _speakers_turned_round(path: Path) -> Table:
-    """Read ``spk2utt`` as the ``utt2spk`` that it says."""
+def _inverted_spk2utt(path: Path) -> Table:
+    """Read ``spk2utt`` and invert it."""
     source = scan_table(path)
     table = Table(path, problems=[problem for problem in source.problems if problem.kind != "order"])
     for speaker, utterances in source.entries.items():
@@ -155,14 +155,16 @@ def _speakers_turned_round(path: Path) -> Table:
 def _missing_tables(structure: Structure) -> Iterable[Problem]:
     path = structure.path
     if not (path / "utt2spk").exists():
-        advice = "make it from spk2utt (fix does)" if (path / "spk2utt").exists() else "write 'utterance speaker' lines"
+        advice = (
+            "create it from spk2utt (fix does)" if (path / "spk2utt").exists() else "write 'utterance speaker' lines"
+        )
         yield Problem(path / "utt2spk", 0, f"missing; {advice}", "missing-table")
     if not (path / "wav.scp").exists() and not (path / "feats.scp").exists():
         yield Problem(path / "wav.scp", 0, "missing; write 'recording path' lines", "missing-table")
 
 
 def _audio_links(structure: Structure) -> Iterable[Problem]:
-    """Every utterance must lead to a recording."""
+    """Check that every utterance has a recording."""
     if "wav.scp" not in structure.tables:
         return
     recordings = structure.keys("recording") | {problem.key for problem in structure.tables["wav.scp"].problems}
@@ -181,11 +183,11 @@ def _audio_links(structure: Structure) -> Iterable[Problem]:
 
 def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Problem]:
     kind = TABLES[name]
-    # With segments, a recording that nobody cuts from is only idle.
-    idle = name == "wav.scp" and structure.segmented
-    owners = structure.keys("utterance" if name == "wav.scp" and not idle else kind.owner)
+    # With segments, a recording without any segment is merely unused.
+    unused = name == "wav.scp" and structure.segmented
+    owners = structure.keys("utterance" if name == "wav.scp" and not unused else kind.owner)
     source = "utt2spk" if kind.owner != "recording" or name == "wav.scp" else "wav.scp"
-    if not idle:
+    if not unused:
         known = owners | {problem.key for problem in structure.tables["utt2spk"].problems}
         for key, line in table.lines.items():
             if key not in known:

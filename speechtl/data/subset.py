@@ -1,4 +1,4 @@
-"""Choose some of the utterances of a data directory."""
+"""Select utterances of a data directory."""
 
 import hashlib
 from collections.abc import Collection, Iterable
@@ -23,29 +23,29 @@ def subset(
     seed: int = 1,
     allow_pipes: bool = False,
 ) -> DataDir:
-    """Choose utterances; several conditions are applied one after the other, in the order of the arguments.
+    """Select utterances; several conditions are applied one after the other, in the order of the arguments.
 
-    A random choice depends on the seed and the ids alone, and grows with the number: 20 utterances hold the 10 of the
-    same seed, and 60 seconds the 30. So a learning curve over growing subsets compares like with like.
+    A random selection depends on the seed and the ids only, and selections of different sizes are nested: 20 utterances
+    include the 10 of the same seed, and 60 seconds the 30. A learning curve over such subsets is therefore consistent.
 
     Args:
-        data: where to choose from; left as it is.
+        data: the directory to select from; not modified.
         speakers: keep these speakers.
         utterance_ids: keep these utterances.
-        seconds_per_speaker: take utterances of each speaker until they last at least this long: the last one taken
-            is the one that reaches it. A speaker with less speech than that is kept whole.
-        utterances_per_speaker: take so many of each speaker, or all that there are.
-        utterances: take so many in all.
-        order: which come first where a number is asked for: by the seed, by id from either end, or by duration.
+        seconds_per_speaker: select utterances of each speaker until their total duration reaches this value. Speakers
+            with less speech are kept completely.
+        utterances_per_speaker: number of utterances of each speaker; all if there are fewer.
+        utterances: total number of utterances.
+        order: which utterances are preferred: random, first or last by id, or shortest.
         seed: of the random order.
         allow_pipes: whether commands in ``wav.scp`` may be run to measure durations.
 
     Returns:
-        The chosen utterances in tables that agree with each other.
+        A directory of the selected utterances.
 
     Raises:
-        DataError: speakers or utterances that are not there (all listed), a number that is not positive or larger than
-            what there is, or nothing left.
+        DataError: unknown speakers or utterances (all are listed), a number that is not positive or exceeds
+            the number available, or an empty selection.
     """
     _check(data, speakers, seconds_per_speaker, utterances_per_speaker, utterances)
     chosen = data if utterance_ids is None else data.select(utterance_ids)
@@ -66,7 +66,7 @@ def subset(
     if utterances is not None:
         if utterances > len(ids):
             advice = "ask for fewer"
-            raise DataError(f"{data.path}: {utterances} utterances asked for, {len(ids)} meet the conditions; {advice}")
+            raise DataError(f"{data.path}: {utterances} utterances requested, {len(ids)} meet the conditions; {advice}")
         ids = _arrange(ids, order, seed, seconds)[:utterances]
     if not ids:
         raise DataError(f"{data.path}: no utterance meets all conditions; loosen one")
@@ -74,7 +74,7 @@ def subset(
 
 
 def seeded(ids: Iterable[str], seed: int) -> list[str]:
-    """Put ids into an order that looks random and depends on the seed and each id alone, on every machine."""
+    """Shuffle ids reproducibly: the order depends only on the seed and the ids, on every machine."""
     return sorted(ids, key=lambda id_: (hashlib.blake2b(f"{seed} {id_}".encode(), digest_size=16).digest(), id_))
 
 
@@ -87,7 +87,7 @@ def _arrange(ids: Iterable[str], order: Order, seed: int, seconds: dict[str, flo
 
 
 def _of_one(ids: list[str], seconds: dict[str, float], wanted: float | None) -> list[str]:
-    """Cut the list after the utterance that makes it ``wanted`` seconds long."""
+    """Truncate the list after the utterance with which it reaches ``wanted`` seconds."""
     if wanted is None:
         return ids
     total = 0.0

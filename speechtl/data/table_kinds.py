@@ -1,4 +1,4 @@
-"""The tables of a data directory: what their keys are, and how their values read."""
+"""The tables of a data directory: their keys and the format of their values."""
 
 import dataclasses
 import decimal
@@ -11,11 +11,11 @@ from speechtl.data.tables import key_fault
 
 @dataclasses.dataclass(frozen=True)
 class Segment:
-    """A stretch of a recording.
+    """A segment of a recording.
 
     Attributes:
         recording: key of ``wav.scp``.
-        start: seconds of the audio as it is stored (before any change of speed).
+        start: seconds of the stored audio (before any change of speed).
         end: likewise; -1 for the end of the recording.
     """
 
@@ -28,7 +28,7 @@ class Segment:
         """Read ``recording start end``.
 
         Raises:
-            ValueError: says what is wrong.
+            ValueError: with the reason.
         """
         fields = value.split()
         if len(fields) != 3:
@@ -47,15 +47,15 @@ class Segment:
 
 @dataclasses.dataclass(frozen=True)
 class TableKind:
-    """How one table of a data directory is keyed and read.
+    """The keys and the values of one table of a data directory.
 
     Attributes:
-        owner: ``"utterance"``, ``"recording"`` or ``"speaker"``: what its keys are.
-        parse: turns a value into what DataDir holds; raises ValueError saying what is wrong.
-        format: the reverse.
-        complete: whether a key that lacks is an error to every reader. The others are made from the audio, step by
-            step, and may be unfinished.
-        computed: whether the table can be made again from the audio, so that losing it loses nothing.
+        owner: what its keys are: ``"utterance"``, ``"recording"`` or ``"speaker"``.
+        parse: converts a value to its type in DataDir; raises ValueError with the reason.
+        format: the inverse.
+        complete: whether a missing key is an error for every reader. The other tables are computed from the audio step
+            by step, and may be incomplete.
+        computed: whether the table can be recomputed from the audio, so that it may be deleted.
     """
 
     owner: str
@@ -66,7 +66,7 @@ class TableKind:
 
 
 def format_seconds(seconds: float) -> str:
-    """Write seconds so that they read back as the same number, without an exponent."""
+    """Format seconds without an exponent so that they are read back as the same number."""
     return format(decimal.Decimal(repr(float(seconds))), "f")
 
 
@@ -109,7 +109,7 @@ def _count(text: str) -> int:
     return int(text)
 
 
-# The attribute of DataDir is the name with "_" for ".". `reco2speed` is our own: speed perturbation without pipes.
+# The attribute of DataDir is the name with "_" for ".". `reco2speed` is specific to speechtl.
 TABLES: dict[str, TableKind] = {
     "utt2spk": TableKind("utterance", _field, complete=True),
     "wav.scp": TableKind("recording"),
@@ -128,5 +128,5 @@ TABLES: dict[str, TableKind] = {
     "spk2gender": TableKind("speaker", _field),
     "cmvn.scp": TableKind("speaker", computed=True),
 }
-# Nothing depends on these: a speaker or recording without an entry deserves a warning only.
+# Nothing depends on these: a speaker or recording without an entry is only a warning.
 OPTIONAL = {"spk2gender"}

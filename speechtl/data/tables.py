@@ -1,4 +1,4 @@
-"""Kaldi text tables: one entry per line, a key, white space, the rest of the line."""
+"""Kaldi text tables: one entry per line, a key and a value separated by white space."""
 
 import codecs
 import dataclasses
@@ -9,21 +9,21 @@ from pathlib import Path
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, decode_lines, read_bytes
 
-# Kaldi separates a key from its value by these alone; str.split() would also cut at a no-break space inside a word.
+# Kaldi separates keys and values by these only; str.split() would also split at a no-break space within a word.
 BLANKS = " \t"
 _LINE_END = " \t\r"
 
 
 @dataclasses.dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with an input.
+    """One problem of an input.
 
     Attributes:
         path: the file.
-        line: its line, from 1; 0 for the file as a whole.
-        message: what is wrong (got, expected) and what to do.
-        kind: a short fixed name of the mistake, for example ``"duplicate"``.
-        warning: the input can be used all the same.
+        line: line number, from 1; 0 for the whole file.
+        message: what is wrong (got, expected), and what to do.
+        kind: short identifier of the problem, for example ``"duplicate"``.
+        warning: whether the input can be used nevertheless.
         key: the entry in question, or ``""``.
     """
 
@@ -36,7 +36,7 @@ class Problem:
 
     @property
     def fatal(self) -> bool:
-        """Whether a reader must refuse the input; lines out of order disturb only tools that merge sorted files."""
+        """Whether the input must be rejected; lines out of order only affect tools that merge sorted files."""
         return not self.warning and self.kind != "order"
 
     def __str__(self) -> str:
@@ -46,13 +46,13 @@ class Problem:
 
 @dataclasses.dataclass
 class Table:
-    """What could be read of one table.
+    """The readable content of one table.
 
     Attributes:
         path: the file.
-        entries: key -> rest of the line; of a key that stands twice, the first.
-        lines: key -> line number, from 1, in the order of the file.
-        problems: every line that could not be used, and what does not keep it from being read (see Problem.fatal).
+        entries: key -> value; the first one of a repeated key.
+        lines: key -> line number, from 1, in file order.
+        problems: of all lines, including those that do not prevent the table from being used (see Problem.fatal).
     """
 
     path: Path
@@ -62,14 +62,14 @@ class Table:
 
 
 def key_fault(key: str) -> str:
-    """Say what makes ``key`` unfit as an id: white space, control characters, nothing at all; ``""`` if it is fit."""
+    """Explain why ``key`` is not a valid id (empty, white space, control characters); ``""`` if it is valid."""
     if not key:
         return "is empty"
     return odd_character(key, allowed="")
 
 
 def odd_character(text: str, allowed: str = BLANKS) -> str:
-    """Say which white space or control character ``text`` holds beside the ``allowed`` ones; ``""`` if none."""
+    """Name the first white space or control character in ``text`` that is not ``allowed``; ``""`` if there is none."""
     if text.isprintable() and (" " in allowed or " " not in text):
         return ""
     for character in text:
@@ -81,11 +81,11 @@ def odd_character(text: str, allowed: str = BLANKS) -> str:
 
 
 def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
-    """Read all that can be read of a table, and note what cannot.
+    """Read a table as far as possible, and collect its problems.
 
     Args:
         path: the file.
-        value_required: whether a line that holds a key alone is a problem (kind ``"empty"``).
+        value_required: whether a line with only a key is a problem (kind ``"empty"``).
 
     Raises:
         DataError: the file cannot be opened at all.
@@ -110,7 +110,7 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         elif key in table.lines:
             same = value == table.entries[key]
             what = "again" if same else "again with another value"
-            message = f"'{key}' stands here {what} (first in line {table.lines[key]}); keep one"
+            message = f"'{key}' appears {what} (first in line {table.lines[key]}); keep one"
             _note(table, number, message, "duplicate" if same else "conflict", key)
         else:
             table.entries[key] = value
@@ -135,16 +135,16 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
 
 
 def read_table(path: str | Path, *, value_required: bool = False) -> dict[str, str]:
-    """Read a table as key -> rest of the line, without the white space around it.
+    """Read a table as key -> value, without surrounding white space.
 
-    The lines may stand in any order.
+    The lines may be in any order.
 
     Args:
         path: the file, UTF-8.
-        value_required: whether a line that holds a key alone is an error.
+        value_required: whether a line with only a key is an error.
 
     Raises:
-        DataError: the file cannot be opened, or has bad lines (not UTF-8, empty, a key that stands twice or holds
+        DataError: the file cannot be opened, or has bad lines (not UTF-8, empty, a key that is repeated or contains
             control characters, no value); all of them are listed as ``file:line``.
     """
     table = scan_table(path, value_required=value_required)
@@ -156,7 +156,7 @@ def write_table(path: str | Path, entries: Mapping[str, str]) -> None:
     """Write a table, sorted by key in C order, atomically.
 
     Raises:
-        DataError: an entry that would not read back (see encode_table); or the file cannot be written.
+        DataError: an entry that could not be read back (see `encode_table`), or the file cannot be written.
     """
     content = encode_table(path, entries)
     with atomic_write(path, "wb") as file:
@@ -167,8 +167,8 @@ def encode_table(path: str | Path, entries: Mapping[str, str]) -> bytes:
     """Return the bytes of a table, sorted by key in C order.
 
     Args:
-        path: where it will be written; for the message.
-        entries: key -> value; blanks around a value are left out.
+        path: the file, for the error message.
+        entries: key -> value; surrounding blanks are stripped.
 
     Raises:
         DataError: ids with white space or control characters, or values with line breaks or lone surrogates; all are
@@ -196,7 +196,7 @@ def encode_table(path: str | Path, entries: Mapping[str, str]) -> bytes:
 
 
 def split_line(line: str) -> tuple[str, str]:
-    """Split one line into its first field and the rest, at blanks and tabs only."""
+    """Split a line into its first field and the rest, at spaces and tabs only."""
     line = line.strip(_LINE_END)
     for position, character in enumerate(line):
         if character in BLANKS:

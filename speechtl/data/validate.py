@@ -1,4 +1,4 @@
-"""Say everything that is wrong with a data directory, in one report."""
+"""Validate a data directory: all problems in one report."""
 
 import dataclasses
 import difflib
@@ -11,24 +11,24 @@ from speechtl.data.structure import Structure, absent_entries, in_order, scan_st
 from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import Problem, odd_character, scan_table
 
-# A segment may pass the end of its recording by one frame shift, since tools round.
+# A segment may exceed its recording by one frame shift, since tools round.
 SEGMENT_TOLERANCE = 0.01
 _DURATION_TOLERANCE = 0.05
-# Left by Kaldi, ESPnet and our own features: no tables of utterances, and nothing is lost where they stay behind.
+# Written by Kaldi, ESPnet and speechtl features: not tables of utterances, and not needed in subsets.
 _KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "phones.ctm", "README", "README.md"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """The findings of validate.
+    """The result of `validate`.
 
     Attributes:
         path: the directory.
         problems: errors and warnings, by file and line.
-        utterances: how many there are.
-        speakers: how many there are.
-        recordings: how many there are.
-        headers: recording -> header, of those that could be read; empty if the audio was not looked at.
+        utterances: number of utterances.
+        speakers: number of speakers.
+        recordings: number of recordings.
+        headers: recording -> header, of those that could be read; empty if the audio was not checked.
     """
 
     path: Path
@@ -40,16 +40,16 @@ class Report:
 
     @property
     def errors(self) -> list[Problem]:
-        """What must be mended before the directory can be used."""
+        """Problems that must be solved before the directory can be used."""
         return [problem for problem in self.problems if not problem.warning]
 
     @property
     def warnings(self) -> list[Problem]:
-        """What may be right and deserves a look."""
+        """Problems that may be intended."""
         return [problem for problem in self.problems if problem.warning]
 
     def summary(self) -> str:
-        """One line: how much data there is, and how much is wrong with it."""
+        """Return one line: the amount of data, and the number of problems."""
         parts = [f"{self.utterances} utterances", f"{self.speakers} speakers", f"{self.recordings} recordings"]
         if self.headers:
             parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
@@ -66,20 +66,20 @@ def validate(
     decode: bool = False,
     allow_pipes: bool = False,
 ) -> Report:
-    """Check a data directory.
+    """Validate a data directory.
 
     Args:
         path: the directory.
-        require_text: whether a directory without ``text`` is wrong.
-        check_audio: whether to open every recording: header and last sample.
-        decode: whether to decode every recording from beginning to end, which finds damage in its middle.
-        allow_pipes: whether commands in ``wav.scp`` may be run; without it each of them is an error.
+        require_text: whether a missing ``text`` is an error.
+        check_audio: whether to open every recording and read its header and last sample.
+        decode: whether to decode every recording completely, which detects damage in the middle.
+        allow_pipes: whether commands in ``wav.scp`` may be run; otherwise each of them is an error.
 
     Returns:
-        The report; nothing is raised for what is in it.
+        The report; its problems are not raised.
 
     Raises:
-        DataError: ``path`` is no directory.
+        DataError: ``path`` is not a directory.
     """
     structure = scan_structure(path)
     problems = list(structure.problems)
@@ -114,12 +114,12 @@ def _unknown_files(structure: Structure) -> Iterable[Problem]:
         if path.is_file() and not known and not path.name.startswith("."):
             near = difflib.get_close_matches(path.name, [*TABLES, "spk2utt"], n=1, cutoff=0.7)
             hint = f" (did you mean {near[0]}?)" if near else ""
-            message = f"no table that speechtl knows{hint}; it is not read, and subset or split leave it behind"
+            message = f"not a known table{hint}; it is ignored, and not copied by subset or split"
             yield Problem(path, 0, message, "unknown-file", warning=True)
 
 
 def _unfinished(structure: Structure) -> Iterable[Problem]:
-    """Tables made from the audio, which a reader may find unfinished, must be complete in a finished directory."""
+    """Check that tables computed from the audio, which readers accept unfinished, are complete."""
     for name in structure.tables:
         if not TABLES[name].complete and name not in ("wav.scp", "reco2speed", "reco2file_and_channel"):
             yield from absent_entries(structure, name)
@@ -142,14 +142,14 @@ def _speakers(structure: Structure) -> Iterable[Problem]:
             table = structure.tables["spk2gender"]
             message = f"speaker '{speaker}': gender '{gender}' (Kaldi's tools expect m or f)"
             yield Problem(table.path, table.lines[speaker], message, "gender", warning=True, key=speaker)
-    yield from _turned_round(structure)
+    yield from _inverse(structure)
 
 
-def _turned_round(structure: Structure) -> Iterable[Problem]:
-    """``spk2utt`` must say what ``utt2spk`` says."""
+def _inverse(structure: Structure) -> Iterable[Problem]:
+    """Check that ``spk2utt`` matches ``utt2spk``."""
     path = structure.path / "spk2utt"
     if not path.exists():
-        yield Problem(path, 0, "missing; make it from utt2spk (fix does)", "spk2utt")
+        yield Problem(path, 0, "missing; create it from utt2spk (fix does)", "spk2utt")
         return
     if not (structure.path / "utt2spk").exists():
         return
@@ -165,15 +165,15 @@ def _turned_round(structure: Structure) -> Iterable[Problem]:
             message = f"speaker '{speaker}' is not in utt2spk; remove the line (fix does)"
         elif set(listed) != expected[speaker]:
             wrong = [f"lacks '{utterance}'" for utterance in sorted(expected[speaker] - set(listed))]
-            wrong += [f"has '{utterance}' too" for utterance in sorted(set(listed) - expected[speaker])]
-            message = f"speaker '{speaker}' {', '.join(wrong)}, against utt2spk; make spk2utt anew (fix does)"
+            wrong += [f"also has '{utterance}'" for utterance in sorted(set(listed) - expected[speaker])]
+            message = f"speaker '{speaker}' {', '.join(wrong)}, unlike utt2spk; rebuild spk2utt (fix does)"
         elif len(listed) != len(expected[speaker]):
-            message = f"speaker '{speaker}' has an utterance twice; make spk2utt anew (fix does)"
+            message = f"speaker '{speaker}' has an utterance twice; rebuild spk2utt (fix does)"
         else:
             continue
         yield Problem(path, table.lines[speaker], message, "spk2utt", key=speaker)
     for speaker in sorted(expected.keys() - table.lines.keys()):
-        yield Problem(path, 0, f"speaker '{speaker}' of utt2spk is not here; make it anew (fix does)", "spk2utt")
+        yield Problem(path, 0, f"speaker '{speaker}' of utt2spk is missing; rebuild it (fix does)", "spk2utt")
 
 
 def _transcripts(structure: Structure) -> Iterable[Problem]:
@@ -181,7 +181,7 @@ def _transcripts(structure: Structure) -> Iterable[Problem]:
         odd = odd_character(transcript)
         if odd:
             table = structure.tables["text"]
-            message = f"'{utterance}': transcript {odd}; put a space in its place, or nothing"
+            message = f"'{utterance}': transcript {odd}; replace it by a space, or remove it"
             yield Problem(table.path, table.lines[utterance], message, "odd-character", warning=True, key=utterance)
 
 
@@ -192,7 +192,7 @@ def _features(structure: Structure) -> Iterable[Problem]:
             archive = value.split("[")[0].rpartition(":")[0] or value
             if not is_pipe(value) and not exists.setdefault(archive, Path(archive).is_file()):
                 table = structure.tables[name]
-                message = f"'{key}': no such archive {archive}; compute it anew, or remove {name}"
+                message = f"'{key}': no such archive {archive}; recompute it, or remove {name}"
                 yield Problem(table.path, table.lines[key], message, "no-archive", key=key)
     for utterance, frames in structure.values.get("utt2num_frames", {}).items():
         if frames == 0:
@@ -207,12 +207,12 @@ def _idle_recordings(structure: Structure) -> Iterable[Problem]:
         used = {segment.recording for segment in structure.values["segments"].values()}
         for recording, line in table.lines.items():
             if recording not in used:
-                message = f"no segment is cut from recording '{recording}'; remove it if that is right (fix does)"
+                message = f"no segment is taken from recording '{recording}'; remove it if that is intended (fix does)"
                 yield Problem(table.path, line, message, "idle", warning=True, key=recording)
 
 
 def _sources(structure: Structure) -> tuple[list[Problem], list[tuple[str, str]]]:
-    """Return pipes as problems, and all recordings that might be opened if they were not."""
+    """Return a problem for each pipe, and all recordings with their audio."""
     table = structure.tables["wav.scp"]
     pipes = []
     recordings = []
@@ -227,7 +227,7 @@ def _sources(structure: Structure) -> tuple[list[Problem], list[tuple[str, str]]
 def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[str, str]) -> Iterable[Problem]:
     table = structure.tables["wav.scp"]
     for recording, fault in faults.items():
-        # Commands that may not run are in the report already.
+        # Commands that are not permitted are already in the report.
         if not is_pipe(table.entries[recording]) or "--allow-pipes" not in fault:
             yield Problem(table.path, table.lines[recording], f"'{recording}': {fault}", "audio", key=recording)
     speeds = structure.values.get("reco2speed", {})
@@ -235,7 +235,7 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
     for recording, header in headers.items():
         line = table.lines[recording]
         if header.silent:
-            message = f"'{recording}': every sample is zero; see whether the recording went wrong"
+            message = f"'{recording}': every sample is zero; check the recording"
             yield Problem(table.path, line, message, "silent", warning=True, key=recording)
         other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0)), recording)
         if other != recording:
@@ -244,7 +244,7 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
 
 
 def _times(structure: Structure, measured: dict[str, float]) -> Iterable[Problem]:
-    """Compare segments and durations with the length of the recordings."""
+    """Compare segments and durations with the durations of the recordings."""
     stored = structure.values.get("reco2dur", {})
     lengths = {**stored, **measured}
     for recording, seconds in stored.items():
@@ -272,5 +272,5 @@ def _times(structure: Structure, measured: dict[str, float]) -> Iterable[Problem
 
 def _wrong_duration(structure: Structure, name: str, key: str, got: float, expected: float) -> Problem:
     table = structure.tables[name]
-    message = f"'{key}': {got:.3f} s (expected {expected:.3f} s from the audio); remove {name} and make it anew"
+    message = f"'{key}': {got:.3f} s (expected {expected:.3f} s from the audio); remove {name} and recompute it"
     return Problem(table.path, table.lines[key], message, "duration", warning=True, key=key)

@@ -1,4 +1,4 @@
-"""Kaldi archives: matrices in ``.ark`` files, found through ``.scp`` tables."""
+"""Kaldi archives: matrices in ``.ark`` files, indexed by ``.scp`` tables."""
 
 import contextlib
 import re
@@ -13,16 +13,16 @@ from speechtl.errors import DataError
 from speechtl.files import atomic_write
 
 _TYPES: dict[bytes, np.dtype] = {b"FM ": np.dtype("<f4"), b"DM ": np.dtype("<f8")}
-_HEADER = struct.Struct("<2s3sbibi")  # Binary mark, kind of matrix, then rows and columns, each behind its size.
+_HEADER = struct.Struct("<2s3sbibi")  # Binary marker, type of matrix, then rows and columns, each preceded by its size.
 
 
 @contextlib.contextmanager
 def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callable[[str, np.ndarray], str]]:
-    """Write matrices to an archive and its table; both appear when the block succeeds, and neither if it fails.
+    """Write matrices to an archive and its table; both are created when the block succeeds, neither if it fails.
 
     Args:
-        ark_path: the archive. The table names it as it is given here: make it absolute if readers may stand
-            elsewhere.
+        ark_path: the archive. It is written to the table as given here: it should be absolute if readers may have
+            another working directory.
         scp_path: the table, ``key ark_path:offset``.
 
     Yields:
@@ -44,7 +44,7 @@ def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callab
 def append_matrix(ark: IO[bytes], key: str, matrix: np.ndarray) -> int:
     """Append a float32 or float64 matrix ``(rows, columns)`` to an open archive; return its offset in bytes.
 
-    Without a key it is a matrix file instead of an archive.
+    Without a key, the result is a matrix file instead of an archive.
     """
     name = key.encode() + b" " if key else b""
     offset = ark.tell() + len(name)
@@ -56,16 +56,16 @@ def append_matrix(ark: IO[bytes], key: str, matrix: np.ndarray) -> int:
 
 
 def read_matrix(rxfilename: str) -> np.ndarray:
-    """Read one matrix of an archive; may be called from several threads.
+    """Read one matrix from an archive; thread-safe.
 
     Args:
-        rxfilename: what an scp table says: ``file.ark:offset``, ``file``, also with a range of rows ``[first:last]``.
+        rxfilename: entry of an scp table: ``file.ark:offset`` or ``file``, optionally with rows ``[first:last]``.
 
     Returns:
         float32 ``(frames, bins)``, writable. Compressed, float64 and text matrices are converted.
 
     Raises:
-        DataError: there is no such file or no matrix at that place.
+        DataError: there is no such file, or no matrix at that offset.
     """
     matrix = _read_plain(rxfilename)
     return _read_any(rxfilename, "FloatMatrix") if matrix is None else matrix.astype(np.float32, copy=False)
@@ -78,14 +78,14 @@ def read_double_matrix(rxfilename: str) -> np.ndarray:
 
 
 def archive_of(rxfilename: str) -> Path:
-    """Return the file that ``file.ark:offset`` (also with a range of rows behind) points into."""
+    """Return the file of ``file.ark:offset`` (optionally followed by a range of rows)."""
     place = re.sub(r"\[[^]]*\]$", "", rxfilename)
     path, colon, digits = place.rpartition(":")
     return Path(path if colon and digits.isdecimal() else place)
 
 
 def _read_plain(rxfilename: str) -> np.ndarray | None:
-    """Read an uncompressed binary matrix; None if it is stored in another way."""
+    """Read an uncompressed binary matrix; None if it is stored in another format."""
     path, colon, digits = rxfilename.rpartition(":")
     offset = int(digits) if colon and digits.isdecimal() else 0
     path = path if colon and digits.isdecimal() else rxfilename
@@ -111,13 +111,13 @@ def _read_plain(rxfilename: str) -> np.ndarray | None:
 
 
 def _read_any(rxfilename: str, kind: str) -> np.ndarray:
-    """Read a matrix in any of Kaldi's storage forms through Kaldi's own code."""
+    """Read a matrix in any of Kaldi's storage formats by Kaldi's own code."""
     import kaldi_native_io  # Rarely needed, and slower than the plain reader.
 
     try:
-        # A copy, because the matrix dies with the object that owns it.
+        # A copy, because the matrix is freed together with its owner.
         return np.array(getattr(kaldi_native_io, kind).read(rxfilename).numpy())
-    except (RuntimeError, UnicodeDecodeError) as error:  # The second: its message may quote bytes of the file.
+    except (RuntimeError, UnicodeDecodeError) as error:  # The latter because messages may quote bytes of the file.
         raise DataError(
             f"{rxfilename}: no Kaldi matrix there; check the path and offset, or run speechtl features again"
         ) from error

@@ -1,7 +1,7 @@
 """Cepstral mean and variance normalisation with Kaldi's statistics.
 
-Statistics are a float64 matrix ``(2, bins + 1)``: sums in the first row with the number of frames behind them, sums of
-squares in the second row with a zero behind them. Statistics of more speech are sums of statistics.
+Statistics are a float64 matrix ``(2, bins + 1)``: sums and the number of frames in the first row, sums of squares and a
+zero in the second row. Statistics of several parts of speech can be added.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _VARIANCE_FLOOR = 1e-20  # Kaldi's.
 def accumulate(features: np.ndarray) -> np.ndarray:
     """Return the statistics ``(2, bins + 1)`` of features ``(frames, bins)``."""
     stats = np.zeros((2, features.shape[1] + 1))
-    # Products of float32 rows would lose digits over a long recording.
+    # float32 sums would lose precision over a long recording.
     wide = features.astype(np.float64)
     stats[0, :-1] = wide.sum(axis=0)
     stats[0, -1] = len(features)
@@ -25,10 +25,10 @@ def accumulate(features: np.ndarray) -> np.ndarray:
 
 
 def add(stats: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the statistics of everything together.
+    """Return the sum of statistics.
 
     Raises:
-        DataError: no statistics, or of features of different dimensions.
+        DataError: no statistics, or different feature dimensions.
     """
     matrices = list(stats)
     shapes = {matrix.shape for matrix in matrices}
@@ -58,14 +58,14 @@ def apply(features: np.ndarray, stats: np.ndarray, norm_vars: bool = True) -> np
 
     Args:
         features: ``(frames, bins)``.
-        stats: ``(2, bins + 1)`` of the speaker, or of everyone for global normalisation.
-        norm_vars: also divide by the standard deviation.
+        stats: ``(2, bins + 1)`` of the speaker, or of all speakers for global normalisation.
+        norm_vars: whether to divide by the standard deviation too.
 
     Returns:
         float32 ``(frames, bins)``.
 
     Raises:
-        DataError: the statistics are of another dimension or have no frames.
+        DataError: the statistics have another dimension or no frames.
     """
     if stats.shape != (2, features.shape[1] + 1):
         raise DataError(

@@ -27,14 +27,14 @@ from speechtl.files import atomic_write
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSummary:
-    """What a run of `compute_features` did.
+    """Summary of a run of `compute_features`.
 
     Attributes:
-        computed: utterances computed now.
-        reused: utterances found computed already.
-        frames: frames of both.
-        seconds: audio of both.
-        broken: utterance -> why it has no features.
+        computed: number of utterances computed in this run.
+        reused: number of utterances computed earlier.
+        frames: frames of both together.
+        seconds: duration of both together.
+        broken: utterance -> reason why it has no features.
         silent: utterances whose samples are all equal; they have features.
     """
 
@@ -55,28 +55,28 @@ def compute_features(
     allow_pipes: bool = False,
     overwrite: bool = False,
 ) -> FeatureSummary:
-    """Compute the features of all utterances and enter them into the data directory.
+    """Compute the features of all utterances and add them to the data directory.
 
-    Archives grow in ``feature_dir`` part by part. A run that was stopped is continued by the next one, and utterances
-    whose audio, stretch or speed changed since are computed anew. At the end ``feats.scp``, ``utt2num_frames``,
+    Archives are written to ``feature_dir`` part by part. The next run continues an interrupted one, and recomputes
+    utterances whose audio, segment or speed has changed since. At the end ``feats.scp``, ``utt2num_frames``,
     ``utt2dur`` and ``cmvn.scp`` (per speaker) are written into the data directory, and the statistics of all speakers
     together as ``global_cmvn_<name>.mat`` into ``feature_dir``. An utterance that cannot be read is reported in the
-    summary and left out of these tables; if no utterance can be read, the tables stay as they were.
+    summary and omitted from these tables; if no utterance can be read, the tables are not changed.
 
     Args:
-        data_dir: the data directory; its tables in memory are updated too.
-        config: which features.
-        feature_dir: where the archives go; several data directories may share one.
-        jobs: processes, each of which computes on one thread; 1 computes in this process.
+        data_dir: the data directory; also updated in memory.
+        config: the features to compute.
+        feature_dir: folder for the archives; several data directories may share one.
+        jobs: number of processes with one thread each; 1 computes in this process.
         allow_pipes: run the shell commands in ``wav.scp``.
-        overwrite: compute everything anew.
+        overwrite: whether to recompute everything.
 
     Returns:
-        What was done.
+        A summary.
 
     Raises:
         ConfigError: the stored features were computed with another configuration and ``overwrite`` is off.
-        DataError: features cannot be written (full disk). What was finished stays, and the next run continues.
+        DataError: features cannot be written (full disk). Finished parts are kept, and the next run continues.
     """
     feature_dir = Path(feature_dir)
     parts = read_parts(feature_dir)
@@ -97,9 +97,9 @@ def compute_features(
     for part in fresh:
         known.update(part.utterances)
     stored = {key: known[key] for key in data_dir.utterance_ids if key in known and key not in broken}
-    if stored:  # Otherwise the audio is out of reach, perhaps for a moment: what there was stays.
+    if stored:  # Otherwise the audio is unreachable, perhaps temporarily: the old features are kept.
         _enter(data_dir, stored, feature_dir)
-        # Broken utterances keep their old features, for when they are mended, unless all is to be new.
+        # Broken utterances keep their old features until they are repaired, unless everything is recomputed.
         remove_superseded(parts, {item.utterance.id for item in missing} - (set() if overwrite else broken.keys()))
     remove_abandoned(feature_dir)
     computed = len(missing) - len(broken)
@@ -121,7 +121,7 @@ def _check_config(parts: Sequence[Part], config: FeatureConfig, data_dir: DataDi
             problems = [f"features.{name}: stored {stored!r}, now {wanted!r}" for name, stored, wanted in different]
             raise ConfigError(
                 list_problems(
-                    f"{feature_dir}: holds features of another configuration; add --overwrite to compute them anew, or "
+                    f"{feature_dir}: holds features of another configuration; add --overwrite to recompute them, or "
                     "choose another folder with --out",
                     problems,
                 )
@@ -129,7 +129,7 @@ def _check_config(parts: Sequence[Part], config: FeatureConfig, data_dir: DataDi
 
 
 def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> None:
-    """Write the tables that lead to the stored features, and the statistics of the speakers."""
+    """Write the tables that refer to the stored features, and the statistics of the speakers."""
     name = data_dir.path.absolute().name
     ark_path = feature_dir.absolute() / f"cmvn_{name}.ark"
     speakers: dict[str, np.ndarray] = {}
@@ -144,7 +144,7 @@ def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> N
     data_dir.feats_scp = {key: item.features for key, item in stored.items()}
     data_dir.utt2num_frames = {key: item.frames for key, item in stored.items()}
     data_dir.utt2dur = {key: item.seconds for key, item in stored.items()}
-    # feats.scp last: who finds it finds the rest.
+    # feats.scp last: if it exists, so do the others.
     write_table(data_dir.path / "cmvn.scp", data_dir.cmvn_scp)
     write_table(data_dir.path / "utt2num_frames", {key: str(item.frames) for key, item in stored.items()})
     write_table(data_dir.path / "utt2dur", {key: format_seconds(item.seconds) for key, item in stored.items()})

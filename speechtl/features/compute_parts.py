@@ -19,9 +19,9 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import write_part
 from speechtl.progress import progress_bar
 
-_UNIT_UTTERANCES = 256  # What a killed run loses at most, per process ...
-_UNIT_BYTES = 100_000_000  # ... and in audio.
-_BATCH_SECONDS = 30.0  # Audio that is handed to TensorFlow at once.
+_UNIT_UTTERANCES = 256  # Upper limits of what a killed run loses, per process, in utterances ...
+_UNIT_BYTES = 100_000_000  # ... and in bytes of audio.
+_BATCH_SECONDS = 30.0  # Seconds of audio that are passed to TensorFlow at once.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,10 +34,10 @@ class WorkItem:
 
 
 def describe(utterance: Utterance) -> WorkItem:
-    """Fingerprint what the features of an utterance depend on, besides the configuration."""
+    """Fingerprint everything that the features of an utterance depend on, except the configuration."""
     size, changed = 0, 0
     if not utterance.audio.rstrip().endswith("|"):
-        with contextlib.suppress(OSError):  # Reading it will say what is wrong with it.
+        with contextlib.suppress(OSError):  # Reading it will report the error.
             status = os.stat(utterance.audio)
             size, changed = status.st_size, status.st_mtime_ns
     text = repr((utterance.audio, utterance.start, utterance.end, utterance.speed, size, changed))
@@ -47,7 +47,7 @@ def describe(utterance: Utterance) -> WorkItem:
 
 
 def _divide(items: Sequence[WorkItem], jobs: int) -> Iterator[list[WorkItem]]:
-    """Cut the work into units, each to become one part; several for every process, so that all end together."""
+    """Divide the work into units, one for each part; several per process, so that all processes finish together."""
     most = max(1, min(_UNIT_UTTERANCES, -(-len(items) // (4 * jobs)) if jobs > 1 else _UNIT_UTTERANCES))
     unit: list[WorkItem] = []
     size = 0
@@ -64,7 +64,7 @@ def _divide(items: Sequence[WorkItem], jobs: int) -> Iterator[list[WorkItem]]:
 def compute_parts(
     items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, jobs: int, allow_pipes: bool
 ) -> dict[str, str]:
-    """Compute utterances and store them in new parts; return the broken ones and why."""
+    """Compute utterances and store them in new parts; return the broken ones and the reasons."""
     broken: dict[str, str] = {}
     units = list(_divide(items, jobs))
     arguments = [(unit, config, feature_dir, number + index, allow_pipes) for index, unit in enumerate(units)]
@@ -74,7 +74,7 @@ def compute_parts(
                 broken.update(_compute_unit(*argument))
                 advance(len(argument[0]))
             return broken
-        # Not forked, because TensorFlow may be running in this process and does not survive a fork.
+        # Not forked, because TensorFlow may be running in this process, and does not support forking.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(jobs, len(units)), context, _prepare_worker) as pool:
             pending: dict[Future[dict[str, str]], int] = {
@@ -87,7 +87,7 @@ def compute_parts(
                         advance(pending.pop(future))
             except BrokenProcessPool as error:
                 raise DataError(
-                    "a process that computes features died (was it killed for want of memory?); run the command again "
+                    "a process that computes features died (perhaps killed for lack of memory); run the command again "
                     "to continue, with fewer processes (--nj) if need be"
                 ) from error
             finally:
@@ -98,7 +98,7 @@ def compute_parts(
 def _compute_unit(
     items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, allow_pipes: bool
 ) -> dict[str, str]:
-    """Compute one part; return its broken utterances and why."""
+    """Compute one part; return its broken utterances and the reasons."""
     from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
 
     broken: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _compute_unit(
         store = None
         for batch in _load_batches(items, config, allow_pipes, broken):
             matrices = compute_many([waveform for _, waveform in batch], config)
-            if store is None:  # A unit without one good utterance leaves no part.
+            if store is None:  # A unit without any usable utterance creates no part.
                 store = stack.enter_context(write_part(feature_dir, number, config))
             for (item, waveform), matrix in zip(batch, matrices):
                 silent = bool(waveform.min() == waveform.max())
@@ -117,7 +117,7 @@ def _compute_unit(
 def _load_batches(
     items: Sequence[WorkItem], config: FeatureConfig, allow_pipes: bool, broken: dict[str, str]
 ) -> Iterator[list[tuple[WorkItem, np.ndarray]]]:
-    """Read audio, some seconds at a time; what cannot be read goes to ``broken``."""
+    """Read audio, some seconds at a time; the reasons why utterances cannot be read are added to ``broken``."""
     batch: list[tuple[WorkItem, np.ndarray]] = []
     samples = 0
     for item in items:
@@ -147,7 +147,7 @@ def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: 
         float32 ``(samples,)`` at ``config.sample_rate``.
 
     Raises:
-        DataError: the audio cannot be read; names the file, not the utterance.
+        DataError: the audio cannot be read; names the file, but not the utterance.
     """
     if not utterance.audio:
         raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
@@ -163,9 +163,9 @@ def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: 
 
 
 def limit_threads() -> None:
-    """Make TensorFlow compute on one thread; must run before TensorFlow is imported.
+    """Restrict TensorFlow to one thread; must be called before TensorFlow is imported.
 
-    Processes that share a machine would otherwise each start a thread for every core.
+    Otherwise every process would start a thread for every core.
     """
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ[name] = "1"
@@ -173,6 +173,6 @@ def limit_threads() -> None:
 
 def _prepare_worker() -> None:
     limit_threads()
-    # One graphics card cannot serve several processes that each want all of its memory.
+    # Several processes cannot share one GPU if each allocates all of its memory.
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -8,23 +8,23 @@ from speechtl.config import Section
 
 
 class FeatureConfig(Section):
-    """Which features to compute; names and meanings are those of Kaldi's feature programs.
+    """The features to compute; names and meanings are those of Kaldi's feature programs.
 
     Attributes:
         kind: log mel filter bank energies or mel cepstra.
         sample_rate: Hz; audio at any other rate is resampled to it.
-        num_mel_bins: triangular mel filters.
-        num_ceps: cepstral coefficients, with C0 (``mfcc`` only).
+        num_mel_bins: number of triangular mel filters.
+        num_ceps: number of cepstral coefficients, including C0 (``mfcc`` only).
         frame_length_ms: window length in milliseconds.
-        frame_shift_ms: step between frames in milliseconds.
+        frame_shift_ms: frame shift in milliseconds.
         dither: standard deviation of the noise added to each sample, in units of the 16-bit range; 0 adds none.
         low_freq: lower edge of the filter bank in Hz.
         high_freq: upper edge in Hz; zero or less is an offset from the Nyquist frequency.
         preemphasis: coefficient of the pre-emphasis filter.
-        use_energy: for ``fbank`` the log energy is put before the bins, for ``mfcc`` it replaces C0.
-        snip_edges: True keeps frames that fit wholly into the signal; False gives one frame for every shift and
-            mirrors the signal at its ends.
-        cepstral_lifter: liftering constant of the cepstra, 0 for none (``mfcc`` only).
+        use_energy: whether the log energy precedes the bins (``fbank``) or replaces C0 (``mfcc``).
+        snip_edges: True computes only frames that fit completely into the signal; False computes one frame per shift
+            and mirrors the signal at its ends.
+        cepstral_lifter: liftering coefficient, 0 for none (``mfcc`` only).
         window: the window function.
         channel: of several channels, their mean (``mix``), the first (``first``) or the one with this number from 0.
     """
@@ -66,7 +66,7 @@ class FeatureConfig(Section):
 
     @property
     def dimension(self) -> int:
-        """Values in one frame."""
+        """Number of values per frame."""
         return self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
 
     @property
@@ -76,16 +76,16 @@ class FeatureConfig(Section):
 
     @property
     def frame_length(self) -> int:
-        """Samples in one frame (rounded down, as Kaldi does)."""
+        """Samples per frame (rounded down, as in Kaldi)."""
         return int(self.sample_rate * 0.001 * self.frame_length_ms)
 
     @property
     def frame_shift(self) -> int:
-        """Samples from one frame to the next (rounded down, as Kaldi does)."""
+        """Frame shift in samples (rounded down, as in Kaldi)."""
         return int(self.sample_rate * 0.001 * self.frame_shift_ms)
 
     def num_frames(self, samples: int) -> int:
-        """Frames that a signal of ``samples`` samples gives."""
+        """Return the number of frames of a signal of ``samples`` samples."""
         if not self.snip_edges:
             return (samples + self.frame_shift // 2) // self.frame_shift
         return 0 if samples < self.frame_length else 1 + (samples - self.frame_length) // self.frame_shift

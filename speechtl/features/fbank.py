@@ -1,10 +1,10 @@
-"""Kaldi's log mel filter bank energies and MFCC, written once in TensorFlow.
+"""Kaldi's log mel filter bank energies and MFCC in TensorFlow.
 
 The same graph serves stored features, features computed inside ``tf.data`` and exported models. It agrees with Kaldi's
-``compute-fbank-feats`` and ``compute-mfcc-feats`` (dither off) within 1e-3, save where float32 ends: of a filter that
-holds less than a billionth of its frame's energy, both are a few thousandths off the truth.
+``compute-fbank-feats`` and ``compute-mfcc-feats`` (dither off) within 1e-3, except at the limits of float32: for a
+filter with less than a billionth of the energy of its frame, both are off by a few thousandths.
 
-Steps, for each frame (Povey et al., "The Kaldi speech recognition toolkit", 2011; HTK Book, chapter 5): take away the
+Steps, for each frame (Povey et al., "The Kaldi speech recognition toolkit", 2011; HTK Book, chapter 5): remove the
 mean, pre-emphasise, window, pad to a power of two, power spectrum, triangular mel filters, log; for MFCC also a
 discrete cosine transform and liftering.
 """
@@ -19,8 +19,8 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.dct import cosine_transform
 
 _FLOOR = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy before the logarithm.
-# Frames that pass through all steps together: so few that their spectra stay in the processor's cache, so many that the
-# steps cost more than their dispatch (measured: 256 to 1024 are alike, thousands at once are a third slower).
+# Frames that are computed together: few enough for their spectra to stay in the processor's cache, enough to outweigh
+# the overhead of dispatch (measured: 256 to 1024 are equally fast, thousands at once are a third slower).
 _PIECE = 512
 
 
@@ -29,7 +29,7 @@ def compute(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tenso
 
     Args:
         waveform: float32 ``(samples,)`` or ``(batch, samples)`` at ``config.sample_rate``, in the 16-bit integer range.
-        config: which features.
+        config: the features to compute.
 
     Returns:
         float32 ``(frames, bins)`` or ``(batch, frames, bins)``; ``config.num_frames(samples)`` frames, which is 0 for a
@@ -54,28 +54,28 @@ def mfcc(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tensor:
 def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list[np.ndarray]:
     """Compute the features of many signals with few calls of TensorFlow.
 
-    The signals are laid one behind the other, each at a whole number of frame shifts, and computed in one pass;
-    the frames that straddle two signals are thrown away. A call then costs little even for short signals.
+    The signals are concatenated, each at a multiple of the frame shift, and computed in one pass; frames that straddle
+    two signals are discarded. The overhead is therefore small even for short signals.
 
     Args:
         waveforms: float32 ``(samples,)`` each, as for `compute`.
-        config: which features.
+        config: the features to compute.
 
     Returns:
-        float32 ``(frames, bins)`` for each signal, equal to what `compute` gives.
+        float32 ``(frames, bins)`` for each signal, equal to the result of `compute`.
     """
-    if config.dither:  # Noise must not depend on which signals happen to travel together.
+    if config.dither:  # Noise must not depend on which signals are computed together.
         return [compute(waveform, config).numpy() for waveform in waveforms]
     shift, length = config.frame_shift, config.frame_length
     counts = [config.num_frames(len(waveform)) for waveform in waveforms]
-    # A signal takes the shifts that its frames start in and those that its last frame still reaches into.
+    # A signal occupies the shifts in which its frames start, and those that its last frame extends into.
     tail = -(-length // shift) - 1
     starts = np.cumsum([0] + [count + tail if count else 0 for count in counts])
     total = int(starts[-1])
     if not total:
         return [np.zeros((0, config.dimension), np.float32) for _ in waveforms]
     pieces = -(-total // _PIECE)
-    piece = -(-total // pieces)  # All pieces equally long, with next to nothing behind the last signal.
+    piece = -(-total // pieces)  # All pieces equally long, with little padding after the last signal.
     signal = np.zeros((pieces * piece - 1) * shift + length, np.float32)
     for waveform, start, count in zip(waveforms, starts, counts):
         if count:
@@ -88,14 +88,14 @@ def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list
 
 
 def _mirror(waveform: np.ndarray, count: int, config: FeatureConfig) -> np.ndarray:
-    """Continue a signal ``(samples,)`` on both sides by its mirror image, as far as ``count`` centred frames reach."""
+    """Extend a signal ``(samples,)`` on both sides by its mirror image, as far as ``count`` centred frames need."""
     left, right = _margins(len(waveform), count, config)
     padded = np.pad(waveform, (max(left, 0), max(right, 0)), mode="symmetric")
     return padded[max(-left, 0) :]
 
 
 def _margins(samples: int | tf.Tensor, count: int | tf.Tensor, config: FeatureConfig) -> tuple[int, int | tf.Tensor]:
-    """Return how many samples the frames need before and behind the signal when ``snip_edges`` is off."""
+    """Return how many samples the frames need before and after the signal if ``snip_edges`` is off."""
     left = config.frame_length // 2 - config.frame_shift // 2
     return left, (count - 1) * config.frame_shift + config.frame_length - left - samples
 
@@ -105,9 +105,9 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
     """Build the compiled function ``(batch, samples) -> (batch, frames, bins)``; it is traced once for all lengths.
 
     Args:
-        config: which features.
-        whole: each row is a whole signal, whose ends are mirrored if the config says so; else the rows are pieces to
-            be framed as they are, one after the other.
+        config: the features to compute.
+        whole: whether each row is a complete signal, whose ends may have to be mirrored, or a piece to be framed
+            without padding.
     """
     window = _window(config)
     padded_length = 1 << (config.frame_length - 1).bit_length()
@@ -123,12 +123,12 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
         frames -= tf.reduce_mean(frames, axis=-1, keepdims=True)
         if config.use_energy:
             energy = tf.math.log(tf.maximum(tf.reduce_sum(tf.square(frames), axis=-1, keepdims=True), _FLOOR))
-        # The first sample of a frame has no predecessor: Kaldi takes the sample itself.
+        # The first sample of a frame has no predecessor: Kaldi uses the sample itself.
         previous = tf.concat([frames[..., :1], frames[..., :-1]], axis=-1)
         frames = (frames - config.preemphasis * previous) * window
         spectrum = tf.signal.rfft(frames, [padded_length])
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        # Flat, because a product of a matrix and a matrix is faster than one of a batch of matrices and a matrix.
+        # Flattened, because a product of two matrices is faster than a batched one.
         flat = tf.reshape(power, [-1, padded_length // 2 + 1])
         result = tf.math.log(tf.maximum(tf.matmul(flat, filters), _FLOOR))
         if config.kind == "mfcc":
@@ -141,7 +141,7 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
     def extract_pieces(rows: tf.Tensor) -> tf.Tensor:
         return tf.map_fn(extract, rows, parallel_iterations=1)
 
-    # jit_compile would compile anew for every length.
+    # jit_compile would recompile for every length.
     function = extract if whole else extract_pieces
     return tf.function(function, input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
 
@@ -152,7 +152,7 @@ def _mirror_in_graph(signal: tf.Tensor, config: FeatureConfig) -> tf.Tensor:
     count = (samples + config.frame_shift // 2) // config.frame_shift
     left, right = _margins(samples, count, config)
     positions = tf.range(-left, tf.where(count > 0, samples + right, -left))
-    # Mirrored at both ends again and again: a wave with a period of twice the length.
+    # Repeated mirroring at both ends: periodic with twice the length.
     phase = tf.math.floormod(positions, tf.maximum(2 * samples, 1))
     return tf.gather(signal, tf.minimum(phase, 2 * samples - 1 - phase), axis=-1)
 

@@ -1,8 +1,8 @@
-"""Audio to features inside ``tf.data``, for corpora too large to store features of.
+"""Features from audio inside ``tf.data``, for corpora whose features are too large to be stored.
 
-Everything is a TensorFlow operation: tensorflow-io decodes, `fbank` computes. No Python runs per utterance, so that the
-pipeline can move to the workers of the tf.data service (each of which must import tensorflow_io first). For a corpus on
-a local disk stored features are faster.
+Everything is a TensorFlow operation: tensorflow-io decodes, `fbank` computes. No Python code runs per utterance, so the
+pipeline can run on the workers of the tf.data service (each of which must import tensorflow_io first). For a corpus on
+a local disk, stored features are faster.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
 
 _SUFFIXES = (".wav", ".flac", ".ogg")
-# A WAV file of two samples, to find out whether the operations load.
+# A WAV file of two samples, to check whether the operations can be loaded.
 _PROBE = b"RIFF(\0\0\0WAVEfmt \x10\0\0\0\x01\0\x01\0\x80>\0\0\0}\0\0\x02\0\x10\0data\x04\0\0\0\0\0\0\0"
 
 
@@ -27,21 +27,21 @@ def features_dataset(
     """Read and compute the features of all utterances of a data directory on the fly.
 
     They equal stored features within float32 rounding for audio at ``config.sample_rate``. Audio at another rate or
-    speed is resampled in the frequency domain, with differences around the edge of the band: see `_resample`.
+    speed is resampled in the frequency domain, with differences near the band edge: see `_resample`.
 
-    A damaged file stops the pipeline with an error that cannot name the utterance: run ``speechtl data validate
+    A damaged file stops the pipeline with an error that does not name the utterance: run ``speechtl data validate
     --decode`` first, or append ``.ignore_errors()``.
 
     Args:
         data_dir: utterances with WAV, FLAC or OGG Vorbis files.
-        config: which features.
-        parallel_calls: utterances that are computed at once.
+        config: the features to compute.
+        parallel_calls: number of utterances computed in parallel.
 
     Returns:
         Elements ``{"id": string scalar, "features": float32 (frames, bins)}``, in the order of the utterance ids.
 
     Raises:
-        DataError: tensorflow-io is missing or does not fit TensorFlow; audio of another kind (all listed).
+        DataError: tensorflow-io is missing or incompatible with TensorFlow; or audio of other formats (all listed).
     """
     utterances = data_dir.utterances()
     require_decodable(utterances)
@@ -53,7 +53,7 @@ def features_dataset(
         "speed": np.array([utterance.speed for utterance in utterances], np.float64),
     }
 
-    @tf.autograph.experimental.do_not_convert  # There is nothing to convert, and trying takes seconds.
+    @tf.autograph.experimental.do_not_convert  # Nothing needs to be converted, and trying takes seconds.
     def element(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         signal = waveform_in_graph(row["audio"], row["start"], row["end"], row["speed"], config)
         return {"id": row["id"], "features": compute(signal, config)}
@@ -65,7 +65,7 @@ def require_decodable(utterances: Sequence[Utterance]) -> None:
     """Check that tensorflow-io works and can decode the audio of all utterances.
 
     Raises:
-        DataError: it is missing or does not fit TensorFlow; or audio of another kind (all listed).
+        DataError: it is missing or incompatible with TensorFlow; or audio of other formats (all listed).
     """
     audio_operations()
     problems = [
@@ -81,14 +81,14 @@ def require_decodable(utterances: Sequence[Utterance]) -> None:
 def waveform_in_graph(
     path: tf.Tensor, start: tf.Tensor, end: tf.Tensor, speed: tf.Tensor, config: FeatureConfig
 ) -> tf.Tensor:
-    """Read one stretch of a WAV, FLAC or OGG Vorbis file with TensorFlow operations alone.
+    """Read a segment of a WAV, FLAC or OGG Vorbis file with TensorFlow operations only.
 
     Args:
         path: string scalar.
         start: float64 scalar, seconds of the stored audio.
         end: float64 scalar, likewise; infinity for the end.
-        speed: float64 scalar, factor by which to play faster.
-        config: gives the rate and the choice of channel.
+        speed: float64 scalar, speed factor.
+        config: contains the sample rate and the channel.
 
     Returns:
         float32 ``(samples,)`` at ``config.sample_rate`` in the range of 16-bit integers.
@@ -96,12 +96,12 @@ def waveform_in_graph(
     samples, rate = _decode(tf.io.read_file(path))
     exact_rate = tf.cast(rate, tf.float64)
     total = tf.cast(tf.shape(samples)[0], tf.float64)
-    # Rounded half to even, as the stored path does.
+    # Rounded half to even, as for stored features.
     first = tf.cast(tf.round(start * exact_rate), tf.int32)
     last = tf.cast(tf.round(tf.minimum(end * exact_rate, total)), tf.int32)
     tf.debugging.Assert(first < last, [path, "no audio from second", start])
     signal = _choose_channel(samples[first:last], config, path)
-    # Playing faster by a factor is the same as claiming a higher rate by that factor.
+    # Speeding up by a factor is equivalent to a stored sample rate that is higher by that factor.
     claimed = tf.cast(tf.round(exact_rate * speed), tf.int32)
     signal = tf.cond(
         tf.equal(claimed, config.sample_rate), lambda: signal, lambda: _resample(signal, claimed, config.sample_rate)
@@ -110,13 +110,13 @@ def waveform_in_graph(
 
 
 def _resample(signal: tf.Tensor, rate: tf.Tensor, target: int) -> tf.Tensor:
-    """Resample ``(samples,)`` by cutting or extending its spectrum, with the band edge that soxr's "HQ" filter has.
+    """Resample ``(samples,)`` by truncating or extending its spectrum, with the band edge of soxr's "HQ" filter.
 
-    tensorflow-io has an operation for this, but its filter is so short that log energies come out 0.15 wrong in the
-    median and several units at worst; here the difference from soxr is below 0.01 outside the band edge.
+    The resampling operation of tensorflow-io has such a short filter that log energies are off by 0.15 in the median
+    and by several units in the worst case; here the difference from soxr is below 0.01 except at the band edge.
     """
-    # A whole number of seconds has a whole number of samples at both rates; the silence behind the signal, half a
-    # second at least, keeps its end from ringing into its beginning.
+    # A whole number of seconds has a whole number of samples at both rates; at least half a second of zero padding
+    # keeps the end of the signal from ringing into its beginning.
     seconds = (tf.shape(signal)[0] + rate // 2) // rate + 1
     spectrum = tf.signal.rfft(signal, [seconds * rate])
     length = seconds * target
@@ -131,7 +131,7 @@ def _resample(signal: tf.Tensor, rate: tf.Tensor, target: int) -> tf.Tensor:
 
 
 def audio_operations() -> Any:
-    """Return ``tensorflow_io.audio`` after a test that its operations load.
+    """Return ``tensorflow_io.audio`` after checking that its operations can be loaded.
 
     Raises:
         DataError: tensorflow-io is missing, or is built for another TensorFlow.
@@ -145,7 +145,7 @@ def audio_operations() -> Any:
     except ImportError as error:
         raise DataError(f"decoding audio in a graph needs tensorflow-io: {error}; {advice}") from error
     try:
-        # A wrong version imports with a warning alone and fails at its first operation.
+        # An incompatible version imports with a warning only, and fails at its first operation.
         tensorflow_io.audio.decode_wav(_PROBE, dtype=tf.int16)
     except (NotImplementedError, AttributeError, tf.errors.OpError) as error:
         raise DataError(f"the operations of tensorflow-io do not load; {advice}") from error
@@ -153,9 +153,9 @@ def audio_operations() -> Any:
 
 
 def _decode(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decode a file by its first bytes to float32 ``(samples, channels)`` in [-1, 1] and its rate, an int32 scalar.
+    """Decode a file to float32 ``(samples, channels)`` in [-1, 1], and return its sample rate, an int32 scalar.
 
-    The operations want to be told the type of the samples and do not tell the rate, so the header is read here.
+    The operations need the sample type as an argument and do not return the rate, so the header is parsed here.
     """
     mark = tf.strings.substr(content, 0, 4)
     return tf.case(
@@ -180,17 +180,17 @@ def _decode_wav(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         kind = {2: tf.uint16, 4: tf.int32}[size]
         return tf.cast(tf.io.decode_raw(tf.strings.substr(content, offset, size), kind)[0], tf.int32)
 
-    # Other chunks may stand before the one that tells the format; an odd one is padded by a byte.
+    # Other chunks may precede the format chunk; chunks of odd length are padded by a byte.
     offset = tf.while_loop(
         lambda at: tf.not_equal(tf.strings.substr(content, at, 4), b"fmt "),
         lambda at: (at + 8 + number(at + 4, 4) + number(at + 4, 4) % 2,),
         (tf.constant(12),),
     )[0]
     rate, bits = number(offset + 12, 4), number(offset + 22, 2)
-    # Format 3 is floating point; the extensible format 0xFFFE has the true one further on.
+    # Format 3 is floating point; the extensible format 0xFFFE contains the actual one later.
     kind = number(offset + 8, 2)
     kind = tf.cond(tf.equal(kind, 0xFFFE), lambda: number(offset + 32, 2), lambda: kind)
-    # The operation takes 32-bit integers for floating point and gives noise.
+    # The operation misinterprets 32-bit integers as floating point.
     tf.debugging.Assert(
         tf.equal(kind, 3) | (tf.equal(kind, 1) & (bits <= 24)),
         ["WAV sample format not supported in a graph", kind, bits],
@@ -205,13 +205,13 @@ def _decode_wav(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _decode_ogg(content: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    # The identification header fills the first page: the rate stands at byte 40.
+    # The identification header fills the first page, with the rate at byte 40.
     rate = tf.io.decode_raw(tf.strings.substr(content, 40, 4), tf.int32)[0]
     return audio_operations().decode_vorbis(content), rate
 
 
 def _integers(decode: Any, content: tf.Tensor, bits: tf.Tensor, eight_bits: tf.DType) -> tf.Tensor:
-    """Decode integer samples of 8, 16 or more bits to [-1, 1]; 24 bits arrive in the upper part of 32."""
+    """Decode integer samples of 8, 16 or more bits to [-1, 1]; 24 bits are returned in the upper part of 32."""
 
     def eight() -> tf.Tensor:
         return (tf.cast(decode(content, dtype=eight_bits), tf.float32) - 128.0) / 128.0
@@ -226,7 +226,7 @@ def _integers(decode: Any, content: tf.Tensor, bits: tf.Tensor, eight_bits: tf.D
 
 
 def _choose_channel(samples: tf.Tensor, config: FeatureConfig, path: tf.Tensor) -> tf.Tensor:
-    """Make one channel ``(samples,)`` of ``(samples, channels)``."""
+    """Reduce ``(samples, channels)`` to one channel ``(samples,)``."""
     if config.channel == "mix":
         return tf.reduce_mean(samples, axis=1)
     number = 0 if config.channel == "first" else config.channel

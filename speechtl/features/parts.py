@@ -1,8 +1,8 @@
-"""The archives of one feature directory and what is known about each utterance in them, so that a run can resume.
+"""The archives of a feature directory and a journal of their utterances, so that runs can be resumed.
 
-A feature directory grows by parts. A part is ``<kind>.<number>-<token>.ark`` with the features, ``.stats.ark`` with one
-CMVN statistic per utterance, and ``.json``, which is written last: a part without it does not count. Numbers only rise,
-so of two parts with the same utterance the higher one is the newer.
+A feature directory consists of parts. A part is ``<kind>.<number>-<token>.ark`` with the features, ``.stats.ark`` with
+one CMVN statistic per utterance, and ``.json``, which is written last: a part without it is ignored. Numbers only
+increase, so of two parts with the same utterance the one with the higher number is newer.
 """
 
 import contextlib
@@ -28,15 +28,15 @@ _ABANDONED_AFTER = 3600.0  # Seconds without a write after which a temporary fil
 
 
 class Stored(NamedTuple):
-    """What is stored of one utterance.
+    """The stored features of one utterance.
 
     Attributes:
         features: ``file.ark:offset`` of its features.
         stats: ``file.ark:offset`` of its CMVN statistics.
         frames: number of frames.
         seconds: duration of its audio.
-        silent: all samples are equal.
-        origin: fingerprint of the audio, stretch and speed that the features were computed from.
+        silent: whether all samples are equal.
+        origin: fingerprint of the audio, segment and speed that the features were computed from.
     """
 
     features: str
@@ -49,7 +49,7 @@ class Stored(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Part:
-    """One finished part: its number, what it was computed with, and its utterances."""
+    """A finished part: its number, configuration and utterances."""
 
     journal: Path
     number: int
@@ -57,7 +57,7 @@ class Part:
     utterances: dict[str, Stored]
 
     def remove(self) -> None:
-        """Delete the part; the journal first, so that a half-deleted part does not count."""
+        """Delete the part; the journal first, so that a partly deleted part is ignored."""
         stem = self.journal.with_suffix("")
         for path in (self.journal, Path(f"{stem}.ark"), Path(f"{stem}.stats.ark")):
             path.unlink(missing_ok=True)
@@ -67,7 +67,7 @@ def read_parts(feature_dir: Path) -> list[Part]:
     """Read the journals of all finished parts, oldest first.
 
     Raises:
-        DataError: a journal cannot be read or is not one; all are listed by the first.
+        DataError: a journal cannot be read or is malformed; names the first.
     """
     parts = [_read_part(journal) for journal in sorted(feature_dir.glob(_JOURNALS))]
     return sorted(parts, key=lambda part: part.number)
@@ -85,21 +85,21 @@ def _read_part(journal: Path) -> Part:
 
 
 def check_features(data: DataDir, config: FeatureConfig) -> None:
-    """Refuse stored features that were computed with another configuration than the model's.
+    """Check that stored features were computed with the configuration of the model.
 
-    What they were computed with is recorded beside each archive that ``feats.scp`` points into, so a subset or a union
-    of data directories is checked as well as the directory that the features were computed in. Archives without such a
-    record, Kaldi's for example, need only have the right number of values per frame.
+    The configuration is recorded with each archive that ``feats.scp`` refers to, so subsets and unions of data
+    directories are checked as well as the original directories. For archives without such a record, for example
+    Kaldi's, only the dimension is checked.
 
     Args:
-        data: a data directory; without features there is nothing to check.
+        data: a data directory; without features nothing is checked.
         config: the ``[features]`` of the model.
 
     Raises:
         DataError: names the directory, every setting that differs with both values, and the command that computes the
             features as the model needs them.
     """
-    advice = f"compute them as the model wants them: speechtl features {data.path} --overwrite --config EXP/config.toml"
+    advice = f"compute them as the model requires: speechtl features {data.path} --overwrite --config EXP/config.toml"
     archives: dict[Path, str] = {}
     for place in data.feats_scp.values():
         archives.setdefault(archive_of(place), place)
@@ -114,17 +114,17 @@ def check_features(data: DataDir, config: FeatureConfig) -> None:
     if names:
         heading = f"{data.path}: features differ from the model's in {', '.join(sorted(names))}; {advice}"
         raise DataError(list_problems(heading, sorted(lines)))
-    # One matrix of every folder, since a union may have archives of several origins.
+    # One matrix from every folder, since a union may have archives of several origins.
     for place in {archive.parent: place for archive, place in archives.items()}.values():
         matrix = read_matrix(place)
         if matrix.size and matrix.shape[1] != config.dimension:
             raise DataError(
-                f"{data.path}: features of {matrix.shape[1]} values a frame, expected {config.dimension}; {advice}"
+                f"{data.path}: features with {matrix.shape[1]} values per frame, expected {config.dimension}; {advice}"
             )
 
 
 def differences(stored: Mapping[str, Any], config: FeatureConfig) -> list[tuple[str, Any, Any]]:
-    """Return the name, the stored and the wanted value of every setting that features were computed otherwise with."""
+    """Return the name, stored and requested value of every setting that differs."""
     wanted = config.model_dump()
     return [
         (name, stored.get(name), wanted.get(name))

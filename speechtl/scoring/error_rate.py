@@ -1,4 +1,4 @@
-"""Word, character and phone error rates, counted by jiwer."""
+"""Word, character and phone error rates, computed by jiwer."""
 
 import dataclasses
 import math
@@ -13,19 +13,19 @@ Unit = Literal["word", "character", "phone"]
 
 _NAMES = {"word": "WER", "character": "CER", "phone": "PER"}
 _OPERATIONS = {"equal": "C", "substitute": "S", "insert": "I", "delete": "D"}
-# Words hold no line break, so it can stand between them where a space may be a character of its own.
+# Words contain no line breaks, so these can separate tokens of which one may be a space.
 _DELIMITER = "\n"
 
 
 @dataclasses.dataclass(frozen=True)
 class ErrorCounts:
-    """Errors of an utterance, a speaker or a whole test.
+    """Error counts of an utterance, a speaker or a whole test set.
 
     Attributes:
-        substitutions: words (characters, phones) taken for others.
-        deletions: words of the reference that were not found.
-        insertions: words found that the reference does not have.
-        reference_length: words of the reference.
+        substitutions: substituted words (characters, phones).
+        deletions: words of the reference missing in the hypothesis.
+        insertions: words of the hypothesis that the reference lacks.
+        reference_length: number of words in the reference.
         sentences: number of utterances.
         wrong_sentences: utterances with at least one error.
     """
@@ -39,19 +39,19 @@ class ErrorCounts:
 
     @property
     def errors(self) -> int:
-        """All three kinds of errors."""
+        """Total number of errors."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float:
-        """Errors per word of the reference; where that is empty, 0 without errors and infinity with them."""
+        """Errors per reference word; for an empty reference, 0 without errors and infinity with errors."""
         if not self.reference_length:
             return math.inf if self.errors else 0.0
         return self.errors / self.reference_length
 
     @property
     def sentence_rate(self) -> float:
-        """Share of the utterances that have an error."""
+        """Fraction of utterances with an error."""
         return self.wrong_sentences / self.sentences if self.sentences else 0.0
 
     def __add__(self, other: "ErrorCounts") -> "ErrorCounts":
@@ -67,7 +67,7 @@ class Pair:
     Attributes:
         operation: ``"C"`` correct, ``"S"`` substitution, ``"D"`` deletion, ``"I"`` insertion.
         reference: the word of the reference; None for an insertion.
-        hypothesis: the word found; None for a deletion.
+        hypothesis: the word of the hypothesis; None for a deletion.
     """
 
     operation: str
@@ -77,14 +77,14 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class ErrorRate:
-    """The score of one system on one test.
+    """The score of one system on one test set.
 
     Attributes:
-        unit: what was counted.
-        total: over all utterances.
-        per_utterance: of each utterance, sorted by its id.
+        unit: the unit that was counted.
+        total: counts over all utterances.
+        per_utterance: counts of each utterance, sorted by id.
         alignments: utterance -> its alignment.
-        missing: utterances without a hypothesis; all their words are deletions.
+        missing: utterances without a hypothesis; all their words count as deletions.
     """
 
     unit: Unit
@@ -95,31 +95,31 @@ class ErrorRate:
 
     @property
     def substitutions(self) -> int:
-        """Substitutions of the whole test."""
+        """Substitutions in the whole test set."""
         return self.total.substitutions
 
     @property
     def deletions(self) -> int:
-        """Deletions of the whole test."""
+        """Deletions in the whole test set."""
         return self.total.deletions
 
     @property
     def insertions(self) -> int:
-        """Insertions of the whole test."""
+        """Insertions in the whole test set."""
         return self.total.insertions
 
     @property
     def reference_length(self) -> int:
-        """Words (characters, phones) of all references."""
+        """Words (characters, phones) in all references."""
         return self.total.reference_length
 
     @property
     def rate(self) -> float:
-        """Errors per word (character, phone) of the references."""
+        """Errors per reference word (character, phone)."""
         return self.total.rate
 
     def kaldi_line(self) -> str:
-        """Return the score as Kaldi writes it: ``%WER 5.95 [ 46 / 773, 8 ins, 6 del, 32 sub ]``."""
+        """Return the score in Kaldi's format: ``%WER 5.95 [ 46 / 773, 8 ins, 6 del, 32 sub ]``."""
         total = self.total
         return (
             f"%{_NAMES[self.unit]} {100 * total.rate:.2f} [ {total.errors} / {total.reference_length}, "
@@ -127,23 +127,23 @@ class ErrorRate:
         )
 
     def kaldi_sentence_line(self) -> str:
-        """Return the sentence error rate as Kaldi writes it: ``%SER 24.62 [ 32 / 130 ]``."""
+        """Return the sentence error rate in Kaldi's format: ``%SER 24.62 [ 32 / 130 ]``."""
         total = self.total
         return f"%SER {100 * total.sentence_rate:.2f} [ {total.wrong_sentences} / {total.sentences} ]"
 
 
 def error_rate(references: Mapping[str, str], hypotheses: Mapping[str, str], unit: Unit = "word") -> ErrorRate:
-    """Count the errors of a test.
+    """Score hypotheses against references.
 
     Args:
-        references: utterance -> words (or phones), between them blanks.
-        hypotheses: the same of the system. An utterance that is missing counts as empty. An empty reference is
-            allowed: what was found there are insertions.
-        unit: ``"word"`` and ``"phone"`` count what stands between blanks, ``"character"`` Unicode characters, with one
+        references: utterance -> words (or phones), separated by blanks.
+        hypotheses: likewise, of the system. A missing utterance counts as empty. References may be empty: all words of
+            the hypothesis are then insertions.
+        unit: ``"word"`` and ``"phone"`` count tokens separated by blanks, ``"character"`` Unicode characters, with one
             space between words.
 
     Raises:
-        DataError: there are hypotheses of utterances without a reference, or no references; all are listed.
+        DataError: hypotheses without a reference (all are listed), or no references.
     """
     if not references:
         raise DataError("no references to score against; give a text table that is not empty")
@@ -193,7 +193,7 @@ def group_by_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, 
 
 
 def split_words(text: str) -> list[str]:
-    """Split a transcript at blanks and tabs, and nowhere else (a no-break space is part of a word)."""
+    """Split a transcript at spaces and tabs only (a no-break space is part of a word)."""
     return [word for word in text.replace("\t", " ").split(" ") if word]
 
 

@@ -1,4 +1,4 @@
-"""Turn reference words into phones by the pronunciation that was spoken, as far as the hypothesis shows it."""
+"""Convert reference words to phones, using the pronunciation variants that best match the hypothesis."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,7 +9,7 @@ from speechtl.scoring.error_rate import split_words
 
 
 def reference_phones(references: Mapping[str, str], hypotheses: Mapping[str, str], lexicon: Lexicon) -> dict[str, str]:
-    """Write references as phones, each word in the pronunciation that matches the hypothesis best.
+    """Convert references to phones, each word in the pronunciation that best matches the hypothesis.
 
     Args:
         references: utterance -> words.
@@ -17,13 +17,13 @@ def reference_phones(references: Mapping[str, str], hypotheses: Mapping[str, str
         lexicon: pronunciations of all words of the references.
 
     Returns:
-        Utterance -> phones, with blanks between them.
+        Utterance -> phones, separated by blanks.
 
     Raises:
         LexiconError: lists every word that is not in the lexicon.
     """
     words = {utterance: split_words(text) for utterance, text in references.items()}
-    # Fails with all unknown words of all utterances.
+    # Raises an error that lists the unknown words of all utterances.
     lexicon.phones_of([word for sentence in words.values() for word in sentence])
     return {
         utterance: " ".join(best_pronunciation(sentence, split_words(hypotheses.get(utterance, "")), lexicon))
@@ -32,14 +32,13 @@ def reference_phones(references: Mapping[str, str], hypotheses: Mapping[str, str
 
 
 def best_pronunciation(words: Sequence[str], phones: Sequence[str], lexicon: Lexicon) -> list[str]:
-    """Choose a pronunciation of each word so that all of them together need the fewest edits to become ``phones``.
+    """Choose a pronunciation of each word so that the edit distance of the sentence to ``phones`` is minimal.
 
-    The search is exact: a dynamic programme over all choices at once. Equal choices: the pronunciation that the lexicon
-    names first.
+    The search is exact, by dynamic programming over all choices. Ties are resolved in the order of the lexicon.
 
     Args:
         words: the sentence.
-        phones: the phones found.
+        phones: the phones of the hypothesis.
         lexicon: pronunciations of all words.
 
     Raises:
@@ -51,9 +50,9 @@ def best_pronunciation(words: Sequence[str], phones: Sequence[str], lexicon: Lex
     ids = {phone: number for number, phone in enumerate(dict.fromkeys(phones))}
     found = np.array([ids[phone] for phone in phones], dtype=np.int64)
     positions = np.arange(len(found) + 1, dtype=np.int64)
-    # edits[j]: fewest edits between the words so far and the first j phones found.
+    # edits[j]: edit distance between the words so far and the first j phones of the hypothesis.
     edits = positions.copy()
-    # Per word and j: the variant chosen, and where in the phones found the word began.
+    # Per word and j: the variant chosen, and where in the hypothesis the word begins.
     choices: list[tuple[np.ndarray, np.ndarray]] = []
     for variants in options:
         rows = [_extend(edits, variant, ids, found) for variant in variants]
@@ -72,19 +71,19 @@ def best_pronunciation(words: Sequence[str], phones: Sequence[str], lexicon: Lex
 def _extend(
     edits: np.ndarray, variant: Sequence[str], ids: Mapping[str, int], found: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add the phones of one pronunciation to the rows of the edit distance.
+    """Extend a row of the edit-distance matrix by the phones of one pronunciation.
 
     Returns:
-        The new row, and for each of its places where the pronunciation began, both ``(phones found + 1,)``.
+        The new row, and for each position where the pronunciation begins, both ``(hypothesis phones + 1,)``.
     """
     scale = len(edits)
     positions = np.arange(scale, dtype=np.int64)
-    # Cost and origin in one number: the smaller cost wins, then the earlier origin.
+    # Cost and origin in one number: the lower cost wins, then the earlier origin.
     packed = edits * scale + positions
     for phone in variant:
         different = found != ids.get(phone, -1)
         following = packed + scale
         following[1:] = np.minimum(following[1:], packed[:-1] + scale * different)
-        # An insertion costs 1 for each phone found: a running minimum once that slope is taken off.
+        # Each inserted phone costs 1: a running minimum after subtracting that slope.
         packed = np.minimum.accumulate(following - scale * positions) + scale * positions
     return packed // scale, packed % scale

@@ -1,4 +1,4 @@
-"""Write scores as text: the layout of Kaldi's ``wer_details``, with columns that line up in any script."""
+"""Write scores as text, in the layout of Kaldi's ``wer_details``, with columns aligned in any script."""
 
 import itertools
 import unicodedata
@@ -9,20 +9,20 @@ from pathlib import Path
 from speechtl.files import atomic_write
 from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, per_speaker
 
-# Stands where one of the two sides has nothing.
+# Placeholder for the missing side of an insertion or deletion.
 NOTHING = "***"
 _OPERATION_NAMES = {"C": "correct", "S": "substitution", "D": "deletion", "I": "insertion"}
 
 
 def write_scores(folder: str | Path, score: ErrorRate, summary: Iterable[str], utt2spk: Mapping[str, str]) -> None:
-    """Write all that is known of a score into a folder.
+    """Write a score into a folder.
 
-    ``wer`` has the summary, ``per_utt`` the alignments, ``ops`` how often each word was found as which other,
-    ``per_spk`` a row for each speaker (only if speakers are known). Each file is written atomically.
+    ``wer`` has the summary, ``per_utt`` the alignments, ``ops`` the counts of each operation on each word pair,
+    ``per_spk`` a row for each speaker (if speakers are known). Each file is written atomically.
 
     Args:
-        folder: made if missing.
-        score: what to write.
+        folder: created if missing.
+        score: the score.
         summary: the lines of ``wer``.
         utt2spk: utterance -> speaker, or empty.
 
@@ -38,13 +38,13 @@ def write_scores(folder: str | Path, score: ErrorRate, summary: Iterable[str], u
 
 
 def summary_lines(score: ErrorRate) -> list[str]:
-    """Return the three lines with which Kaldi's ``compute-wer`` sums up."""
+    """Return the three summary lines of Kaldi's ``compute-wer``."""
     scored = f"Scored {score.total.sentences} sentences, {len(score.missing)} not present in hyp."
     return [score.kaldi_line(), score.kaldi_sentence_line(), scored]
 
 
 def alignment_lines(score: ErrorRate) -> Iterable[str]:
-    """Yield four rows for each utterance: ``ref``, ``hyp``, ``op`` and ``#csid``, as Kaldi's ``per_utt``."""
+    """Yield four rows for each utterance: ``ref``, ``hyp``, ``op`` and ``#csid``, as in Kaldi's ``per_utt``."""
     for utterance, pairs in score.alignments.items():
         columns = [(_visible(pair.reference), _visible(pair.hypothesis), pair.operation) for pair in pairs]
         widths = [max(map(_width, column)) for column in columns]
@@ -57,7 +57,7 @@ def alignment_lines(score: ErrorRate) -> Iterable[str]:
 
 
 def operation_lines(score: ErrorRate) -> list[str]:
-    """Return how often each pair was aligned, ``operation reference hypothesis count``, frequent ones first."""
+    """Return the counts of aligned pairs, ``operation reference hypothesis count``, most frequent first."""
     pairs = Counter(itertools.chain.from_iterable(score.alignments.values()))
     order = sorted(pairs.items(), key=lambda item: (item[0].operation == "C", -item[1], str(item[0])))
     rows = [
@@ -74,7 +74,7 @@ def confusion_lines(score: ErrorRate, limit: int) -> list[str]:
 
 
 def speaker_table(score: ErrorRate, utt2spk: Mapping[str, str]) -> list[str]:
-    """Return one row for each speaker, and their sum.
+    """Return a row for each speaker, and their sum.
 
     Raises:
         DataError: ``utt2spk`` lacks scored utterances.
@@ -97,7 +97,7 @@ def _speaker_row(name: str, counts: ErrorCounts) -> tuple[str, ...]:
 
 
 def _table(rows: Sequence[Sequence[str]], right_from: int) -> list[str]:
-    """Line up columns, those from ``right_from`` on to the right."""
+    """Align columns, those from ``right_from`` on to the right."""
     widths = [max(map(_width, column)) for column in zip(*rows)]
     lines = []
     for row in rows:
@@ -110,7 +110,7 @@ def _table(rows: Sequence[Sequence[str]], right_from: int) -> list[str]:
 def _visible(word: str | None) -> str:
     if word is None:
         return NOTHING
-    # Characters are scored with the spaces between words; a bare blank could not be read back.
+    # Spaces between words are scored as characters; a bare space could not be read back.
     return "<space>" if word == " " else word
 
 
@@ -120,7 +120,7 @@ def _center(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many columns a terminal gives a text: two for wide characters, none for combining marks."""
+    """Return the width of a text on a terminal: two columns for wide characters, none for combining marks."""
     if text.isascii():
         return len(text)
     return sum(

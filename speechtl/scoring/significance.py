@@ -1,4 +1,4 @@
-"""How sure an error rate and the difference of two are.
+"""Confidence intervals of error rates, and significance of their differences.
 
 Bootstrap: M. Bisani and H. Ney, "Bootstrap estimates for confidence intervals in ASR performance evaluation", ICASSP
 2004. Matched pairs: L. Gillick and S. Cox, "Some statistical issues in the comparison of speech recognition
@@ -17,9 +17,9 @@ from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, Pair, group_by_s
 SAMPLES = 10_000
 CONFIDENCE = 0.95
 
-# Draws looked up at once: few enough to stay in the cache.
+# Draws processed at once: few enough to stay in the cache.
 _BLOCK = 200_000
-# A segment ends where both systems have so many words right in a row (Gillick & Cox: words in the range of an n-gram).
+# A segment ends after this many consecutive words that are correct in both systems (Gillick & Cox: n-gram range).
 _CLEAN_WORDS = 2
 
 
@@ -28,9 +28,9 @@ class ConfidenceInterval:
     """A confidence interval.
 
     Attributes:
-        low: its lower end.
-        high: its upper end.
-        groups: how many utterances or speakers were drawn from.
+        low: lower bound.
+        high: upper bound.
+        groups: number of utterances or speakers that were resampled.
         by: ``"utterance"`` or ``"speaker"``.
     """
 
@@ -45,11 +45,11 @@ class MatchedPairs:
     """The matched-pairs sentence-segment word error test (MAPSSWE).
 
     Attributes:
-        segments: stretches in which at least one system errs, apart from each other by at least two words that both
-            have right.
+        segments: number of segments with an error of at least one system, separated by at least two words that both
+            systems have correct.
         mean: errors per segment of the second system minus those of the first.
         z: the mean in standard errors; nan with less than two segments.
-        p: probability of so big a difference between systems that are equally good, two-sided; nan likewise.
+        p: two-sided p-value; nan likewise.
     """
 
     segments: int
@@ -60,13 +60,13 @@ class MatchedPairs:
 
 @dataclasses.dataclass(frozen=True)
 class PairedComparison:
-    """Two systems on one test.
+    """Comparison of two systems on one test set.
 
     Attributes:
         difference: error rate of the second minus that of the first; below zero, the second is better.
-        interval: of the difference, by the paired bootstrap.
-        probability_of_improvement: share of the samples in which the second has the lower error rate; ties count half.
-        matched_pairs: None where the two have different references (phones by best-matching pronunciation).
+        interval: confidence interval of the difference, by the paired bootstrap.
+        probability_of_improvement: fraction of samples in which the second system is better; ties count half.
+        matched_pairs: None if the systems have different references (phones by best-matching pronunciation).
     """
 
     difference: float
@@ -85,18 +85,18 @@ def bootstrap_interval(
 ) -> ConfidenceInterval:
     """Return the confidence interval of an error rate.
 
-    Tests are drawn anew, as many utterances (or speakers, with all their utterances) as there are, with replacement.
-    Utterances of one speaker err alike, so that the interval over speakers is the honest one for new speakers.
+    The utterances (or speakers, with all their utterances) are resampled with replacement. Errors of one speaker's
+    utterances are correlated, so the interval for unseen speakers must be computed by resampling speakers.
 
     Args:
-        score: of the test.
-        utt2spk: if given, speakers are drawn instead of utterances.
-        samples: number of tests drawn.
-        confidence: probability mass of the interval.
-        seed: of the draws.
+        score: score of the test set.
+        utt2spk: if given, speakers are resampled instead of utterances.
+        samples: number of bootstrap samples.
+        confidence: confidence level.
+        seed: random seed.
 
     Raises:
-        DataError: there are less than two utterances (or speakers) with words, or an option is out of range.
+        DataError: fewer than two utterances (or speakers), no words, or an option is out of range.
     """
     errors, lengths, by = _groups(score, utt2spk)
     rates = _draw(np.stack([errors, lengths]), samples, confidence, seed, by)
@@ -112,22 +112,24 @@ def compare(
     confidence: float = CONFIDENCE,
     seed: int = 0,
 ) -> PairedComparison:
-    """Compare two systems on the same utterances: paired bootstrap and matched pairs.
+    """Compare two systems on the same utterances by the paired bootstrap and the matched-pairs test.
 
     Args:
         first: the score of the first system (the baseline).
         second: the score of the second system.
-        utt2spk: if given, speakers are drawn instead of utterances.
-        samples: number of tests drawn.
-        confidence: probability mass of the interval.
-        seed: of the draws.
+        utt2spk: if given, speakers are resampled instead of utterances.
+        samples: number of bootstrap samples.
+        confidence: confidence level.
+        seed: random seed.
 
     Raises:
-        DataError: the systems were scored on different utterances or units, there are less than two utterances (or
-            speakers) with words, or an option is out of range.
+        DataError: the systems were scored on different utterances or units; fewer than two utterances (or speakers), no
+            words, or an option is out of range.
     """
     if first.unit != second.unit:
-        raise DataError(f"cannot compare a score of {first.unit}s with one of {second.unit}s; score both alike")
+        raise DataError(
+            f"cannot compare a score of {first.unit}s with one of {second.unit}s; score both with the same unit"
+        )
     different = sorted(first.per_utterance.keys() ^ second.per_utterance.keys())
     if different:
         heading = f"{len(different)} utterances were scored for one system only; score both on the same test:"
@@ -142,9 +144,9 @@ def compare(
 
 
 def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
-    """Test whether two systems differ, on segments whose errors do not hang together (Gillick & Cox 1989).
+    """Test whether two systems differ, on segments with independent errors (Gillick & Cox 1989).
 
-    The normal approximation wants some 50 segments.
+    The normal approximation requires about 50 segments.
 
     Returns:
         The test, or None if the systems have different references.
@@ -161,14 +163,14 @@ def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
     if count < 2:
         return MatchedPairs(count, mean, math.nan, math.nan)
     if variance == 0.0:
-        # Every segment has the same difference: either none at all, or one beyond any doubt that a variance could tell.
+        # All segments have the same difference: it is either zero, or certain as far as the variance can tell.
         return MatchedPairs(count, mean, math.copysign(math.inf, mean) if mean else 0.0, 0.0 if mean else 1.0)
     z = mean / math.sqrt(variance / count)
     return MatchedPairs(count, mean, z, math.erfc(abs(z) / math.sqrt(2.0)))
 
 
 def _groups(score: ErrorRate, utt2spk: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return the errors and the reference lengths of each utterance or speaker, and which of the two it is."""
+    """Return the errors and reference lengths of each utterance or speaker, and which of the two was used."""
     counts: list[list[ErrorCounts]]
     if utt2spk is None:
         counts = [[count] for count in score.per_utterance.values()]
@@ -194,7 +196,7 @@ def _draw(table: np.ndarray, samples: int, confidence: float, seed: int, by: str
         drawn = generator.integers(groups, size=(min(step, samples - start), groups))
         blocks.append(table[:, drawn].sum(axis=2))
     sums = np.concatenate(blocks, axis=1)
-    # Where only empty references were drawn there is no rate; this takes a test of hardly any words.
+    # A sample of empty references has no rate; this happens only in test sets of very few words.
     sums = sums[:, (sums[1::2] > 0).all(axis=0)]
     if not sums.size:
         raise DataError("the references have no words; there is no error rate to draw")
@@ -211,7 +213,7 @@ def _words(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _slots(pairs: Sequence[Pair]) -> list[int]:
-    """Return the errors at each place: insertions before word 0, word 0, insertions before word 1, ..., at the end."""
+    """Return the errors by position: insertions before word 0, word 0, insertions before word 1, ..., at the end."""
     slots = [0]
     for pair in pairs:
         if pair.reference is None:

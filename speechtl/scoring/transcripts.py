@@ -1,4 +1,4 @@
-"""Read what is to be scored: references and hypotheses, from tables or data directories."""
+"""Read references and hypotheses from tables or data directories."""
 
 import dataclasses
 from pathlib import Path
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class References:
-    """What was said, and by whom.
+    """Reference transcripts and their speakers.
 
     Attributes:
-        path: where it was read from.
+        path: the file they were read from.
         text: utterance -> words.
         utt2spk: utterance -> speaker; empty if unknown.
     """
@@ -31,8 +31,8 @@ def read_references(path: str | Path, utt2spk: str | Path | None = None) -> Refe
     """Read references.
 
     Args:
-        path: a text table, or a data directory, of which its ``text`` and ``utt2spk``.
-        utt2spk: a table of speakers, instead of the directory's.
+        path: a text table, or a data directory with ``text`` and ``utt2spk``.
+        utt2spk: a table of speakers that replaces the directory's.
 
     Raises:
         DataError: a table cannot be read, or has bad lines; or an utterance has no speaker.
@@ -55,12 +55,12 @@ def read_references(path: str | Path, utt2spk: str | Path | None = None) -> Refe
 
 
 def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dict[str, str]:
-    """Read what a system found.
+    """Read the hypotheses of a system.
 
     Args:
-        path: a text table, or a folder that ``speechtl decode`` wrote, of which its ``text`` (for phones: ``phones``).
-        unit: what will be scored.
-        references: the test; every hypothesis must belong to it.
+        path: a text table, or a folder written by ``speechtl decode``, with ``text`` (for phones: ``phones``).
+        unit: the unit to score.
+        references: the references; every hypothesis must have one.
 
     Raises:
         DataError: the table cannot be read, has bad lines, or utterances that the references lack; all are listed.
@@ -71,7 +71,7 @@ def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dic
     hypotheses = read_table(path)
     extra = sorted(hypotheses.keys() - references.text.keys())
     if extra:
-        heading = f"{path}: {len(extra)} utterances are not in {references.path}; score them against their own test:"
+        heading = f"{path}: {len(extra)} utterances are not in {references.path}; score them against their references:"
         raise DataError(list_problems(heading, extra, limit=20))
     return hypotheses
 
@@ -79,7 +79,7 @@ def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dic
 def score(
     references: References, hypotheses: dict[str, str], unit: Unit = "word", lexicon: "Lexicon | None" = None
 ) -> ErrorRate:
-    """Score hypotheses; with a lexicon, references are words and are turned into phones by the best-matching variant.
+    """Score hypotheses; with a lexicon, reference words are converted to phones by the best-matching variants.
 
     Raises:
         DataError: see ``error_rate``.

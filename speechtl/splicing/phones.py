@@ -1,7 +1,7 @@
-"""Make new utterances from pieces of others, so that a model cannot learn phones by the words they stand in.
+"""Splice new utterances from phones of recorded ones, so that a model learns phones rather than words.
 
-Where training has few different words, each phone stands in few contexts, and a model that sees a second of speech at
-a time learns the words instead. Pieces of one to a few phones in random order have no words in them.
+If the training data have few different words, each phone occurs in few contexts, and a model with a context of a second
+learns the words instead. Pieces of one to a few phones in random order contain no words.
 """
 
 import random
@@ -18,16 +18,16 @@ from speechtl.splicing.pieces import Piece, Spoken, read_spoken, write_joined
 
 
 class SplicingConfig(Section):
-    """How speech is cut and put together.
+    """Settings of phone splicing.
 
     Attributes:
-        longest_piece: phones of a piece, at most.
-        phones: fewest and most phones of an utterance (the last one of a speaker may have fewer).
-        copies: times that every piece is used; each time it is cut and mixed anew.
-        overlap: frames on each side of a cut that are faded from one piece into the next; what follows the one piece
-            and precedes the other in their recordings is mixed there, linearly. 0 puts them end to end.
-        pause: how often a pause follows a piece.
-        seed: of all choices.
+        longest_piece: maximum number of phones in a piece.
+        phones: minimum and maximum number of phones in an utterance (the last one of a speaker may have fewer).
+        copies: number of times that all speech is used; each time it is cut and shuffled differently.
+        overlap: frames on each side of a cut that are cross-faded linearly, using what follows the one piece and
+            precedes the other in their recordings. 0 concatenates the pieces without fading.
+        pause: probability of a pause after a piece.
+        seed: of all random choices.
     """
 
     longest_piece: int = Field(default=2, gt=0)
@@ -47,24 +47,24 @@ def splice(
     *,
     label: str = "{}",
 ) -> DataDir:
-    """Cut each speaker's features at phone boundaries and put the pieces together in random order.
+    """Cut each speaker's features at phone boundaries and concatenate the pieces in random order.
 
-    A speaker's pieces stay among themselves, and so do the statistics of the speaker. What is written has features and
+    Pieces of different speakers are not mixed, so the statistics of each speaker are kept. The result has features but
     no audio: archives in ``out/feats``, and the tables.
 
     Args:
-        data: with features.
-        phones: utterance to its phones in time (``read_ctm`` of what ``speechtl align`` wrote).
-        config: how to do it.
-        features: what the features were computed with, for the time of a frame.
-        out: the data directory to write.
-        label: how a phone stands in ``text``, ``"_{}"`` for instance where a lexicon has words for phones.
+        data: a data directory with features.
+        phones: utterance -> its phones with their times (`read_ctm` of the output of ``speechtl align``).
+        config: settings.
+        features: configuration of the features, for the times of frames.
+        out: data directory to write.
+        label: format of a phone in ``text``, for example ``"_{}"`` if a lexicon has words for phones.
 
     Returns:
         The new data directory.
 
     Raises:
-        DataError: no features, or phones of utterances without; no phone can be used; nothing can be written.
+        DataError: features are missing; no phone is usable; or the directory cannot be written.
     """
     cuts, order = random.Random(f"{config.seed} cuts"), random.Random(f"{config.seed} order")
     shift = features.frame_shift / features.sample_rate
@@ -86,7 +86,7 @@ def splice(
 
 
 def _pieces(spoken: Spoken, config: SplicingConfig, rng: random.Random) -> Iterator[Piece]:
-    """Yield an utterance in pieces, without those that have a phone of the wrong length."""
+    """Yield the pieces of an utterance, without those that contain a phone of implausible duration."""
     here = 0
     while here < len(spoken.phones):
         there, size = here + 1, rng.randint(1, config.longest_piece)
@@ -100,7 +100,7 @@ def _pieces(spoken: Spoken, config: SplicingConfig, rng: random.Random) -> Itera
 def _utterances(
     pieces: Sequence[Piece], pauses: Sequence[Piece], config: SplicingConfig, rng: random.Random
 ) -> Iterator[list[Piece]]:
-    """Yield lists of pieces: every piece once, pauses at both ends and here and there between."""
+    """Yield lists of pieces: every piece once, with pauses at both ends and at random places."""
 
     def pause() -> list[Piece]:
         return [rng.choice(pauses)] if pauses else []

@@ -1,4 +1,4 @@
-"""Pieces of utterances, cut at the boundaries of phones, and utterances joined from them."""
+"""Pieces of utterances, cut at phone boundaries, and utterances concatenated from them."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,46 +13,46 @@ from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
 
-_LONGEST_PHONE = 0.35  # seconds; a longer one has a pause in it, or is at a wrong place
+_LONGEST_PHONE = 0.35  # seconds; a longer one contains a pause or is misaligned
 _SHORTEST_PHONE = 0.02
 _SHORTEST_PAUSE = 0.06  # between two phones
-_LONGEST_PAUSE = 0.3  # of one, as it is put between pieces
-_PAUSE_MARGIN = 0.02  # cut from both ends of a pause, since boundaries are not exact
+_LONGEST_PAUSE = 0.3  # of a pause that is inserted between pieces
+_PAUSE_MARGIN = 0.02  # removed from both ends of a pause, since boundaries are not exact
 
 
 class Piece(NamedTuple):
     """Some phones of an utterance, or a pause.
 
     Attributes:
-        features: ``(before + frames + behind, bins)``: with some frames more on both sides, to be faded.
-        before: frames in front of the first phone.
-        behind: frames behind the last one.
-        phones: what it says; nothing in a pause.
-        starts: of each phone, its first frame; the piece's own first phone starts at 0.
+        features: ``(before + frames + after, bins)``: with additional frames on both sides for cross-fading.
+        before: frames before the first phone.
+        after: frames after the last phone.
+        phones: its phones; empty for a pause.
+        starts: first frame of each phone; the first phone starts at 0.
     """
 
     features: np.ndarray
     before: int
-    behind: int
+    after: int
     phones: tuple[str, ...]
     starts: tuple[int, ...]
 
     @property
     def frames(self) -> int:
         """Frames between the beginning of the first phone and the end of the last."""
-        return len(self.features) - self.before - self.behind
+        return len(self.features) - self.before - self.after
 
 
 class Spoken(NamedTuple):
     """An utterance to cut pieces from.
 
     Attributes:
-        speaker: who said it.
+        speaker: its speaker.
         features: ``(frames, bins)``.
         phones: in order.
-        spans: of each phone, its first frame and the one behind its last.
-        usable: of each phone, whether it is as long as a phone is.
-        joined: of each phone but the last, whether the next one follows without a pause.
+        spans: first frame and end (exclusive) of each phone.
+        usable: whether each phone has a plausible duration.
+        joined: for each phone but the last, whether the next one follows without a pause.
     """
 
     speaker: str
@@ -63,11 +63,11 @@ class Spoken(NamedTuple):
     joined: tuple[bool, ...]
 
     def cut(self, first: int, last: int, overlap: int) -> Piece:
-        """Return the phones ``first`` to ``last`` (not with it), with up to ``overlap`` frames more on both sides."""
+        """Return the phones ``first`` to ``last`` (exclusive), with up to ``overlap`` more frames on both sides."""
         return self._piece(self.spans[first][0], self.spans[last - 1][1], overlap, first, last)
 
     def pauses(self, shift: float, overlap: int) -> list[Piece]:
-        """Return the pauses before, between and behind the phones; ``shift`` is seconds from one frame to the next."""
+        """Return the pauses before, between and after the phones; ``shift`` is the frame shift in seconds."""
         shortest, longest, margin = (
             round(seconds / shift) for seconds in (_SHORTEST_PAUSE, _LONGEST_PAUSE, _PAUSE_MARGIN)
         )
@@ -80,21 +80,21 @@ class Spoken(NamedTuple):
         ]
 
     def _piece(self, start: int, end: int, overlap: int, first: int, last: int) -> Piece:
-        before, behind = min(overlap, start), min(overlap, len(self.features) - end)
+        before, after = min(overlap, start), min(overlap, len(self.features) - end)
         starts = tuple(place - start for place, _ in self.spans[first:last])
-        return Piece(self.features[start - before : end + behind], before, behind, self.phones[first:last], starts)
+        return Piece(self.features[start - before : end + after], before, after, self.phones[first:last], starts)
 
 
 def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], features: FeatureConfig) -> list[Spoken]:
-    """Read the features of all utterances whose phones are given.
+    """Read the features of all utterances with given phones.
 
     Args:
-        data: with features.
-        phones: utterance to its phones in time.
-        features: what the features were computed with, for the time of a frame.
+        data: a data directory with features.
+        phones: utterance -> its phones with their times.
+        features: configuration of the features, for the times of frames.
 
     Raises:
-        DataError: phones of utterances without features (all are listed), or no phone can be used.
+        DataError: utterances without features (all are listed), or no usable phone.
     """
     problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
     if problems:
@@ -124,23 +124,23 @@ def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], featu
 
 
 def join(pieces: Sequence[Piece]) -> np.ndarray:
-    """Put pieces end to end, faded into each other over the frames that they have beyond their ends.
+    """Concatenate pieces, cross-faded over their additional frames.
 
     Returns:
-        ``(frames, bins)`` float32, as many frames as the pieces have without what is beyond their ends.
+        ``(frames, bins)`` float32, as many frames as all pieces without their additional frames.
     """
     sizes = [piece.frames for piece in pieces]
     total = np.zeros((sum(sizes), pieces[0].features.shape[1]))
     weights = np.zeros((len(total), 1))
     place = 0
     for piece, size in zip(pieces, sizes, strict=True):
-        # Ramps are symmetric about the cut, so two whole ones add up to 1; the division takes care of short ones.
-        rise, fall = 2 * piece.before + 1, 2 * piece.behind + 1
+        # Ramps are symmetric about the cut, so two complete ones add up to 1; the division corrects for shorter ones.
+        rise, fall = 2 * piece.before + 1, 2 * piece.after + 1
         weight = np.minimum(
             np.minimum(np.arange(1, len(piece.features) + 1) / rise, 1),
             np.minimum(np.arange(len(piece.features), 0, -1) / fall, 1),
         )[:, np.newaxis]
-        first, last = max(place - piece.before, 0), min(place + size + piece.behind, len(total))
+        first, last = max(place - piece.before, 0), min(place + size + piece.after, len(total))
         inside = slice(first - (place - piece.before), last - (place - piece.before))
         total[first:last] += (weight * piece.features)[inside]
         weights[first:last] += weight[inside]
@@ -154,13 +154,13 @@ def write_joined(
     features: FeatureConfig,
     utterances: Iterable[tuple[str, str, str, Sequence[Piece]]],
 ) -> DataDir:
-    """Write a data directory of joined pieces: archives in ``out/feats``, the tables and ``phones.ctm``; no audio.
+    """Write a data directory of spliced utterances: archives in ``out/feats``, tables and ``phones.ctm``; no audio.
 
     Args:
         out: the directory.
-        data: where the pieces come from, and with them the statistics and gender of each speaker.
-        features: what the features were computed with.
-        utterances: for each its id, speaker, transcript and pieces.
+        data: the origin of the pieces, with the statistics and gender of each speaker.
+        features: configuration of the features.
+        utterances: ``(id, speaker, transcript, pieces)`` of each.
 
     Raises:
         DataError: it cannot be written.
@@ -187,7 +187,7 @@ def write_joined(
 
 
 def _placed(pieces: Sequence[Piece]) -> Iterator[tuple[str, int, int]]:
-    """Yield every phone of joined pieces with its first frame and the one behind its last."""
+    """Yield every phone of concatenated pieces with its first frame and end (exclusive)."""
     place = 0
     for piece in pieces:
         ends = [*piece.starts[1:], piece.frames]

@@ -1,7 +1,7 @@
-"""Say words that were never recorded, with pieces of other words: a word added by its pronunciation can be trained on.
+"""Splice unrecorded words from pieces of other words, so that a model can be trained on a word given its pronunciation.
 
-This is unit selection (Hunt & Black 1996) at its plainest: the longest stretches of phones that there are, without a
-cost of the joins. The result is for training a model, not for listening.
+This is a simple form of unit selection (Hunt & Black 1996): the longest matching phone sequences, without a
+concatenation cost. The result is meant for training, not for listening.
 """
 
 import random
@@ -20,22 +20,22 @@ from speechtl.features.cmvn import mean_and_scale
 from speechtl.features.config import FeatureConfig
 from speechtl.splicing.pieces import Piece, Spoken, read_spoken, write_joined
 
-_TRIED = 40  # places looked at, of all where a phone was said by others
+_TRIED = 40  # occurrences of a phone by any speaker that are compared
 
 
 class WordSplicingConfig(Section):
-    """How words are put together.
+    """Settings of word splicing.
 
     Attributes:
-        copies: times that each speaker says each word.
-        words: fewest and most words of an utterance.
-        between: how often some other phones of the speaker, one to three, stand between two words, so that the words
-            are not always neighbours.
-        pause: how often a pause follows a word.
-        borrow: how often a stretch is taken from another speaker where that one has a longer stretch; always if the
-            speaker never said the phone. What is borrowed gets the mean and the variance of the speaker who borrows.
-        overlap: frames on each side of a cut that are faded from one piece into the next.
-        seed: of all choices.
+        copies: number of times that each speaker says each word.
+        words: minimum and maximum number of words in an utterance.
+        between: probability that one to three other phones of the speaker precede a word, so that the words are not
+            always adjacent.
+        pause: probability of a pause after a word.
+        borrow: probability of using another speaker's piece if it is longer; 1 if the speaker never said the phone.
+            Borrowed pieces are normalised to the mean and variance of the borrowing speaker.
+        overlap: frames on each side of a cut that are cross-faded.
+        seed: of all random choices.
     """
 
     copies: int = Field(default=1, gt=0)
@@ -57,23 +57,23 @@ def splice_words(
     *,
     label: str = "{}",
 ) -> DataDir:
-    """Let every speaker say words, with pieces of what the speakers said.
+    """Splice words for every speaker, from pieces of all speakers' recordings.
 
     Args:
-        data: with features.
-        phones: utterance to its phones in time.
-        words: word to its pronunciations; each time one of them is chosen at random.
-        config: how to do it.
-        features: what the features were computed with.
-        out: the data directory to write.
-        label: how a phone between two words stands in ``text``.
+        data: a data directory with features.
+        phones: utterance -> its phones with their times.
+        words: word -> its pronunciations, one of which is chosen at random each time.
+        config: settings.
+        features: configuration of the features.
+        out: data directory to write.
+        label: format in ``text`` of a phone between two words.
 
     Returns:
-        The new data directory, with features and without audio.
+        The new data directory, with features but without audio.
 
     Raises:
-        DataError: no features, or phones of utterances without; nothing can be written.
-        LexiconError: words with phones that nobody said; all are listed.
+        DataError: features are missing, or the directory cannot be written.
+        LexiconError: words with phones that do not occur in the recordings; all are listed.
     """
     spoken = read_spoken(data, phones, features)
     store = _Store(spoken, _normalisations(data), config, random.Random(f"{config.seed} pieces"))
@@ -84,7 +84,9 @@ def splice_words(
         if set(said) - store.known
     ]
     if missing:
-        raise LexiconError(list_problems("phones that nobody said, so that these words cannot be spliced:", missing))
+        raise LexiconError(
+            list_problems("these words cannot be spliced, since their phones do not occur in the recordings:", missing)
+        )
     shift = features.frame_shift / features.sample_rate
     pauses: dict[str, list[Piece]] = {}
     for one in spoken:
@@ -120,15 +122,15 @@ def _some_pause(pauses: Sequence[Piece], rng: random.Random) -> list[Piece]:
 
 
 def _normalisations(data: DataDir) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Return speaker -> mean and inverse standard deviation, of those whose statistics are there."""
+    """Return speaker -> mean and inverse standard deviation, of those with statistics."""
     return {speaker: mean_and_scale(read_double_matrix(place)) for speaker, place in data.cmvn_scp.items()}
 
 
 class _Store:
-    """Where each phone was said, by whom.
+    """All occurrences of each phone, by speaker.
 
     Attributes:
-        known: the phones that somebody said.
+        known: the phones that occur.
     """
 
     def __init__(
@@ -150,7 +152,7 @@ class _Store:
         self.known = set(self._all)
 
     def say(self, speaker: str, phones: Sequence[str]) -> list[Piece]:
-        """Return pieces that say the phones one after the other, in the voice of a speaker as far as possible."""
+        """Return pieces for a phone sequence, from the given speaker as far as possible."""
         pieces, here = [], 0
         while here < len(phones):
             rest = phones[here:]
@@ -165,7 +167,7 @@ class _Store:
         return pieces
 
     def filler(self, speaker: str, length: int) -> list[Piece]:
-        """Return one piece of at most so many phones of the speaker, from anywhere; none if there is no usable one."""
+        """Return a random piece of up to ``length`` phones of the speaker, or nothing if no phone is usable."""
         places = [place for places in self._by_speaker[speaker].values() for place in places]
         if not places:
             return []
@@ -173,7 +175,7 @@ class _Store:
         return [self._cut(one, place, self._matching(one, place, one.phones[place : place + length]), speaker)]
 
     def _longest(self, places: Sequence[tuple[Spoken, int]], phones: Sequence[str]) -> tuple[Spoken | None, int, int]:
-        """Return one of the places where most of the phones follow each other, and how many."""
+        """Return one of the places with the longest match, and its number of phones."""
         lengths = [self._matching(one, place, phones) for one, place in places]
         if not lengths:
             return None, 0, 0
@@ -185,7 +187,7 @@ class _Store:
 
     @staticmethod
     def _matching(one: Spoken, place: int, phones: Sequence[str]) -> int:
-        """Return how many of the phones are said from a place on, without a pause."""
+        """Return how many of the phones match from a place on, without a pause."""
         length = 1
         while (
             length < len(phones)

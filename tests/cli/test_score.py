@@ -162,7 +162,7 @@ def test_duplicated_utterances_and_other_encodings_are_named(tmp_path):
     with pytest.raises(SpeechtlError) as error:
         run("score", tmp_path / "ref", tmp_path / "hyp")
     message = str(error.value)
-    assert f"{tmp_path / 'hyp'}:2: 'u' stands here again" in message
+    assert f"{tmp_path / 'hyp'}:2: 'u' appears again" in message
     assert f"{tmp_path / 'hyp'}:3: not UTF-8 (byte 0xE9 at column 3)" in message
 
 

@@ -30,7 +30,7 @@ def test_what_is_joined_is_valid_and_splits_again(tmp_path_factory, one, other):
     assert validate(folder, check_audio=False).errors == []
     part = joined.select(one.utt2spk)
     assert (part.utt2spk, part.wav_scp, part.text) == (one.utt2spk, one.wav_scp, one.text)
-    assert all("left out" in note for note in notes)
+    assert all("omitted" in note for note in notes)
 
 
 @few_examples
@@ -54,16 +54,16 @@ def test_originals_are_their_own_originals_beside_copies():
 def test_tables_that_could_not_be_complete_are_left_out_and_named():
     joined, notes = combine([simple("x", text={"a-1": "one"}), simple("y", "b-1", utt2lang={"b-1": "en"})])
     assert (joined.text, joined.utt2lang) == ({}, {})
-    assert notes == ["text left out: y has none", "utt2lang left out: x has none"]
+    assert notes == ["text omitted: y has none", "utt2lang omitted: x has none"]
 
 
 def test_speaker_statistics_of_another_part_are_left_out():
     joined, notes = combine([simple("x", cmvn_scp={"a": "x.ark:1"}), simple("y", "a-2", cmvn_scp={"a": "y.ark:1"})])
     assert joined.cmvn_scp == {}
-    assert notes == ["cmvn.scp left out: speaker 'a' has other statistics in each part; compute it anew"]
+    assert notes == ["cmvn.scp omitted: the statistics of speaker 'a' differ between the parts; recompute them"]
 
 
-def test_all_contradictions_are_listed():
+def test_all_conflicts_are_listed():
     one = simple("x", "a-1 a-2", spk2gender={"a": "f"})
     other = simple("y", "a-2 b-1", wav_scp={"a-2": "other.wav", "b-1": "b.wav"}, spk2gender={"a": "m", "b": "m"})
     other.wav_scp["a-1"] = "a-1.wav"
@@ -71,11 +71,11 @@ def test_all_contradictions_are_listed():
     with pytest.raises(DataError) as error:
         combine([one, other])
     assert str(error.value).splitlines() == [
-        "cannot combine: 4 contradictions",
+        "cannot combine: 4 conflicts",
         "  utterance 'a-2' is in x and y; remove it from one",
-        "  recording 'a-1' has another speed in x and y; rename it in one",
-        "  recording 'a-2' has another entry of wav.scp in x and y; rename it in one",
-        "  speaker 'a' has another entry of spk2gender in x and y; rename it in one",
+        "  recording 'a-1' has different speeds in x and y; rename it in one",
+        "  recording 'a-2' has different entries in wav.scp of x and y; rename it in one",
+        "  speaker 'a' has different entries in spk2gender of x and y; rename it in one",
     ]
 
 
@@ -129,5 +129,5 @@ def test_factors_must_make_sense(factors):
 
 
 def test_a_taken_name_is_refused():
-    with pytest.raises(DataError, match=r"'sp0\.9-a-1' is there already"):
+    with pytest.raises(DataError, match=r"'sp0\.9-a-1' already exists"):
         perturb_speed(simple("x", "a-1 sp0.9-a-1"), [0.9, 1.0])

@@ -84,7 +84,7 @@ def test_every_structural_problem_is_listed_at_once(tmp_path):
         f"utt2spk:4: utterance 'b-2' is not in text; add it to {folder}/text, or remove the utterance (fix does)",
         "utt2spk:5: utterance 'b-3' is not in utt2lang; add it to "
         f"{folder}/utt2lang, or remove the utterance (fix does)",
-        "wav.scp:2: 'rec' stands here again with another value (first in line 1); keep one",
+        "wav.scp:2: 'rec' appears again with another value (first in line 1); keep one",
         "segments:1: 'a-1': ends before it starts (start 1, end 0.5); correct or remove the line",
         "segments:2: 'a-2': recording 'other' is not in wav.scp; add it or remove the segment",
         "segments:3: 'b-2': 'x' is not a number; correct or remove the line",
@@ -100,7 +100,7 @@ def test_every_structural_problem_is_listed_at_once(tmp_path):
     ("tables", "message"),
     [
         ({"wav_scp": "a x.wav\n"}, "utt2spk: missing; write 'utterance speaker' lines"),
-        ({"wav_scp": "a x.wav\n", "spk2utt": "a a\n"}, "utt2spk: missing; make it from spk2utt"),
+        ({"wav_scp": "a x.wav\n", "spk2utt": "a a\n"}, "utt2spk: missing; create it from spk2utt"),
         ({"utt2spk": "a a\n"}, "wav.scp: missing"),
         ({"utt2spk": "", "wav_scp": ""}, "utt2spk: the file is empty"),
         ({"utt2spk": "a a\n", "wav_scp": "a x\n", "utt2dur": "a -1\n"}, "utt2dur:1: 'a': expected seconds, 0 or more"),

@@ -79,8 +79,8 @@ def test_what_is_dropped_is_said_with_the_reason(data, tmp_path):
         "replace it",
         "utterance 'a-1' dropped: /d/text:2: 'a-1' has no value; add one or remove the line",
         "rewritten: /d/text:2: not sorted in C order ('a-1' after 'a-2'); sort with LC_ALL=C (fix does)",
-        "rewritten: /d/spk2utt: speaker 'b' of utt2spk is not here; make it anew (fix does)",
-        "rewritten: /d/spk2utt:1: speaker 'a' lacks 'a-2', against utt2spk; make spk2utt anew (fix does)",
+        "rewritten: /d/spk2utt: speaker 'b' of utt2spk is missing; rebuild it (fix does)",
+        "rewritten: /d/spk2utt:1: speaker 'a' lacks 'a-2', unlike utt2spk; rebuild spk2utt (fix does)",
     ]
     assert same(
         DataDir.load(data.path),
@@ -100,14 +100,14 @@ def test_segments_that_overshoot_are_cut_and_those_far_beyond_dropped(data):
     data.save(data.path)
     mending = fix(data.path)
     assert DataDir.load(data.path).segments == {"a-1": Segment("a-1", 0.1, 0.5)}
-    assert mending.actions[0].startswith("segment 'a-1' cut to end at 0.500 s: ")
+    assert mending.actions[0].startswith("segment 'a-1' truncated to end at 0.500 s: ")
     assert mending.actions[1].startswith("utterance 'a-2' dropped: ")
     assert validate(data.path).errors == []
 
 
 def test_utt2spk_is_made_from_spk2utt(data):
     (data.path / "utt2spk").unlink()
-    assert fix(data.path).actions[0].startswith("made anew: ")
+    assert fix(data.path).actions[0].startswith("rebuilt: ")
     assert same(DataDir.load(data.path), data)
 
 

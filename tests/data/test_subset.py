@@ -25,7 +25,7 @@ def data(tmp_path_factory):
 @given(drawn=data_dirs(), number=st.integers(1, 20), order=st.sampled_from(["random", "first", "last"]))
 def test_subsets_are_valid_and_of_the_size_asked_for(tmp_path_factory, drawn, number, order):
     if number > len(drawn):
-        with pytest.raises(DataError, match=f"{number} utterances asked for, {len(drawn)} meet the conditions"):
+        with pytest.raises(DataError, match=f"{number} utterances requested, {len(drawn)} meet the conditions"):
             subset(drawn, utterances=number, order=order)
         return
     part = subset(drawn, utterances=number, order=order)
@@ -86,7 +86,7 @@ def test_conditions_add_up(data):
         ({"speakers": ["a"], "utterance_ids": ["b-00"]}, "no utterance meets all conditions"),
         ({"utterances": 0}, "utterances must be more than 0 (got 0)"),
         ({"seconds_per_speaker": float("nan")}, "seconds per speaker must be more than 0 (got nan)"),
-        ({"speakers": ["a"], "utterances": 13}, "13 utterances asked for, 12 meet the conditions"),
+        ({"speakers": ["a"], "utterances": 13}, "13 utterances requested, 12 meet the conditions"),
     ],
 )
 def test_conditions_that_cannot_be_met(data, conditions, message):

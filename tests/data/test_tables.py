@@ -55,10 +55,10 @@ def test_all_bad_lines_are_listed_at_once(tmp_path):
         f"{path}: 6 problems",
         f"  {path}:2: not UTF-8 (byte 0xFF at column 1); save the file as UTF-8",
         f"  {path}:3: empty line (expected a key and a value); remove it",
-        f"  {path}:4: 'a' stands here again with another value (first in line 1); keep one",
+        f"  {path}:4: 'a' appears again with another value (first in line 1); keep one",
         f"  {path}:5: 'c' has no value; add one or remove the line",
         f"  {path}:6: id 'd\\x01e' holds U+0001 (control character); rename it in every table",
-        f"  {path}:7: 'a' stands here again (first in line 1); keep one",
+        f"  {path}:7: 'a' appears again (first in line 1); keep one",
     ]
 
 
@@ -67,7 +67,7 @@ def test_a_single_problem_is_one_line(tmp_path):
     path.write_bytes(b"a b\na b\n")
     with pytest.raises(DataError) as error:
         read_table(path)
-    assert str(error.value) == f"{path}:2: 'a' stands here again (first in line 1); keep one"
+    assert str(error.value) == f"{path}:2: 'a' appears again (first in line 1); keep one"
 
 
 def test_missing_file_is_named(tmp_path):

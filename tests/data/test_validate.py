@@ -61,7 +61,7 @@ def test_many_problems_in_one_report(data, tmp_path):
         "text:2: 'a-1' has no value; add one or remove the line",
         "text:3: not sorted in C order ('a-0' after 'a-1'); sort with LC_ALL=C (fix does)",
         "text:3: 'a-0' is not in utt2spk; add it there or remove this line",
-        "spk2utt:1: speaker 'a' lacks 'a-2', has 'a-3' too, against utt2spk; make spk2utt anew (fix does)",
+        "spk2utt:1: speaker 'a' lacks 'a-2', also has 'a-3', unlike utt2spk; rebuild spk2utt (fix does)",
     ]
 
 
@@ -70,13 +70,13 @@ def test_many_problems_in_one_report(data, tmp_path):
     [
         ("text", "a-2 words of a-2", "a-2 ", "text:2: 'a-2' has no value"),
         ("text", "a-2 words of a-2\n", "", "utt2spk:2: utterance 'a-2' is not in text"),
-        ("text", "a-2", "a-1", "text:2: 'a-1' stands here again with another value (first in line 1)"),
-        ("utt2spk", "a-2 a\n", "a-2 a\na-2 a\n", "utt2spk:3: 'a-2' stands here again (first in line 2)"),
+        ("text", "a-2", "a-1", "text:2: 'a-1' appears again with another value (first in line 1)"),
+        ("utt2spk", "a-2 a\n", "a-2 a\na-2 a\n", "utt2spk:3: 'a-2' appears again (first in line 2)"),
         ("utt2spk", "a-1", "a\u00a01", "utt2spk:1: id 'a\\xa01' holds U+00A0 (no-break space)"),
         ("utt2spk", "a-1", "a\x7f1", "utt2spk:1: id 'a\\x7f1' holds U+007F (control character)"),
         ("utt2spk", "a-1", "c-1", "utt2spk:2: not sorted in C order ('a-2' after 'c-1')"),
         ("spk2utt", "a a-1 a-2", "a a-1 a-2 a-2", "spk2utt:1: speaker 'a' has an utterance twice"),
-        ("spk2utt", "b b-1\n", "", "spk2utt: speaker 'b' of utt2spk is not here"),
+        ("spk2utt", "b b-1\n", "", "spk2utt: speaker 'b' of utt2spk is missing"),
         ("spk2utt", "b b-1", "b b-1\nc c-1", "spk2utt:3: speaker 'c' is not in utt2spk"),
         ("wav.scp", "a-1", "a-1\n", "wav.scp:1: 'a-1' has no value"),
     ],
@@ -123,9 +123,7 @@ def test_zero_length_and_silent_recordings(data, tmp_path):
         f"wav.scp:1: 'a-1': {tmp_path}/a-1.wav: no samples (empty recording, or cut short); replace it"
     ]
     assert found(data, warnings=True) == []
-    assert found(data, warnings=True, decode=True) == [
-        "wav.scp:2: 'a-2': every sample is zero; see whether the recording went wrong"
-    ]
+    assert found(data, warnings=True, decode=True) == ["wav.scp:2: 'a-2': every sample is zero; check the recording"]
 
 
 def test_text_may_be_missing_if_that_is_said(data):
@@ -145,7 +143,7 @@ def test_unfinished_features_are_errors_of_a_finished_directory(data, tmp_path):
     assert lines[1].startswith("utt2spk:3: utterance 'b-1' is not in feats.scp; ")
     assert lines[2].startswith("utt2spk:3: speaker 'b' is not in cmvn.scp; ")
     assert lines[3] == "utt2num_frames:1: 'a-1' has no frames; remove the utterance (fix does)"
-    assert lines[4] == f"feats.scp:2: 'a-2': no such archive {tmp_path}/g.ark; compute it anew, or remove feats.scp"
+    assert lines[4] == f"feats.scp:2: 'a-2': no such archive {tmp_path}/g.ark; recompute it, or remove feats.scp"
 
 
 def test_warnings_leave_the_directory_usable(data, tmp_path):
@@ -160,11 +158,10 @@ def test_warnings_leave_the_directory_usable(data, tmp_path):
     assert found(data, warnings=True) == [
         "utt2spk:2: speaker 'm' is not the beginning of utterance id 'a-2'; Kaldi's tools expect that",
         "wav.scp:3: 'b-1' has the same audio as 'a-1' (line 1)",
-        "text:3: 'b-1': transcript holds U+00A0 (no-break space); put a space in its place, or nothing",
-        "utt2dur:2: 'a-2': 3.000 s (expected 1.000 s from the audio); remove utt2dur and make it anew",
+        "text:3: 'b-1': transcript holds U+00A0 (no-break space); replace it by a space, or remove it",
+        "utt2dur:2: 'a-2': 3.000 s (expected 1.000 s from the audio); remove utt2dur and recompute it",
         "spk2gender:1: speaker 'a': gender 'male' (Kaldi's tools expect m or f)",
-        "utt2language: no table that speechtl knows (did you mean utt2lang?); it is not read, and subset or split "
-        "leave it behind",
+        "utt2language: not a known table (did you mean utt2lang?); it is ignored, and not copied by subset or split",
     ]
 
 
@@ -172,7 +169,7 @@ def test_without_utt2spk_the_rest_is_still_checked(data):
     (data.path / "utt2spk").unlink()
     replace(data, "text", "a-1", "x-1")
     lines = found(data)
-    assert lines[0] == "utt2spk: missing; make it from spk2utt (fix does)"
+    assert lines[0] == "utt2spk: missing; create it from spk2utt (fix does)"
     assert "text:1: 'x-1' is not in utt2spk; add it there or remove this line" in lines
 
 

@@ -318,7 +318,7 @@ def test_command_trains_from_tables_and_data_directories(tmp_path):
         (b"u1\nu2\n", [], "no sentence with words; give a text to train on"),
         (b"u1 a\nu2 \xe9\n", [], ":2: not UTF-8 (byte 0xE9"),
         (b"a\nb \xe9\n", ["--text-column", "plain"], ":2: not UTF-8 (byte 0xE9 at column 3); save the file as UTF-8"),
-        (b"u1 a\nu1 b\n", [], ":2: 'u1' stands here again"),
+        (b"u1 a\nu1 b\n", [], ":2: 'u1' appears again"),
         (b"u1 a\n", ["--prune", "0,x"], "--prune 0,x: expected whole numbers with commas, like 0,0,1"),
         (b"u1 a\n", ["--vocabulary", "/dev/null"], "/dev/null: no words; give a lexicon or a word list"),
         (b"u1 a\n", ["--dev", "/none/text"], "/none/text: cannot read: No such file or directory"),
