@@ -5,6 +5,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import hypothesis
 import numpy as np
 import pytest
+import tomli_w
 
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
@@ -62,26 +63,46 @@ def write_lexicon(path):
 
 
 def config_maker(root, make_corpus, lexicon_file):
-    """Return a function that writes a small experiment config, with ``key = value`` lines per section added."""
+    """Return a function that writes a small experiment config, changed by keyword.
 
-    def make(train="train", dev="dev", name="conf.toml", **sections):
+    ``features={"kind": "mfcc"}`` changes keys of a section, ``model__encoder={...}`` of a section within another; None
+    removes a key. ``data`` changes the one ``[[data]]`` table; ``transfer`` is one table. A list replaces all tables.
+    """
+
+    def make(train="train", dev="dev", name="conf.toml", **changes):
         for directory, seed in ((train, 1), (dev, 2)):
             if not (root / directory).exists():
                 make_corpus(directory, seed=seed)
-        tables = {
-            "data": f'language = "xx"\ntrain = "{root / train}"\ndev = "{root / dev}"\nlexicon = "{lexicon_file}"',
-            "features": "num_mel_bins = 12",
-            "model.encoder": 'kind = "tdnn"\nsize = 16\ndilations = [1, 2]\nsubsampling = {factor = 2}',
-            "batches": "frames = 300\nshuffle_pool = 8",
-            "training": "epochs = 3\nlearning_rate = 0.01\naverage = 2\n"
-            "checkpoint_minutes = 1e-6\nchoose_pronunciations = [1]",
+        places = {key: str(root / directory) for key, directory in (("train", train), ("dev", dev))}
+        table = {
+            "data": [{"language": "xx", **places, "lexicon": str(lexicon_file)}],
+            "features": {"num_mel_bins": 12},
+            "model": {"encoder": {"kind": "tdnn", "size": 16, "dilations": [1, 2], "subsampling": {"factor": 2}}},
+            "batches": {"frames": 300, "shuffle_pool": 8},
+            "training": {
+                "epochs": 3,
+                "learning_rate": 0.01,
+                "average": 2,
+                "checkpoint_minutes": 1e-6,
+                "choose_pronunciations": [1],
+            },
         }
-        for section, text in sections.items():
-            section = section.replace("__", ".")
-            tables[section] = f"{tables[section]}\n{text}" if section in tables else text
+        for section, change in changes.items():
+            *parents, last = section.split("__")
+            place = table
+            for parent in parents:
+                place = place[parent]
+            if not isinstance(change, dict):
+                place[last] = change
+            elif last == "transfer":
+                place[last] = [change]
+            else:
+                kept = place.get(last, {})
+                merged = (kept[0] if last == "data" else kept) | change
+                merged = {key: value for key, value in merged.items() if value is not None}
+                place[last] = [merged] if last == "data" else merged
         path = root / name
-        brackets = {"data": "[[data]]", "transfer": "[[transfer]]"}
-        path.write_text("".join(f"{brackets.get(s, f'[{s}]')}\n{text}\n\n" for s, text in tables.items()))
+        path.write_text(tomli_w.dumps(table))
         return path
 
     return make
@@ -113,3 +134,17 @@ def shared_config_maker(tmp_path_factory):
 def shared_corpus_maker(shared_config_maker):
     """Return what `make_corpus` returns, working in the folder that all tests of a module share."""
     return corpus_maker(shared_config_maker[0])
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory):
+    """Return the directory of a small trained experiment that many tests start from; it is only read."""
+    from training_runs import SHORT
+
+    from speechtl.experiment.config import load_config
+    from speechtl.experiment.train import train
+
+    root = tmp_path_factory.mktemp("source")
+    make_config = config_maker(root, corpus_maker(root), write_lexicon(root / "lexicon.txt"))
+    train(load_config(make_config(), SHORT), root / "source")
+    return root / "source"

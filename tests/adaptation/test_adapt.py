@@ -55,8 +55,7 @@ def workshop(shared_config_maker):
     root, make_config = shared_config_maker
     make = corpus_maker(root)
     make("train", utterances=48, seed=1)
-    config = make_config(augmentation="time_masks = 0\nfrequency_masks = 0")
-    config.write_text(config.read_text().replace("frames = 300", "frames = 1000"))
+    config = make_config(augmentation={"time_masks": 0, "frequency_masks": 0}, batches={"frames": 1000})
     settings = ["training.epochs=8", "training.average=1", "training.choose_pronunciations=[]"]
     train(load_config(config, settings), root / "source")
     for name, count, seed in (("own", 10, 5), ("test", 12, 6)):

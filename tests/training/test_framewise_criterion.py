@@ -85,10 +85,9 @@ def write_timed_corpus(folder, seed, utterances=24):
 def timed_config(tmp_path, make_config):
     for name, seed in (("train", 1), ("dev", 2)):
         write_timed_corpus(tmp_path / name, seed)
-    path = make_config(features="snip_edges = false", augmentation="time_masks = 0\nfrequency_masks = 0")
-    text = path.read_text().replace("choose_pronunciations = [1]", 'criterion = "framewise"\nprior_weight = 0.5')
-    path.write_text(text)
-    return path
+    training = {"choose_pronunciations": None, "criterion": "framewise", "prior_weight": 0.5}
+    masks = {"time_masks": 0, "frequency_masks": 0}
+    return make_config(features={"snip_edges": False}, augmentation=masks, training=training)
 
 
 def test_phones_are_learnt_where_they_are(timed_config, tmp_path):

@@ -8,60 +8,31 @@ import time
 
 import numpy as np
 import pytest
+from training_runs import assert_same, train_killed, weights
 
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.models.weights import load_arrays
-from speechtl.training.train import Trainer
 
 
-def weights(path):
-    return load_arrays(path / "weights.h5")[0]
-
-
-def same(first, second):
-    assert first.keys() == second.keys()
-    for name, array in first.items():
-        np.testing.assert_array_equal(array, second[name], err_msg=name)
-
-
-class Killed(Exception):
-    pass
-
-
-@pytest.mark.parametrize(
-    "encoder", ['kind = "tdnn"\nsize = 16\ndilations = [1]', 'kind = "blstm"\nsize = 16\nblocks = 1']
-)
-def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def whole(shared_config_maker):
+    """Return the config and the directory of a whole run, both only to be read."""
+    root, make_config = shared_config_maker
     path = make_config()
-    kept = path.read_text()
-    path.write_text(kept.replace('kind = "tdnn"\nsize = 16\ndilations = [1, 2]', encoder))
-    config = load_config(path)
+    train(load_config(path), root / "whole")
+    return path, root / "whole"
+
+
+@pytest.mark.parametrize("encoder", [{"dilations": [1]}, {"kind": "blstm", "blocks": 1, "dilations": None}])
+def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_path):
+    config = load_config(make_config(model__encoder=encoder))
     result = train(config, tmp_path / "whole")
-    plain_step = Trainer._step
-    fate = iter([2, 1, 3])  # steps that each life of the run completes before it is killed
-
-    def die(lives):
-        def step(self, *arguments):
-            lives[0] -= 1
-            if lives[0] < 0:
-                raise Killed
-            return plain_step(self, *arguments)
-
-        return step
-
-    deaths = 0
-    while True:
-        monkeypatch.setattr(Trainer, "_step", die([next(fate, 10_000)]))
-        try:
-            resumed = train(config, tmp_path / "killed")
-            break
-        except Killed:
-            deaths += 1
-    assert deaths == 3
-    same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    # Steps that each life of the run completes before it is killed.
+    resumed = train_killed(config, tmp_path / "killed", 2, 1, 3)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
     assert resumed == result
 
     def events(name):
@@ -71,9 +42,8 @@ def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_pa
     assert events("whole") == events("killed")
 
 
-def test_a_process_killed_at_any_moment_continues_to_the_same_weights(make_config, tmp_path):
-    path = make_config()
-    train(load_config(path), tmp_path / "whole")
+def test_a_process_killed_at_any_moment_continues_to_the_same_weights(whole, tmp_path):
+    path, directory = whole
     command = [sys.executable, "-m", "speechtl.cli.main", "train", str(path), str(tmp_path / "killed")]
     command[1:3] = ["-c", "from speechtl.cli.main import main; main()"]
     process = subprocess.Popen(command)
@@ -86,16 +56,15 @@ def test_a_process_killed_at_any_moment_continues_to_the_same_weights(make_confi
     # As a kill leaves it that comes while a checkpoint is written.
     (tmp_path / "killed" / "state" / ".checkpoint.1-abcdef.h5").write_bytes(b"half")
     subprocess.run(command, check=True)
-    same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
+    assert_same(weights(directory), weights(tmp_path / "killed"))
     assert not [file for file in (tmp_path / "killed").rglob(".*") if "-" in file.name], "half-written files were left"
 
 
 def test_training_learns_the_invented_speech(make_config, make_corpus, tmp_path):
     make_corpus("train", utterances=60, seed=1)
     make_corpus("dev", utterances=20, seed=2)
-    path = make_config(augmentation="time_masks = 0\nfrequency_masks = 0")
-    text = path.read_text().replace("epochs = 3", "epochs = 12").replace("frames = 300", "frames = 1000")
-    path.write_text(text)
+    masks = {"time_masks": 0, "frequency_masks": 0}
+    path = make_config(augmentation=masks, training={"epochs": 12}, batches={"frames": 1000})
     result = train(load_config(path), tmp_path / "exp")
     assert result["dev_per"] < 15  # chance is above 80
     experiment = Experiment.load(tmp_path / "exp")
@@ -114,7 +83,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_confi
     shutil.rmtree(tmp_path / "exp" / "state")
     shutil.rmtree(tmp_path / "train")
     assert train(other, tmp_path / "exp") == pytest.approx(first, abs=1e-6)
-    same(before, weights(tmp_path / "exp"))
+    assert_same(before, weights(tmp_path / "exp"))
     assert (tmp_path / "exp" / "log.jsonl").read_text() == log
     assert load_config(tmp_path / "exp" / "config.toml").decoding.beam == 3
     changed = load_config(make_config(), ["training.learning_rate=0.5", "seed=9"])
@@ -194,10 +163,10 @@ def test_an_experiment_stands_alone(make_config, tmp_path):
         experiment.posteriors(features, "yy")
 
 
-def test_unfinished_and_missing_experiments_say_so(tmp_path, make_config):
+def test_unfinished_and_missing_experiments_say_so(tmp_path, whole):
     with pytest.raises(ModelError, match=r"not an experiment directory"):
         Experiment.load(tmp_path)
-    train(load_config(make_config()), tmp_path / "exp")
+    shutil.copytree(whole[1], tmp_path / "exp")
     (tmp_path / "exp" / "weights.h5").unlink()
     with pytest.raises(ModelError, match=r"training has not ended"):
         Experiment.load(tmp_path / "exp")
@@ -206,12 +175,10 @@ def test_unfinished_and_missing_experiments_say_so(tmp_path, make_config):
 def test_the_phones_of_the_whole_lexicon_are_known_when_asked(make_config, make_corpus, lexicon_file, tmp_path):
     make_corpus("train", utterances=1, seed=4)
     (tmp_path / "train" / "text").write_text("s0-train-u000 si\n")
-    few = load_config(make_config(data="phones = 'lexicon'"), ["training.epochs=1"])
+    few = load_config(make_config(data={"phones": "lexicon"}), ["training.epochs=1"])
     train(few, tmp_path / "exp")
     assert Experiment.load(tmp_path / "exp").inventory().phones == ("a", "i", "k", "s", "t", "u")
     with pytest.raises(LexiconError, match="phones of the lexicon that the model's inventory lacks"):
         train(load_config(make_config()), tmp_path / "other")
-    text = make_config(name="no.toml", data="phones = 'lexicon'").read_text().replace("lexicon = ", "language = ")
-    (tmp_path / "no.toml").write_text(text.replace('language = "xx"\n', ""))
     with pytest.raises(ConfigError, match='phones = "lexicon" without a lexicon'):
-        load_config(tmp_path / "no.toml")
+        load_config(make_config(name="no.toml", data={"phones": "lexicon", "lexicon": None}))

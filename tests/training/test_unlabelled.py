@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import assert_same, train_killed, weights
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.labelling import Labelling
@@ -22,7 +23,6 @@ from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.tdnn import TdnnConfig
-from speechtl.models.weights import load_arrays
 from speechtl.training.objective import Objective
 from speechtl.training.train import Trainer
 from speechtl.transfer.method import TransferMethod
@@ -55,12 +55,14 @@ def silent(make_corpus):
     return folder
 
 
-def weights(path):
-    return load_arrays(path / "weights.h5")[0]
+def with_silent(make_config, silent):
+    return make_config(data={"unlabelled": str(silent)})
 
 
-def with_silent(make_config, silent, **more):
-    return make_config(data=f'unlabelled = "{silent}"', **more)
+def silent_alone(make_config, silent, **changes):
+    """Write a config of unlabelled speech alone."""
+    data = {"language": "yy", "unlabelled": str(silent), "train": None, "dev": None, "lexicon": None}
+    return make_config(name="alone.toml", data=data, **changes)
 
 
 def test_unlabelled_utterances_share_batches_and_have_no_labels(make_corpus, lexicon_file, silent):
@@ -109,35 +111,17 @@ def test_the_logged_loss_is_that_of_labelled_speech(make_config, silent, quiet, 
     np.testing.assert_allclose(losses, losses[0], rtol=0.1)
 
 
-class Killed(Exception):
-    pass
-
-
-def test_a_killed_run_continues_to_the_same_weights(make_config, silent, quiet, tmp_path, monkeypatch):
+def test_a_killed_run_continues_to_the_same_weights(make_config, silent, quiet, tmp_path):
     config = load_config(with_silent(make_config, silent), SHORT)
     train(config, tmp_path / "whole")
-    plain, lives = Trainer._step, [4]
-
-    def step(self, *arguments):
-        lives[0] -= 1
-        if lives[0] < 0:
-            raise Killed
-        return plain(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(Killed):
-        train(config, tmp_path / "killed")
-    monkeypatch.setattr(Trainer, "_step", plain)
-    train(config, tmp_path / "killed")
-    for name, array in weights(tmp_path / "whole").items():
-        np.testing.assert_array_equal(array, weights(tmp_path / "killed")[name], err_msg=name)
+    train_killed(config, tmp_path / "killed", 4)
+    assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
 
 
 def test_a_language_without_labels_has_no_head(make_config, make_corpus, quiet, silent, tmp_path):
     (silent / "text").unlink()
-    text = make_config().read_text()
-    path = tmp_path / "two.toml"
-    path.write_text(f'{text}\n[[data]]\nlanguage = "yy"\nunlabelled = "{silent}"\n')
+    data = load_config(make_config()).model_dump(exclude_none=True)["data"]
+    path = make_config(name="two.toml", data=[*data, {"language": "yy", "unlabelled": str(silent)}])
     train(load_config(path, SHORT), tmp_path / "two")
     experiment = Experiment.load(tmp_path / "two")
     assert experiment.languages == ["xx"]
@@ -147,14 +131,10 @@ def test_a_language_without_labels_has_no_head(make_config, make_corpus, quiet, 
 
 
 def test_an_encoder_is_trained_without_any_head_and_its_weights_start_another_run(make_config, silent, quiet, tmp_path):
-    path = make_config()
-    sections = path.read_text().split("[features]")[1]
-    alone = tmp_path / "alone.toml"
-    alone.write_text(f'[[data]]\nlanguage = "yy"\nunlabelled = "{silent}"\n[features]{sections}')
-    train(load_config(alone, SHORT), tmp_path / "alone")
+    train(load_config(silent_alone(make_config, silent), SHORT), tmp_path / "alone")
     assert all(name.startswith("encoder/") for name in weights(tmp_path / "alone"))
     assert Experiment.load(tmp_path / "alone").languages == []
-    transfer = f'method = "fine_tuning"\nsource = "{tmp_path / "alone"}"\nfresh = ["heads/*"]'
+    transfer = {"method": "fine_tuning", "source": str(tmp_path / "alone"), "fresh": ["heads/*"]}
     tuned = load_config(make_config(transfer=transfer), [*SHORT, "training.learning_rate=1e-9"])
     train(tuned, tmp_path / "tuned")
     for name, array in weights(tmp_path / "alone").items():
@@ -163,16 +143,14 @@ def test_an_encoder_is_trained_without_any_head_and_its_weights_start_another_ru
 
 
 def test_what_cannot_be_trained_is_said(make_config, silent, tmp_path):
-    path = make_config()
-    table, rest = path.read_text().split("[features]")
-    alone = tmp_path / "alone.toml"
-    alone.write_text(f'[[data]]\nlanguage = "yy"\nunlabelled = "{silent}"\n[features]{rest}')
+    alone = silent_alone(make_config, silent)
     with pytest.raises(DataError, match="no labelled speech, and no \\[\\[transfer\\]\\] method"):
         train(load_config(alone), tmp_path / "nothing")
-    with_dev = tmp_path / "dev.toml"
-    with_dev.write_text(f'{table}\n[[data]]\nlanguage = "yy"\nunlabelled = "{silent}"\ndev = "x"\n[features]{rest}')
+    data = load_config(make_config()).model_dump(exclude_none=True)["data"]
+    more = {"language": "yy", "unlabelled": str(silent), "dev": "x"}
+    with_dev = make_config(name="dev.toml", data=[*data, more])
     with pytest.raises(ConfigError, match="'yy' has dev speech but no head"):
         train(load_config(with_dev), tmp_path / "dev")
-    twice = make_config(data=f'unlabelled = "{tmp_path / "train"}"')
+    twice = make_config(data={"unlabelled": str(tmp_path / "train")})
     with pytest.raises(DataError, match="utterances that occur twice"):
         train(load_config(twice), tmp_path / "twice")

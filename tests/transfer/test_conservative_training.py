@@ -1,27 +1,23 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import SHORT, assert_same, weights
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.weights import load_arrays
 from speechtl.training.objective import Objective
 from speechtl.transfer.conservative_training import ConservativeTraining, kl_divergence
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
 from speechtl.transfer.lhuc import Lhuc
 
-SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
-
 
 @pytest.fixture(scope="module")
-def source(shared_config_maker):
-    root, make_config = shared_config_maker
-    train(load_config(make_config(), SHORT), root / "source")
-    return str(root / "source")
+def source(source):
+    return str(source)
 
 
 def make_model(source, units=None):
@@ -102,16 +98,14 @@ def test_the_parameter_term_is_the_squared_distance_of_the_trained_weights(sourc
 
 def test_weight_zero_is_the_plain_run_to_the_bit(source, shared_config_maker, tmp_path):
     _, make_config = shared_config_maker
-    copy = f'method = "fine_tuning"\nsource = "{source}"\n'
-    zero = f'[[transfer]]\nmethod = "conservative_training"\nsource = "{source}"\nweight = 0.0\ndistance = '
-    tables = {"plain": copy, "zero": f'{copy}{zero}"output"\n{zero}"parameter"\n'}
+    copy = {"method": "fine_tuning", "source": source}
+    zero = {"method": "conservative_training", "source": source, "weight": 0.0}
+    distances = [zero | {"distance": distance} for distance in ("output", "parameter")]
+    tables = {"plain": [copy], "zero": [copy, *distances]}
     for name, transfer in tables.items():
         config = load_config(make_config(train="own", name=f"{name}.toml", transfer=transfer), SHORT)
         train(config, tmp_path / name)
-    plain, zero = (load_arrays(tmp_path / name / "weights.h5")[0] for name in tables)
-    assert plain.keys() == zero.keys()
-    for name, array in plain.items():
-        np.testing.assert_array_equal(array, zero[name])
+    assert_same(*(weights(tmp_path / name) for name in tables))
 
 
 def test_several_languages_stay_near_only_where_the_source_has_a_head(source):
@@ -152,4 +146,6 @@ def test_sources_that_do_not_fit_are_refused(source, shared_config_maker):
         ConservativeTraining(source=source, distance="parameter").prepare(model)
     _, make_config = shared_config_maker
     with pytest.raises(ConfigError, match=r"weight: Input should be greater than or equal to 0"):
-        load_config(make_config(name="w.toml", transfer='method = "conservative_training"\nsource = "x"\nweight = -1'))
+        load_config(
+            make_config(name="w.toml", transfer={"method": "conservative_training", "source": "x", "weight": -1})
+        )

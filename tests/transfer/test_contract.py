@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tomli_w
+from training_runs import SHORT, assert_same, train_killed, weights
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError
@@ -14,11 +15,11 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.lang.phones import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.weights import arrays_of, load_arrays
+from speechtl.models.weights import arrays_of
 from speechtl.training.train import Trainer
 
 COPY = {"method": "fine_tuning", "source": "SOURCE"}
-# Every method, with what it is usually listed behind.
+# Every method, with those that it is usually listed after.
 METHODS = {
     "fine_tuning": [COPY],
     "fine_tuning_fresh": [{**COPY, "fresh": ["heads/*"]}],
@@ -58,23 +59,25 @@ METHODS = {
 every_method = pytest.mark.parametrize("name", sorted(METHODS))
 
 
-SHORT = ("training.epochs=2", "training.average=1", "training.choose_pronunciations=[]")
+def files_of(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
-def source(shared_config_maker):
-    root, make_config = shared_config_maker
-    train(load_config(make_config(), [*SHORT, "training.epochs=1"]), root / "source")
-    return root / "source"
+def source_files(source):
+    """Return what is in the source before any method uses it."""
+    return files_of(source)
 
 
 @pytest.fixture(scope="module")
-def configure(shared_config_maker, source):
+def configure(shared_config_maker, source, source_files):
     """Return a function that makes the config of a method, on other speech than the source was trained on."""
     root, make_config = shared_config_maker
+    make_config()
+    changed = load_config(make_config(train="own", name="tune.toml"), [*SHORT, "training.epochs=2"])
 
     def make(name):
-        table = load_config(make_config(train="own", name="tune.toml"), SHORT).model_dump(exclude_none=True)
+        table = changed.model_dump(exclude_none=True)
         table["transfer"] = [
             {key: str(source) if value == "SOURCE" else value for key, value in one.items()} for one in METHODS[name]
         ]
@@ -120,11 +123,11 @@ def test_an_unknown_key_is_an_error_that_names_the_known_ones(name, configure):
 
 
 def test_an_unknown_method_is_an_error_that_names_the_known_ones(make_config):
-    path = make_config(transfer='method = "magic"')
+    path = make_config(transfer={"method": "magic"})
     with pytest.raises(ConfigError, match=r"transfer\.0\.method: unknown 'magic'; known: fine_tuning, conserv"):
         load_config(path)
     with pytest.raises(ConfigError, match=r"transfer\.0\.method: missing"):
-        load_config(make_config(transfer='source = "exp/x"'))
+        load_config(make_config(transfer={"source": "exp/x"}))
 
 
 @every_method
@@ -157,7 +160,7 @@ def test_what_is_frozen_stays_and_what_is_trained_moves(name, configure, finishe
     for path in model.training_only:
         before = {key: array for key, array in before.items() if not key.startswith(f"{path}/")}
         trained = {key: variable for key, variable in trained.items() if key in before}
-    after = load_arrays(finished(name)[0] / "weights.h5")[0]
+    after = weights(finished(name)[0])
     assert before.keys() == after.keys()
     for key, array in before.items():
         if key not in trained:
@@ -172,10 +175,6 @@ def test_reloading_gives_the_same_posteriors(name, finished):
     features = np.random.default_rng(0).normal(size=(37, 12)).astype(np.float32)
     again = Experiment(path, experiment.config, trained, experiment.normaliser)
     np.testing.assert_array_equal(experiment.posteriors(features), again.posteriors(features))
-
-
-class Killed(Exception):
-    pass
 
 
 # Each method once: what resuming depends on is in `several`, too.
@@ -195,27 +194,11 @@ class Killed(Exception):
         "several",
     ],
 )
-def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, tmp_path, monkeypatch):
-    plain, lives = Trainer._step, [1]
-
-    def step(self, *arguments):
-        lives[0] -= 1
-        if lives[0] < 0:
-            raise Killed
-        return plain(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(Killed):
-        train(configure(name), tmp_path / "killed")
-    monkeypatch.setattr(Trainer, "_step", plain)
-    train(configure(name), tmp_path / "killed")
-    whole, killed = (load_arrays(run / "weights.h5")[0] for run in (finished(name)[0], tmp_path / "killed"))
-    assert whole.keys() == killed.keys()
-    for key, array in whole.items():
-        np.testing.assert_array_equal(array, killed[key], err_msg=key)
+def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, tmp_path):
+    train_killed(configure(name), tmp_path / "killed", 1)
+    assert_same(weights(finished(name)[0]), weights(tmp_path / "killed"))
 
 
-def test_sources_stay_as_they_were(configure, source, tmp_path):
-    before = {path: path.read_bytes() for path in source.rglob("*") if path.is_file()}
-    train(configure("several"), tmp_path / "exp")
-    assert {path: path.read_bytes() for path in source.rglob("*") if path.is_file()} == before
+def test_sources_stay_as_they_were(finished, source, source_files):
+    finished("several")
+    assert files_of(source) == source_files

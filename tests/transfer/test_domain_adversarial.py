@@ -7,6 +7,7 @@ import tensorflow as tf
 from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_runs import assert_same, weights
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.pipeline import make_dataset
@@ -22,7 +23,6 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import mean_over_time
 from speechtl.models.config import ModelConfig
 from speechtl.models.tdnn import TdnnConfig
-from speechtl.models.weights import load_arrays
 from speechtl.training.block_outputs import pooled_outputs
 from speechtl.training.objective import Objective
 from speechtl.transfer.domain_adversarial import DomainAdversarial, reverse_gradient
@@ -177,12 +177,9 @@ def test_what_is_wrong_with_domains_is_said(make_corpus):
 def test_a_weight_of_zero_changes_nothing(make_config, tmp_path):
     short = ["training.epochs=2"]
     train(load_config(make_config(), short), tmp_path / "plain")
-    adversarial = 'method = "domain_adversarial"\nby = "speaker"\nweight = 0.0'
+    adversarial = {"method": "domain_adversarial", "by": "speaker", "weight": 0.0}
     train(load_config(make_config(transfer=adversarial), short), tmp_path / "zero")
-    plain, zero = (load_arrays(tmp_path / name / "weights.h5")[0] for name in ("plain", "zero"))
-    assert plain.keys() == zero.keys()
-    for name, array in plain.items():
-        np.testing.assert_array_equal(array, zero[name], err_msg=name)
+    assert_same(weights(tmp_path / "plain"), weights(tmp_path / "zero"))
 
 
 def test_unlabelled_speech_of_another_domain_is_understood_better(make_config, make_corpus, tmp_path):
@@ -194,8 +191,8 @@ def test_unlabelled_speech_of_another_domain_is_understood_better(make_config, m
     plain += ["training.choose_pronunciations=[]", "training.epochs=10", "training.learning_rate=0.004"]
     losses, accuracy = {}, {}
     for weight in (1e-6, 0.3):
-        method = f'method = "domain_adversarial"\nweight = {weight}\nramp = 0'
-        path = make_config(data=f'unlabelled = "{tmp_path / "other"}"', transfer=method)
+        method = {"method": "domain_adversarial", "weight": weight, "ramp": 0}
+        path = make_config(data={"unlabelled": str(tmp_path / "other")}, transfer=method)
         losses[weight] = train(load_config(path, [*plain, "batches.frames=2000"]), tmp_path / str(weight))["dev_loss"]
         events = [json.loads(line) for line in (tmp_path / str(weight) / "log.jsonl").read_text().splitlines()]
         accuracy[weight] = [event["domain_accuracy"] for event in events if event["event"] == "epoch"][-1]

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import SHORT
 
 from speechtl.errors import ModelError
 from speechtl.experiment.config import load_config
@@ -11,14 +12,10 @@ from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.transfer.layer_transfer import LayerTransfer
 from speechtl.transfer.method import choose_blocks
 
-SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
-
 
 @pytest.fixture(scope="module")
-def source(shared_config_maker):
-    root, make_config = shared_config_maker
-    train(load_config(make_config(), SHORT), root / "source")
-    return str(root / "source")
+def source(source):
+    return str(source)
 
 
 @pytest.fixture
@@ -88,9 +85,8 @@ def test_a_copied_head_brings_its_phones(source, shared_config_maker, tmp_path):
     config = make_config(train="own", name="own.toml")
     text = root / "own" / "text"
     text.write_text("".join(f"{line.split()[0]} tak\n" for line in text.read_text().splitlines()))
-    for heads, phones in (("false", 3), ("true", 6)):
-        transfer = f'method = "layer_transfer"\nsource = "{source}"\nblocks = "first:2"\nheads = {heads}'
-        config = make_config(train="own", name=f"{heads}.toml", transfer=transfer)
-        config.write_text(config.read_text().replace(f'dev = "{root / "dev"}"', ""))
-        train(load_config(config, SHORT), tmp_path / heads)
-        assert len(Experiment.load(tmp_path / heads).inventory()) == phones
+    for heads, phones in ((False, 3), (True, 6)):
+        transfer = {"method": "layer_transfer", "source": source, "blocks": "first:2", "heads": heads}
+        config = make_config(train="own", name=f"{heads}.toml", transfer=transfer, data={"dev": None})
+        train(load_config(config, SHORT), tmp_path / str(heads))
+        assert len(Experiment.load(tmp_path / str(heads)).inventory()) == phones

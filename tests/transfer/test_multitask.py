@@ -383,4 +383,4 @@ def test_a_misspelt_key_of_identify_names_the_known_ones(make_config):
     with pytest.raises(
         ConfigError, match=r"identify\.wieght: unknown key; known keys: block, size, stop_gradient, weight"
     ):
-        load_config(make_config(transfer='method = "multitask"\nidentify = {wieght = 1}'))
+        load_config(make_config(transfer={"method": "multitask", "identify": {"wieght": 1}}))

@@ -3,6 +3,7 @@ import shutil
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import SHORT
 
 from speechtl.errors import ModelError
 from speechtl.experiment.config import load_config
@@ -16,7 +17,6 @@ from speechtl.models.weights import arrays_of, load_arrays
 from speechtl.transfer.method import load_source
 from speechtl.transfer.progressive import Progressive
 
-SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
 # As the shared config has it.
 MODEL = ModelConfig.model_validate(
     {"encoder": {"kind": "tdnn", "size": 16, "dilations": (1, 2), "subsampling": {"factor": 2}}}
@@ -24,14 +24,14 @@ MODEL = ModelConfig.model_validate(
 
 
 @pytest.fixture(scope="module")
-def trained(shared_config_maker):
+def trained(shared_config_maker, source):
     """Return the folder of two plain experiments and one with both as columns; and one whose column is that one."""
     root, make_config = shared_config_maker
-    train(load_config(make_config(), SHORT), root / "one")
+    shutil.copytree(source, root / "one")
     train(load_config(make_config(), [*SHORT, "seed=2"]), root / "two")
-    both = f'method = "progressive"\ncolumns = ["{root / "one"}", "{root / "two"}"]\nlateral = 5'
+    both = {"method": "progressive", "columns": [str(root / "one"), str(root / "two")], "lateral": 5}
     train(load_config(make_config(transfer=both), SHORT), root / "both")
-    chain = f'method = "progressive"\ncolumns = "{root / "both"}"\nlateral = 3'
+    chain = {"method": "progressive", "columns": str(root / "both"), "lateral": 3}
     train(load_config(make_config(transfer=chain), SHORT), root / "chain")
     return root
 

@@ -8,6 +8,7 @@ import scipy.fft
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_runs import SHORT, assert_same, train_killed, weights
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
@@ -17,12 +18,9 @@ from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.tdnn import TdnnConfig
-from speechtl.models.weights import load_arrays
 from speechtl.training.objective import Objective
-from speechtl.training.train import Trainer
 from speechtl.transfer.self_taught import SelfTaught, perplexity, random_quantisers, stack
 
-SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
 PRE = ["training.epochs=7", "augmentation.time_masks=0", "augmentation.frequency_masks=0"]
 SEED = tf.constant([3, 70_000])
 BINS = 12
@@ -261,17 +259,11 @@ def test_tables_that_predict_the_same_and_unknown_blocks_are_refused():
 # Whole runs
 
 
-def pre_training(make_config, name="pre.toml", dev="", **sections):
+def pre_training(make_config, root, name="pre.toml", **changes):
     """Write a config of unlabelled speech alone: no transcripts are needed, nor a lexicon."""
-    path = make_config(name=name, transfer='method = "self_taught"\ncodebook_size = 16\nspan = 8', **sections)
-    text = path.read_text()
-    start = text.index("[[data]]")
-    folder = path.parent
-    table = (
-        f'[[data]]\nlanguage = "und"\nunlabelled = "{folder / "train"}"\n{dev and f"dev = {str(folder / dev)!r}"}\n\n'
-    )
-    path.write_text(text[:start] + table + text[text.index("[features]") :])
-    return path
+    method = {"method": "self_taught", "codebook_size": 16, "span": 8}
+    data = {"language": "und", "unlabelled": str(root / "train"), "train": None, "lexicon": None}
+    return make_config(name=name, data=data, **{"transfer": method, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -282,7 +274,7 @@ def pre_trained(shared_config_maker):
     kept = {name: (root / name / "text").read_text() for name in ("train", "dev")}
     for name in kept:
         (root / name / "text").unlink()
-    path = pre_training(make_config, dev="dev")
+    path = pre_training(make_config, root)
     result = train(load_config(path, PRE), root / "pre")
     for name, text in kept.items():
         (root / name / "text").write_text(text)
@@ -308,7 +300,7 @@ def test_pre_training_tells_how_it_goes(pre_trained):
 
 def test_the_pre_trained_model_has_no_head_and_no_predictor(pre_trained):
     path, _ = pre_trained
-    assert all(name.startswith("encoder/") for name in load_arrays(path / "weights.h5")[0])
+    assert all(name.startswith("encoder/") for name in weights(path))
     experiment = Experiment.load(path)
     assert experiment.languages == []
     with pytest.raises(ModelError, match=r"pre: no head for language 'xx'; this model has: none"):
@@ -316,70 +308,46 @@ def test_the_pre_trained_model_has_no_head_and_no_predictor(pre_trained):
 
 
 @pytest.mark.parametrize(
-    "table", ['method = "fine_tuning"\nfresh = ["heads/*"]', 'method = "layer_transfer"\nblocks = "all"']
+    "table", [{"method": "fine_tuning", "fresh": ["heads/*"]}, {"method": "layer_transfer", "blocks": "all"}]
 )
 def test_training_on_labels_starts_from_the_pre_trained_trunk(table, pre_trained, shared_config_maker, tmp_path):
     path, _ = pre_trained
     _, make_config = shared_config_maker
     config = load_config(
-        make_config(name="labels.toml", transfer=f'{table}\nsource = "{path}"'),
+        make_config(name="labels.toml", transfer=table | {"source": str(path)}),
         [*SHORT, "training.learning_rate=1e-30", "training.weight_decay=0.0"],
     )
     result = train(config, tmp_path / "labels")
-    theirs, ours = (load_arrays(place / "weights.h5")[0] for place in (path, tmp_path / "labels"))
+    theirs, ours = weights(path), weights(tmp_path / "labels")
     assert ours.keys() - theirs.keys() and all(name.startswith("heads/xx/") for name in ours.keys() - theirs.keys())
     for name, array in theirs.items():
         np.testing.assert_array_equal(array, ours[name], err_msg=name)
     assert result["dev_per"] > 0
 
 
-class Killed(Exception):
-    pass
-
-
-def test_killed_pre_training_continues_to_the_same_weights(pre_trained, tmp_path, monkeypatch):
+def test_killed_pre_training_continues_to_the_same_weights(pre_trained, tmp_path):
     path, result = pre_trained
-    config = load_config(path.parent / "pre.toml", PRE)
-    plain, lives = Trainer._step, [3]
-
-    def step(self, *arguments):
-        lives[0] -= 1
-        if lives[0] < 0:
-            raise Killed
-        return plain(self, *arguments)
-
-    monkeypatch.setattr(Trainer, "_step", step)
-    with pytest.raises(Killed):
-        train(config, tmp_path / "killed")
-    monkeypatch.setattr(Trainer, "_step", plain)
-    assert train(config, tmp_path / "killed") == result
-    whole, killed = (load_arrays(place / "weights.h5")[0] for place in (path, tmp_path / "killed"))
-    assert whole.keys() == killed.keys()
-    for name, array in whole.items():
-        np.testing.assert_array_equal(array, killed[name], err_msg=name)
+    assert train_killed(load_config(path.parent / "pre.toml", PRE), tmp_path / "killed", 3) == result
+    assert_same(weights(path), weights(tmp_path / "killed"))
 
 
 def test_weight_zero_is_the_plain_run_to_the_bit(make_config, make_corpus, tmp_path):
     make_corpus("other", seed=7)
-    tables = {"plain": {}, "zero": {"transfer": 'method = "self_taught"\nweight = 0.0'}}
-    for name, sections in tables.items():
-        path = make_config(name=f"{name}.toml", data=f'unlabelled = "{tmp_path / "other"}"', **sections)
+    tables = {"plain": [], "zero": [{"method": "self_taught", "weight": 0.0}]}
+    for name, transfer in tables.items():
+        path = make_config(name=f"{name}.toml", data={"unlabelled": str(tmp_path / "other")}, transfer=transfer)
         train(load_config(path, SHORT), tmp_path / name)
-    plain, zero = (load_arrays(tmp_path / name / "weights.h5")[0] for name in tables)
-    assert plain.keys() == zero.keys()
-    for name, array in plain.items():
-        np.testing.assert_array_equal(array, zero[name], err_msg=name)
+    assert_same(*(weights(tmp_path / name) for name in tables))
 
 
-def test_dev_speech_of_a_language_without_labels_needs_a_method(make_config):
-    path = pre_training(make_config, dev="dev")
-    path.write_text(path.read_text().split("[[transfer]]")[0])
+def test_dev_speech_of_a_language_without_labels_needs_a_method(make_config, tmp_path):
+    path = pre_training(make_config, tmp_path, transfer=[])
     with pytest.raises(ConfigError, match=r"'und' has dev speech but no head to score"):
         train(load_config(path), path.parent / "exp")
 
 
 def test_wrong_settings_are_refused(make_config):
-    wrong = "masked_share = 1.0\nspan = 0\ncodebooks = 0\ncodebook_size = 1\nnoise = -1"
+    wrong = {"masked_share": 1.0, "span": 0, "codebooks": 0, "codebook_size": 1, "noise": -1}
     with pytest.raises(ConfigError, match="5 problems") as caught:
-        load_config(make_config(transfer=f'method = "self_taught"\n{wrong}'))
-    assert all(line.split(" ")[0] in str(caught.value) for line in wrong.splitlines())
+        load_config(make_config(transfer={"method": "self_taught", **wrong}))
+    assert all(name in str(caught.value) for name in wrong)

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import SHORT, assert_same, weights
 
 from speechtl.errors import ModelError
 from speechtl.experiment.config import load_config
@@ -10,7 +11,7 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.conformer import ConformerConfig
 from speechtl.models.restore import restore
-from speechtl.models.weights import arrays_of, load_arrays
+from speechtl.models.weights import arrays_of
 from speechtl.training.objective import ctc_losses
 from speechtl.transfer.adapter import Adapter
 from speechtl.transfer.lhuc import Lhuc
@@ -18,16 +19,8 @@ from speechtl.transfer.lin import Lin
 from speechtl.transfer.lora import Lora
 from speechtl.transfer.speaker_layers import load_speaker, save_speaker, speaker_variables
 
-SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
 KINDS = {"lhuc": Lhuc(), "lin": Lin(), "adapter": Adapter(rank=3), "lora": Lora(rank=3)}
 FEATURES = np.random.default_rng(0).normal(size=(45, 12)).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def source(shared_config_maker):
-    root, make_config = shared_config_maker
-    train(load_config(make_config(), SHORT), root / "source")
-    return root / "source"
 
 
 def small_conformer():
@@ -142,22 +135,21 @@ def test_a_layer_without_a_place_is_refused(source):
 
 
 def test_weights_of_unknown_layers_are_refused(source):
-    arrays = load_arrays(source / "weights.h5")[0] | {"after/tdnn1/magic1/wand": np.zeros(3)}
+    arrays = weights(source) | {"after/tdnn1/magic1/wand": np.zeros(3)}
     with pytest.raises(ModelError, match=r"weights of an unknown layer 'after/tdnn1/magic1'"):
         restore(Experiment.load(source).model, arrays, "x")
 
 
 def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared_config_maker, tmp_path):
     _, make_config = shared_config_maker
-    tables = f'method = "fine_tuning"\nsource = "{source}"\n[[transfer]]\nmethod = "adapter"\nrank = 2'
+    tables = [{"method": "fine_tuning", "source": str(source)}, {"method": "adapter", "rank": 2}]
     train(load_config(make_config(name="a.toml", transfer=tables), SHORT), tmp_path / "adapted")
-    copy = f'method = "fine_tuning"\nsource = "{tmp_path / "adapted"}"'
+    copy = {"method": "fine_tuning", "source": str(tmp_path / "adapted")}
     still = [*SHORT, "training.learning_rate=1e-30", "training.weight_decay=0.0"]
     train(load_config(make_config(name="b.toml", transfer=copy), still), tmp_path / "again")
-    first, second = (load_arrays(tmp_path / name / "weights.h5")[0] for name in ("adapted", "again"))
-    assert first.keys() == second.keys() and any(name.startswith("after/") for name in first)
-    for name, array in first.items():
-        np.testing.assert_array_equal(array, second[name])
+    first, second = (weights(tmp_path / name) for name in ("adapted", "again"))
+    assert any(name.startswith("after/") for name in first)
+    assert_same(first, second)
     model = Experiment.load(tmp_path / "again").model
     before = arrays_of(model.variables())
     Lhuc().prepare(model)

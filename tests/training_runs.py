@@ -1,0 +1,50 @@
+"""Trainings in tests: the weights they leave, and runs that are killed."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from speechtl.experiment.train import train
+from speechtl.models.weights import load_arrays
+from speechtl.training.train import Trainer
+
+# Of one epoch, as far as it can be without anything that depends on later ones.
+SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(path):
+    """Return the weights of a finished experiment, by path."""
+    return load_arrays(Path(path) / "weights.h5")[0]
+
+
+def assert_same(first, second):
+    """Compare weights by path, to the bit."""
+    assert first.keys() == second.keys()
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name], err_msg=name)
+
+
+def train_killed(config, directory, *lives):
+    """Train; the run is killed after each of these numbers of steps and continued at last to the end."""
+    for steps in lives:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            patch.setattr(Trainer, "_step", _killed_after(steps))
+            train(config, directory)
+    return train(config, directory)
+
+
+def _killed_after(steps):
+    plain, left = Trainer._step, [steps]
+
+    def step(self, *arguments):
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        return plain(self, *arguments)
+
+    return step
