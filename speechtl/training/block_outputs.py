@@ -1,4 +1,4 @@
-"""What a block makes of whole utterances: one point each, the mean over its frames."""
+"""Outputs of a block averaged over each utterance: one point per utterance."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,12 +12,12 @@ from speechtl.models.blocks import mean_over_time
 
 
 def pooled_outputs(model: AcousticModel, source: Source, block: str, config: BatchConfig) -> np.ndarray:
-    """Return the means of a block's outputs over the frames of each utterance, in the source's order.
+    """Return the mean of a block's outputs over the frames of each utterance, in the order of the source.
 
     Args:
-        model: whose block; the language's own one where there is one.
+        model: the model; where the language has a private block, that one is used.
         source: the utterances; they need no transcripts.
-        block: its name.
+        block: name of the block.
         config: batch sizes.
 
     Returns:
@@ -26,7 +26,7 @@ def pooled_outputs(model: AcousticModel, source: Source, block: str, config: Bat
     signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
 
     @tf.function(input_signature=signature, autograph=False)
-    def pooled(features, lengths):
+    def pooled(features: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         encoded = model.encode(features, lengths, language=source.language)
         return mean_over_time(encoded.outputs[block], encoded.lengths[block])
 

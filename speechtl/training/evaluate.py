@@ -23,7 +23,7 @@ def forward_function(model: AcousticModel, language: str) -> Forward:
     signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
 
     @tf.function(input_signature=signature, autograph=False)
-    def forward(features, lengths):
+    def forward(features: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         encoded = model.encode(features, lengths, language=language)
         return model.logits(encoded, language), encoded.lengths[encoded.last]
 
@@ -31,7 +31,7 @@ def forward_function(model: AcousticModel, language: str) -> Forward:
 
 
 def terms_function(objective: Objective, language: str) -> Terms:
-    """Return a compiled function from a batch to the terms of its loss and what methods measure, without dropout."""
+    """Return a compiled function from a batch to its loss terms and measures, without dropout."""
 
     @tf.function(reduce_retracing=True, autograph=False)
     def terms(batch: Batch) -> LossTerms:
@@ -46,8 +46,8 @@ def evaluate(
     config: BatchConfig,
     forward: dict[str, Forward],
     terms: dict[str, Terms],
-) -> dict:
-    """Measure a model on held-out speech.
+) -> dict[str, float]:
+    """Evaluate a model on held-out speech.
 
     Args:
         model: the model.
@@ -57,10 +57,10 @@ def evaluate(
         terms: for languages without a head, compiled functions from `terms_function`.
 
     Returns:
-        ``dev_loss``, CTC in nats per labelled utterance, or where nothing is labelled the loss of the transfer methods;
-        ``dev_per``, greedy phone errors (best path, against the first pronunciations) per phone, in percent, where
-        speech is labelled; of several languages also ``dev_per_LANGUAGE``, since what helps one may harm another; and,
-        as ``dev_NAME``, each term and measure of speech whose language has no head.
+        ``dev_loss``, the CTC loss in nats per labelled utterance or, where nothing is labelled, the loss of the
+        transfer methods; ``dev_per``, the phone error rate of the best path against the first pronunciations, in
+        percent, where speech is labelled; with several languages also ``dev_per_LANGUAGE``, since what helps one may
+        harm another; and, as ``dev_NAME``, each loss term and measure on speech whose language has no head.
     """
     losses, count = 0.0, 0
     errors, phones = defaultdict[str, int](int), defaultdict[str, int](int)

@@ -1,4 +1,4 @@
-"""What a training run writes down: ``log.jsonl`` and TensorBoard summaries."""
+"""The log of a training run: ``log.jsonl`` and TensorBoard summaries."""
 
 import json
 import os
@@ -16,7 +16,7 @@ class TrainingLog:
     """Append events to ``log.jsonl`` and scalars to ``tensorboard/``."""
 
     def __init__(self, directory: Path, step: int):
-        """Continue the log of a run that stands at ``step``, dropping what a killed run wrote beyond it."""
+        """Continue the log of a run at ``step``, dropping later entries of a killed run."""
         layout = ExperimentLayout(directory)
         self.path = layout.log
         if self.path.exists():
@@ -44,7 +44,7 @@ class TrainingLog:
 
 
 def describe_epoch(entry: Mapping[str, Any], epochs: int) -> str:
-    """Return one line about an epoch."""
+    """Return one line that summarises an epoch."""
     text = f"epoch {entry['epoch']}/{epochs}: train loss {entry['train_loss']:.3f}"
     if "dev_loss" in entry:
         text += f", dev loss {entry['dev_loss']:.3f}"

@@ -58,7 +58,7 @@ class Progress:
 def save_state(
     path: Path, progress: Progress, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer
 ) -> None:
-    """Write weights, optimizer and progress to one file, atomically."""
+    """Write weights, optimizer state and progress to one file, atomically."""
     arrays = {f"model/{name}": value for name, value in arrays_of(variables).items()}
     for number, variable in enumerate(optimizer.variables):
         arrays[f"optimizer/{number:05d}"] = np.asarray(variable.value)

@@ -12,7 +12,7 @@ from speechtl.training.objective import Objective
 
 
 class Update:
-    """Loss, gradients, clipping and the optimizer's step, compiled once for each language."""
+    """Loss, gradients, clipping and the step of the optimizer, compiled once for each language."""
 
     def __init__(
         self,
@@ -25,10 +25,10 @@ class Update:
         strategy: tf.distribute.Strategy | None = None,
         jit: bool = False,
     ):
-        """Keep what an update needs.
+        """Configure the update.
 
         Args:
-            objective: what is minimised.
+            objective: the function to minimise.
             variables: the weights that are trained; no gradient is computed for any other.
             optimizer: built over these.
             clip_norm: maximum global norm of the gradient.
@@ -48,10 +48,10 @@ class Update:
             batch: utterances of one language.
             language: whose head is trained.
             step: number of updates before this one.
-            share: of the training done, in [0, 1].
+            share: fraction of the training completed, in [0, 1].
 
         Returns:
-            ``loss``, every term of it, what methods measure, and ``gradient_norm``.
+            ``loss``, every term of it, the measures of the methods, and ``gradient_norm``.
         """
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
         terms, norm = self.compiled(language)(batch, number, done)
@@ -66,19 +66,19 @@ class Update:
     def _compile(self, language: str) -> Any:
         replicas = self.strategy.num_replicas_in_sync
 
-        def update(batch: Batch, step: tf.Tensor, share: tf.Tensor):
+        def update(batch: Batch, step: tf.Tensor, share: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             context = tf.distribute.get_replica_context()
-            dice = None
+            seed = None
             if self.seed is not None:
-                # Dropout is a function of seed, step, replica and place.
+                # Dropout is a function of seed, step, replica and layer.
                 replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-                dice = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
+                seed = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
             with tf.GradientTape() as tape:
-                terms, measures = self.objective(batch, language, dice, share)
+                terms, measures = self.objective(batch, language, seed, share)
                 loss = tf.add_n(list(terms.values()))
             found = tape.gradient(loss, [variable.value for variable in self.variables])
-            # What a batch does not pass through (other languages' heads and blocks) stays: a gradient of zero would
-            # still move it, by weight decay and by the momentum of its own batches.
+            # Weights that a batch does not reach (heads and private blocks of other languages) are left out: a gradient
+            # of zero would still move them, by weight decay and by the momentum of earlier batches.
             reached = [
                 variable for variable, gradient in zip(self.variables, found, strict=True) if gradient is not None
             ]
@@ -93,11 +93,11 @@ class Update:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
                 logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}
             gradients, norm = tf.clip_by_global_norm(gradients, self.clip_norm)
-            # Keras sums the gradients over replicas by itself, without the clipping between; undo its sum.
+            # Keras sums the gradients over replicas once more, which clipping must precede; undo its sum.
             self.optimizer.apply([gradient / replicas for gradient in gradients], reached)
             return logged, norm
 
-        # One trace for all lengths, where the batch is not a bundle of one per replica.
+        # One trace for all lengths, unless the batch is a bundle of one per replica.
         shapes = None
         if replicas == 1:
             whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
@@ -108,7 +108,7 @@ class Update:
         jit = self.jit or None
 
         @tf.function(input_signature=shapes, reduce_retracing=replicas > 1, autograph=False, jit_compile=jit)
-        def step(batch: Batch, number: tf.Tensor, share: tf.Tensor):
+        def step(batch: Batch, number: tf.Tensor, share: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             terms, norm = self.strategy.run(update, args=(batch, number, share))
             if replicas > 1:
                 first = self.strategy.experimental_local_results

@@ -173,7 +173,7 @@ def test_reloading_gives_the_same_posteriors(name, finished):
     path, trained = finished(name)
     experiment = Experiment.load(path)
     features = np.random.default_rng(0).normal(size=(37, 12)).astype(np.float32)
-    again = Experiment(path, experiment.config, trained, experiment.normaliser)
+    again = Experiment(experiment.directory, experiment.config, trained, experiment.normaliser)
     np.testing.assert_array_equal(experiment.posteriors(features), again.posteriors(features))
 
 
