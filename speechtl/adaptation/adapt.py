@@ -125,8 +125,8 @@ class Adaptation:
         """Return the utterances to train on with their labels: of the transcripts, or of what the source recognises."""
         if self.request.unsupervised:
             speech = Speech.read(self._read(data.path, False))
-            heard = learner.hear(speech)
-            speech = label(speech, heard, self.scorer, self.inventory, self.request.confidence, self.warnings)
+            outputs = learner.evaluate(speech)
+            speech = label(speech, outputs, self.scorer, self.inventory, self.request.confidence, self.warnings)
         else:
             speech = learner.speech(self._read(data.path, True))
         short = set(learner.too_short(speech))
@@ -151,10 +151,10 @@ class Adaptation:
                 "with --replay: the result is better on words that were not recorded"
             )
             return
-        learner.remember(self._read(directory, True))
+        learner.set_replay(self._read(directory, True))
 
     def _verdict(self, learner: Learner, speech: Speech, transcripts: Mapping[str, str]) -> Verdict:
-        before = learner.hear(speech)
+        before = learner.evaluate(speech)
         if len(speech) > 1:
             return cross_validate(learner, speech, before, transcripts, self.scorer)
         self.warnings.append(
@@ -167,14 +167,14 @@ class Adaptation:
         """Train on everything, and compare before and after on other speech."""
         others = self._other_speech()
         learner.reset()
-        before = {title: learner.hear(one).posteriors for title, (one, _) in others.items()}
+        before = {title: learner.evaluate(one).posteriors for title, (one, _) in others.items()}
         if epochs:
             for done in learner.learn(speech, learner.config.epochs):
                 if done == epochs:
                     break
         comparisons = []
         for title, (one, text) in others.items():
-            after = learner.hear(one).posteriors
+            after = learner.evaluate(one).posteriors
             first, second = self.scorer.score(text, before[title]), self.scorer.score(text, after)
             comparisons.append(BeforeAfter(title, first, second))
             folder = self.request.out / title.replace(" ", "_")

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from speechtl.adaptation.learner import Heard, Learner, Speech
+from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.scorer import Scorer, Scores
 from speechtl.progress import progress_bar
 
@@ -40,7 +40,7 @@ def deal(count: int, folds: int, seed: int) -> list[np.ndarray]:
 
 
 def cross_validate(
-    learner: Learner, speech: Speech, before: Heard, references: Mapping[str, str], scorer: Scorer
+    learner: Learner, speech: Speech, before: Outputs, references: Mapping[str, str], scorer: Scorer
 ) -> Verdict:
     """Train without each part and listen to it after every epoch.
 
@@ -57,17 +57,17 @@ def cross_validate(
     """
     config = learner.config
     parts = deal(len(speech), config.folds, config.seed)
-    curves: list[list[Heard]] = []
+    curves: list[list[Outputs]] = []
     with progress_bar("held-out speech", len(parts) * config.epochs) as advance:
         for number, part in enumerate(parts):
             rest = speech.select([index for index in range(len(speech)) if index not in set(part)])
             held = speech.select([int(index) for index in part])
             curve = [before.select(held.ids)]
             for _ in learner.learn(rest, config.epochs, seed=number + 1):
-                curve.append(learner.hear(held))
+                curve.append(learner.evaluate(held))
                 advance()
             curves.append(curve)
-    losses = np.array([[heard.loss for heard in curve] for curve in curves])
+    losses = np.array([[outputs.loss for outputs in curve] for curve in curves])
     total = losses.sum(axis=0)
     epochs = int(np.argmin(total))
     chosen: dict[str, np.ndarray] = {}

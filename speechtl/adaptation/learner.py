@@ -1,7 +1,7 @@
-"""Train the same weights again and again on a few utterances: in memory, compiled once.
+"""Repeated training on a few utterances: in memory, compiled once.
 
-This is the training of `Trainer` (the same update, batches, augmentation and losses) without what takes most of the
-time when all the speech is a minute: checkpoints, pipelines, and a new graph for every run.
+Updates, batches, augmentation and losses are those of `speechtl.training.train.Trainer`, without what takes most time
+for a minute of speech: checkpoints, pipelines, and a new graph for every run.
 """
 
 import dataclasses
@@ -28,8 +28,8 @@ from speechtl.training.optimizer import cosine_schedule, make_optimizer
 from speechtl.training.update import Update
 
 _FINAL_RATE, _CLIP_NORM = 0.1, 5.0
-# Utterances of the source's training that may come up again: a sample that is read in a second.
-_REMEMBERED = 200
+# Maximum number of utterances that are drawn from for replay: few enough to be read in a second.
+_REPLAYED = 200
 
 
 @dataclasses.dataclass
@@ -37,9 +37,9 @@ class Speech:
     """Utterances in memory.
 
     Attributes:
-        ids: of the utterances.
-        features: ``(frames, bins)`` each, normalised.
-        labels: unit numbers each; empty where nothing is known.
+        ids: utterance ids.
+        features: of each utterance, ``(frames, bins)``, normalised.
+        labels: of each utterance, units; empty where it is unlabelled.
     """
 
     ids: list[str]
@@ -76,12 +76,12 @@ class Speech:
 
 
 @dataclasses.dataclass
-class Heard:
-    """What a model makes of some utterances.
+class Outputs:
+    """Outputs of a model for some utterances.
 
     Attributes:
-        posteriors: utterance -> log-posteriors ``(frames, units)``.
-        losses: utterance -> CTC loss in nats.
+        posteriors: by utterance, log-posteriors ``(frames, units)``.
+        losses: by utterance, the CTC loss in nats.
     """
 
     posteriors: dict[str, np.ndarray]
@@ -92,26 +92,26 @@ class Heard:
         """Sum of the losses."""
         return sum(self.losses.values())
 
-    def select(self, names: Sequence[str]) -> "Heard":
+    def select(self, names: Sequence[str]) -> "Outputs":
         """Return some of the utterances."""
-        return Heard({name: self.posteriors[name] for name in names}, {name: self.losses[name] for name in names})
+        return Outputs({name: self.posteriors[name] for name in names}, {name: self.losses[name] for name in names})
 
 
 class Learner:
-    """A model with the layers and losses of a method, and its state at the start."""
+    """A model prepared by a method of adaptation, which can be trained from the same state any number of times."""
 
     def __init__(self, experiment: Experiment, config: AdaptationConfig, language: str):
-        """Prepare and compile.
+        """Prepare the model.
 
         Args:
-            experiment: the source. Its model is changed; load another one to keep the source.
-            config: how to adapt.
-            language: whose head.
+            experiment: the source, whose model is changed; load the experiment again to keep the source.
+            config: settings of the adaptation.
+            language: whose head is used.
         """
         self.experiment, self.config, self.language = experiment, config, language
         tf.keras.utils.set_random_seed(config.seed)
         self.model = experiment.model
-        # What a method did to the source before is over: all weights are free again.
+        # Undo whatever earlier methods have frozen in the source.
         for _, layer in self.model.layers():
             layer.trainable = True
         self.methods = config.transfer(str(experiment.path))
@@ -133,11 +133,11 @@ class Learner:
 
     @property
     def parameters(self) -> int:
-        """Number of weights that are trained."""
+        """Number of trained weights."""
         return sum(int(tf.size(value)) for value in self.start.values())
 
     def reset(self) -> None:
-        """Forget everything learnt."""
+        """Return to the initial state."""
         for name, variable in self.variables.items():
             variable.assign(self.start[name])
         for variable in self.optimizer.variables:
@@ -145,12 +145,12 @@ class Learner:
                 variable.assign(tf.zeros_like(variable.value))
 
     def learn(self, speech: Speech, epochs: int, seed: int = 0) -> Iterator[int]:
-        """Start over and train; yields the number of epochs done after each.
+        """Train from the initial state; yield the number of completed epochs after each.
 
         Args:
             speech: with labels.
-            epochs: that the learning rate falls over; stop iterating to stop earlier.
-            seed: of the order of the utterances, besides the config's.
+            epochs: number of epochs over which the learning rate decays; stop iterating to stop earlier.
+            seed: of the order of the utterances, in addition to that of the config.
 
         Raises:
             ModelError: the loss became NaN or infinite.
@@ -174,9 +174,9 @@ class Learner:
                 step += 1
             yield epoch + 1
 
-    def hear(self, speech: Speech) -> Heard:
-        """Run the model as it is now."""
-        heard = Heard({}, {})
+    def evaluate(self, speech: Speech) -> Outputs:
+        """Return the outputs of the model in its present state."""
+        outputs = Outputs({}, {})
         lengths = np.array([len(matrix) for matrix in speech.features])
         for planned in plan_once([lengths], BatchConfig()):
             part = speech.select(planned.utterances)
@@ -185,46 +185,46 @@ class Learner:
             losses = ctc_losses(logits, valid, batch.labels, batch.label_lengths).numpy()
             scores = tf.nn.log_softmax(logits).numpy()
             for row, name in enumerate(part.ids):
-                heard.posteriors[name] = scores[row, : int(valid[row])].copy()
-                heard.losses[name] = float(losses[row])
-        return heard
+                outputs.posteriors[name] = scores[row, : int(valid[row])].copy()
+                outputs.losses[name] = float(losses[row])
+        return outputs
 
     def speech(self, source: Source, indices: Sequence[int] | None = None) -> Speech:
-        """Read some utterances, or all; each word is labelled with the pronunciation that the model hears in it."""
+        """Read some utterances, or all, with each word labelled by the pronunciation that fits it best."""
         speech = Speech.read(source, indices)
         variants = source.variants if indices is None else [source.variants[index] for index in indices]
         if any(len(word) > 1 for words in variants for word in words):
-            posteriors = self.hear(speech).posteriors
+            posteriors = self.evaluate(speech).posteriors
             for place, name in enumerate(speech.ids):
                 frames = len(posteriors[name])
                 chosen = choose_pronunciations(posteriors[name], variants[place])
                 speech.labels[place] = chosen_labels(variants[place], chosen, frames) or speech.labels[place]
         return speech
 
-    def remember(self, source: Source) -> None:
-        """Learn from a sample of this speech, too, from now on: of what the source was trained on."""
+    def set_replay(self, source: Source) -> None:
+        """Set the speech that replayed utterances are drawn from: a sample of the source's training speech."""
         if self.config.replay:
             order = np.random.default_rng(self.config.seed).permutation(len(source))
-            sample = self.speech(source, [int(index) for index in order[:_REMEMBERED]])
+            sample = self.speech(source, [int(index) for index in order[:_REPLAYED]])
             short = set(self.too_short(sample))
             self.replay = sample.select([place for place, name in enumerate(sample.ids) if name not in short])
 
     def too_short(self, speech: Speech) -> list[str]:
-        """Return the utterances that have fewer frames than CTC needs for their labels."""
+        """Return the utterances with fewer frames than CTC needs for their labels."""
         frames = [int(self.model.output_lengths(len(matrix))) for matrix in speech.features]
         pairs = zip(speech.ids, frames, speech.labels, strict=True)
         return [name for name, count, labels in pairs if count < max(frames_needed(labels), 1)]
 
     def weights(self) -> dict[str, np.ndarray]:
-        """Return the trained weights as they are now."""
+        """Return the trained weights in their present state."""
         return arrays_of(self.variables)
 
     def _with_replay(self, speech: Speech, indices: list[int], seed: tuple[int, ...]) -> tuple[Speech, list[int]]:
-        """Return a batch's utterances, in equal shares with some that the source was trained on, and a key for each."""
+        """Return the utterances of a batch, with as many of the source's training speech, and a key for each."""
         count = self.config.replay
         if self.replay is None or not count:
             return speech.select(indices), indices
-        # The speaker's utterances are repeated to be as many: masks and dropout make them different ones.
+        # The speaker's utterances are repeated to match; masks and dropout make the repetitions differ.
         indices = indices * max(1, round(count / len(indices)))
         old = np.random.default_rng(seed).choice(len(self.replay), min(count, len(self.replay)), replace=False)
         return speech.select(indices) + self.replay.select(old.tolist()), list(range(len(indices) + len(old)))

@@ -2,20 +2,20 @@
 
 import numpy as np
 
-from speechtl.adaptation.learner import Heard, Speech
+from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.scorer import Scorer
 from speechtl.errors import DataError
 from speechtl.lang.phones import PhoneInventory
 
 
 def label(
-    speech: Speech, heard: Heard, scorer: Scorer, inventory: PhoneInventory, threshold: float, warnings: list[str]
+    speech: Speech, outputs: Outputs, scorer: Scorer, inventory: PhoneInventory, threshold: float, warnings: list[str]
 ) -> Speech:
     """Keep the utterances that the model is sure of, labelled with the pronunciations that it found.
 
     Args:
         speech: without labels.
-        heard: what the model makes of it.
+        outputs: what the model makes of it.
         scorer: with a lexicon.
         inventory: of the model.
         threshold: mean confidence of an utterance's words, at least; in [0, 1].
@@ -27,7 +27,7 @@ def label(
     if scorer.decoder is None:
         raise DataError("adapting without transcripts needs words to find; give their pronunciations with --lexicon")
     kept, labels, unsure = [], [], {}
-    hypotheses = scorer.hypotheses(heard.posteriors, times=True)
+    hypotheses = scorer.hypotheses(outputs.posteriors, times=True)
     for place, name in enumerate(speech.ids):
         found = hypotheses[name]
         confidence = confidence_of(found.word_spans)

@@ -12,7 +12,7 @@ import numpy as np
 
 from speechtl.adaptation.config import AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate
-from speechtl.adaptation.learner import Heard, Learner, Speech
+from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.scorer import Scorer, Scores
 from speechtl.batches.config import DataConfig
@@ -179,7 +179,7 @@ class _Bench:
         if problems:
             raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
         self.text = dict(data.text)
-        self.before = learner.hear(self.speech)
+        self.before = learner.evaluate(self.speech)
         self.draws = [
             one for seed in study.seeds for one in draws(data, self.speech.ids, study.counts, study.folds, seed)
         ]
@@ -199,7 +199,7 @@ class _Bench:
             learner = Learner(Experiment.load(self.study.source), config, self.language)
             self.learners[config] = learner
             if self.replay is not None:
-                learner.remember(self.replay)
+                learner.set_replay(self.replay)
         return self.learners[config]
 
     def run(self, draw: Draw) -> Iterator[dict[str, Any]]:
@@ -226,21 +226,21 @@ class _Bench:
             if epoch == epochs:
                 break
             if self.study.every_epoch:
-                yield facts | {"epoch": epoch, "last": False, "after": self._numbers(learner.hear(test))}
+                yield facts | {"epoch": epoch, "last": False, "after": self._numbers(learner.evaluate(test))}
         taken = {"wall": time.perf_counter() - started, "processor": time.process_time() - processor}
         facts |= {key: round(value, 3) for key, value in taken.items()}
-        facts |= {"before": self._numbers(self.before.select(test.ids)), "after": self._numbers(learner.hear(test))}
+        facts |= {"before": self._numbers(self.before.select(test.ids)), "after": self._numbers(learner.evaluate(test))}
         if self.other is not None and draw.part == 0:
             facts |= {"source_before": self.other_before, "source_after": self._errors_on_source(learner)}
         yield facts | {"epoch": epochs, "last": True}
 
     def _errors_on_source(self, learner: Learner) -> dict[str, Any]:
         speech, text = self.other  # type: ignore[misc]
-        return _numbers(self.scorer.score(text, learner.hear(speech).posteriors))
+        return _numbers(self.scorer.score(text, learner.evaluate(speech).posteriors))
 
-    def _numbers(self, heard: Heard) -> dict[str, Any]:
-        text = {name: self.text[name] for name in heard.posteriors}
-        return {"loss": round(heard.loss, 3)} | _numbers(self.scorer.score(text, heard.posteriors))
+    def _numbers(self, outputs: Outputs) -> dict[str, Any]:
+        text = {name: self.text[name] for name in outputs.posteriors}
+        return {"loss": round(outputs.loss, 3)} | _numbers(self.scorer.score(text, outputs.posteriors))
 
 
 def stored_bytes(learner: Learner) -> int:

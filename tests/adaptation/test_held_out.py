@@ -5,7 +5,7 @@ import pytest
 
 from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate, deal
-from speechtl.adaptation.learner import Heard, Speech
+from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.report import BeforeAfter, table_lines, verdict_line
 from speechtl.adaptation.scorer import Scores
 from speechtl.errors import ConfigError
@@ -37,9 +37,9 @@ class FakeLearner:
             self.epoch = epoch + 1
             yield self.epoch
 
-    def hear(self, held):
+    def evaluate(self, held):
         loss = self.curves[self.fold][self.epoch - 1] / len(held)
-        return Heard(dict.fromkeys(held.ids, (self.fold, self.epoch)), dict.fromkeys(held.ids, loss))
+        return Outputs(dict.fromkeys(held.ids, (self.fold, self.epoch)), dict.fromkeys(held.ids, loss))
 
 
 class FakeScorer:
@@ -59,7 +59,7 @@ def judge(curves, right, start=10.0, count=4):
     ids = [f"u{number}" for number in range(count)]
     speech = Speech(ids, [np.zeros((3, 2))] * count, [[1]] * count)
     parts = len(curves)
-    before = Heard(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, start * parts / count))
+    before = Outputs(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, start * parts / count))
     scorer = FakeScorer(right)
     return cross_validate(FakeLearner(curves), speech, before, dict.fromkeys(ids, "a"), scorer), scorer
 
@@ -81,7 +81,7 @@ def test_the_source_is_kept_where_held_out_losses_rise():
 def test_the_source_is_kept_where_errors_rise_though_losses_fall():
     ids = ["u0", "u1"]
     speech = Speech(ids, [np.zeros((3, 2))] * 2, [[1]] * 2)
-    before = Heard(dict.fromkeys(ids, (-1, 5)), dict.fromkeys(ids, 10.0))
+    before = Outputs(dict.fromkeys(ids, (-1, 5)), dict.fromkeys(ids, 10.0))
     verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, dict.fromkeys(ids, "a"), FakeScorer(5))
     assert verdict.epochs == 0 and verdict.after.words.total.errors == 0
 
@@ -89,7 +89,7 @@ def test_the_source_is_kept_where_errors_rise_though_losses_fall():
 def test_without_transcripts_losses_alone_decide():
     ids = ["u0", "u1"]
     speech = Speech(ids, [np.zeros((3, 2))] * 2, [[1]] * 2)
-    before = Heard(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, 10.0))
+    before = Outputs(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, 10.0))
     verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, {}, FakeScorer(0))
     assert verdict.epochs == 1 and verdict.before is None
 
