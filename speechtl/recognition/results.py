@@ -1,12 +1,13 @@
 """Write transcripts: text, JSON, CTM, SRT, TextGrid; to standard output, into one file or into a folder."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 from speechtl.audio.stream import find_audio
 from speechtl.data.ctm import TimedLabel, write_ctm
@@ -15,11 +16,6 @@ from speechtl.data.textgrid import write_textgrid
 from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.files import atomic_write
 from speechtl.recognition.transcript import SpokenSegment, Transcript
-
-Format = Literal["text", "json", "ctm", "srt", "textgrid"]
-_SUFFIXES = {"text": ".txt", "json": ".json", "ctm": ".ctm", "srt": ".srt", "textgrid": ".TextGrid"}
-# Formats of which one file holds one recording.
-_ONE_RECORDING = {"srt", "textgrid"}
 
 
 def short_name(name: str, folder: str | Path | None = None) -> str:
@@ -58,14 +54,32 @@ def find_recordings(audio: Sequence[str]) -> dict[str, str]:
     return found
 
 
+@dataclasses.dataclass(frozen=True)
+class Writer:
+    """An output format.
+
+    Attributes:
+        suffix: of its files.
+        render: text of a transcript, given the short name of its recording.
+        one_recording: whether one file holds one recording.
+        named: text of a transcript where there are several recordings; ``render`` if the format has names of its own.
+    """
+
+    suffix: str
+    render: Callable[[Transcript, str], str]
+    one_recording: bool = False
+    named: Callable[[Transcript, str], str] | None = None
+
+
 @contextlib.contextmanager
 def results(
-    form: Format, out: str | None, names: Mapping[str, str], stream: IO[str]
+    form: str, out: str | None, names: Mapping[str, str], stream: IO[str]
 ) -> Iterator[Callable[[Transcript], None]]:
     """Yield a function that writes transcripts.
 
     Args:
-        form: the format. Text is one line for each recording, with its name and a tab in front if there are several.
+        form: the format, one of `WRITERS`. Text is one line for each recording, with its name and a tab in front if
+            there are several.
         out: None for ``stream``; a folder (one that exists, or ends in ``/``; any name for several recordings in a
             format that holds one in a file) for a file each; else one file for all.
         names: the recordings and their short names.
@@ -75,52 +89,77 @@ def results(
         ConfigError: the results of several recordings would be one file that cannot hold them.
         DataError: a file cannot be written.
     """
-    several = len(names) > 1
-    alone = form in _ONE_RECORDING
+    writer, several = WRITERS[form], len(names) > 1
+    alone = writer.one_recording
+    render_all = writer.named or writer.render if several else writer.render
     if out is None:
         if several and alone:
             raise ConfigError(f"--format {form}: a file for each recording is needed; give a folder with --out DIR/")
-        yield lambda transcript: print(_render(transcript, form, names, several), end="", file=stream, flush=True)
+        yield lambda transcript: print(render_all(transcript, names[transcript.name]), end="", file=stream, flush=True)
     elif out.endswith("/") or Path(out).is_dir() or (several and alone):
-        paths = {name: Path(out) / (short + _SUFFIXES[form]) for name, short in names.items()}
+        paths = {name: Path(out) / (short + writer.suffix) for name, short in names.items()}
         twice = [f"{path}: {name}" for name, path in paths.items() if list(paths.values()).count(path) > 1]
         if twice:
             raise ConfigError(list_problems("two recordings would have one file; give them in separate runs:", twice))
 
         def write_one(transcript: Transcript) -> None:
             with atomic_write(paths[transcript.name]) as file:
-                file.write(_render(transcript, form, names, False))
+                file.write(writer.render(transcript, names[transcript.name]))
 
         yield write_one
     else:
         with atomic_write(out) as file:
 
             def write(transcript: Transcript) -> None:
-                file.write(_render(transcript, form, names, several))
+                file.write(render_all(transcript, names[transcript.name]))
 
             yield write
 
 
-def _render(transcript: Transcript, form: Format, names: Mapping[str, str], with_name: bool) -> str:
-    if form == "text":
-        text = transcript.text or transcript.phones
-        return f"{transcript.name}\t{text}\n" if with_name else f"{text}\n"
-    if form == "json":
-        return json.dumps(as_json(transcript), ensure_ascii=False) + "\n"
-    if form == "srt":
-        return format_srt(subtitles(transcript.words))
+def _text(transcript: Transcript, name: str) -> str:
+    return f"{transcript.text or transcript.phones}\n"
+
+
+def _named_text(transcript: Transcript, name: str) -> str:
+    return f"{transcript.name}\t{_text(transcript, name)}"
+
+
+def _json(transcript: Transcript, name: str) -> str:
+    return json.dumps(as_json(transcript), ensure_ascii=False) + "\n"
+
+
+def _ctm(transcript: Transcript, name: str) -> str:
+    # Its fields are separated by spaces.
+    words = [TimedLabel("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
+    return _written(name, lambda path: write_ctm(path, {"_".join(name.split()): words}))
+
+
+def _srt(transcript: Transcript, name: str) -> str:
+    return format_srt(subtitles(transcript.words))
+
+
+def _textgrid(transcript: Transcript, name: str) -> str:
+    phones = [phone for segment in transcript.segments for phone in segment.phones]
+    tiers: dict[str, Sequence[TimedLabel]] = {"words": transcript.words} if transcript.words else {}
+    tiers["phones"] = phones
+    return _written(name, lambda path: write_textgrid(path, tiers, transcript.seconds))
+
+
+def _written(name: str, write: Callable[[Path], None]) -> str:
+    """Return what a function writes into a file that is named after the recording, as its errors are."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / names[transcript.name].replace("/", "_")
-        if form == "ctm":
-            # Its fields are parted by spaces.
-            words = [TimedLabel("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
-            write_ctm(path, {"_".join(names[transcript.name].split()): words})
-        else:
-            phones = [phone for segment in transcript.segments for phone in segment.phones]
-            tiers: dict[str, Sequence[TimedLabel]] = {"words": transcript.words} if transcript.words else {}
-            tiers["phones"] = phones
-            write_textgrid(path, tiers, transcript.seconds)
+        path = Path(folder) / name.replace("/", "_")
+        write(path)
         return path.read_text(encoding="utf-8")
+
+
+WRITERS: dict[str, Writer] = {
+    "text": Writer(".txt", _text, named=_named_text),
+    "json": Writer(".json", _json),
+    "ctm": Writer(".ctm", _ctm),
+    "srt": Writer(".srt", _srt, one_recording=True),
+    "textgrid": Writer(".TextGrid", _textgrid, one_recording=True),
+}
 
 
 def as_json(transcript: Transcript) -> dict[str, Any]:
