@@ -145,7 +145,8 @@ def test_what_cannot_be_read_is_one_clear_error():
         with pytest.raises(LexiconError) as error:
             rules.pronounce(word)
         assert str(error.value) == message
-    with pytest.raises(LexiconError, match="no spelling rules for the language 'xx'; there are rules for de es fi"):
+    known = " ".join(rule_languages())
+    with pytest.raises(LexiconError, match=f"no spelling rules for the language 'xx'; there are rules for {known}"):
         SpellingRules.load("xx")
 
 
@@ -161,5 +162,5 @@ def test_the_files_of_rules_are_there():
 def test_pages_that_list_the_languages_list_them_all():
     root = Path(__file__).parents[2]
     for page in [root / "README.md", *root.glob("docs/**/*.md"), *root.glob("recipes/**/*.md")]:
-        for listed in re.findall(r"\bde[| ]es(?:[| ][a-z]{2}\b)*", page.read_text(encoding="utf-8")):
+        for listed in re.findall(r"\bde(?:[| ][a-z]{2}\b){3,}", page.read_text(encoding="utf-8")):
             assert tuple(re.split("[| ]", listed)) == rule_languages(), page
