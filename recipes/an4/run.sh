@@ -4,8 +4,9 @@
 #   recipes/an4/run.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N] [--conf TOML]
 #
 # --conf: conf/tdnn_refined.toml, which trains further from conf/tdnn.toml, unless another one is named.
-# Stages: 0 prepare, 1 validate, perturb speed, features, 2 lexicon and grammars, 3 train, 4 tune the decoding on dev,
-# 5 decode the test part once, 6 score. Everything is written below data/ and exp/ of this folder; training resumes.
+# Stages: 0 prepare, 1 validate, perturb speed, features, 2 lexicon and language models, 3 train, 4 tune the
+# decoding on dev, 5 decode the test part once, 6 score. Everything is written below data/ and exp/ of this folder;
+# training resumes.
 set -euo pipefail
 
 stage=0
@@ -32,7 +33,7 @@ if run_stage 1 "validation, speed perturbation, features"; then
   speechtl features data/train_sp data/dev data/test --config "$conf" --nj "$nj"
 fi
 
-if run_stage 2 "lexicon and grammars"; then
+if run_stage 2 "lexicon and language models"; then
   speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
   # Two fifths of the utterances spell a name: English words, spelled, are a second kind of sentences.
   speechtl lexicon build-english data/lang/english.txt
@@ -40,11 +41,11 @@ if run_stage 2 "lexicon and grammars"; then
     sed 's/./& /g; s/ $//' >data/lang/spelled.txt
   speechtl lm data/lang/spelled.txt --text-column plain -o data/lang/spelled.arpa --order 6 --prune 0,0,0,0,1,1 \
     --vocabulary data/lang/lexicon.txt
-  # Decoding is tuned on dev with a grammar that has not read dev; the test part gets the grammar of all 74 speakers.
+  # Decoding is tuned on dev with a language model that excludes dev; that of the test part has all 74 speakers.
   # The share of the spelled words is what --dev data/dev/text would choose.
-  speechtl lm data/train/text -o data/lang/grammar.arpa --order 4 --vocabulary data/lang/lexicon.txt \
+  speechtl lm data/train/text -o data/lang/lm.arpa --order 4 --vocabulary data/lang/lexicon.txt \
     --mix data/lang/spelled.arpa --share 0.24 --dev data/dev/text
-  speechtl lm data/train_all/text -o data/lang/grammar_all.arpa --order 4 --vocabulary data/lang/lexicon.txt \
+  speechtl lm data/train_all/text -o data/lang/lm_all.arpa --order 4 --vocabulary data/lang/lexicon.txt \
     --mix data/lang/spelled.arpa --share 0.24
 fi
 
@@ -57,13 +58,13 @@ fi
 
 # The intervals of README.md were drawn with seed 0.
 if run_stage 4 "decoding settings, on dev"; then
-  speechtl decode "$exp" data/dev "$exp/dev" --lexicon data/lang/lexicon.txt --lm data/lang/grammar.arpa \
+  speechtl decode "$exp" data/dev "$exp/dev" --lexicon data/lang/lexicon.txt --lm data/lang/lm.arpa \
     --tune data/dev --nj "$nj"
   speechtl score data/dev "$exp/dev/text" --seed 0 --out "$exp/dev/wer"
 fi
 
 if run_stage 5 "decode the test part"; then
-  speechtl decode "$exp" data/test "$exp/test" --lexicon data/lang/lexicon.txt --lm data/lang/grammar_all.arpa \
+  speechtl decode "$exp" data/test "$exp/test" --lexicon data/lang/lexicon.txt --lm data/lang/lm_all.arpa \
     --config "$exp/dev/tuned.toml" --nj "$nj"
 fi
 

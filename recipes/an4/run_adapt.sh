@@ -4,7 +4,7 @@
 #
 #   recipes/an4/run_adapt.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
-# The model, features, grammars and decoding settings are those of run.sh, stages 0 to 4, which come first.
+# The model, features, language models and decoding settings are those of run.sh, stages 0 to 4, which come first.
 # Stages: 0 some speech of training speakers, 1 adapt to the test speakers, 2 train a small model, whose layers the
 # recipe of isolated words takes (run_layers.sh). Studies and training resume. Results: exp/adapt/test with table.md and
 # chart.svg.
@@ -34,10 +34,10 @@ if run_stage 0 "some speech of training speakers"; then
 fi
 
 study() { # study PART OPTIONS...: 0 stands for all utterances of two of three parts
-  local grammar=grammar
-  [ "$1" = dev ] || grammar=grammar_all
+  local lm=lm
+  [ "$1" = dev ] || lm=lm_all
   speechtl study exp/tdnn "data/$1" "exp/adapt/$1" --folds 3 --source-speech data/train_some \
-    --lm data/lang/$grammar.arpa --config exp/tdnn/dev/tuned.toml --title "AN4, $1 speakers" "${@:2}"
+    --lm data/lang/$lm.arpa --config exp/tdnn/dev/tuned.toml --title "AN4, $1 speakers" "${@:2}"
 }
 
 if run_stage 1 "dev and test speakers"; then

@@ -3,10 +3,10 @@
 #
 #   recipes/an4/run_unseen.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
-# Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and grammars, 3 train on phones with CTC,
+# Stages: 0 prepare, 1 hold words out, perturb speed, features, 2 lexicon and language models, 3 train on phones with CTC,
 # 4 align, splice phones, train frame by frame, 5 splice the held-out words and train on, 6 train on whole words, 7 tune
-# the decoding on dev, 8 decode the test part, 9 accuracy of unseen and seen words. Training resumes. Data and grammars
-# that run.sh makes too are the same files; the rest is in data/unseen and exp/unseen*.
+# the decoding on dev, 8 decode the test part, 9 accuracy of unseen and seen words. Training resumes. Data that
+# run.sh makes too are the same files; the rest is in data/unseen and exp/unseen*.
 set -euo pipefail
 
 stage=0
@@ -21,23 +21,23 @@ source ../shared/stages.sh
 # The dictionary and further pronunciations of held-out words, as general dictionaries have them.
 lexicon=data/unseen/lang/lexicon.txt
 
-# What is known of the unseen words at decoding time, beside their pronunciation. Each way has its own dev settings.
+# What is known of the unseen words at decoding time, apart from their pronunciation. Each way is tuned on dev.
 # The ranges that they are chosen from, and the bonus, were chosen on all dev utterances, held-out words too.
-#   none      no grammar: any word may follow any word
-#   seen      a grammar of the training transcripts that are left: unseen words share its <unk>
-#   bonus     the same with a bonus for every word that it lacks (with its own settings otherwise)
-#   all_text  a grammar of all training transcripts: their speech is held out, text is cheap
+#   none      no language model: any word may follow any word
+#   seen      a language model of the training transcripts that are left: unseen words share its <unk>
+#   bonus     the same with a bonus for every word that it lacks (otherwise with its settings)
+#   all_text  a language model of all training transcripts: their speech is held out, text is cheap
 ways="none seen bonus all_text"
 bonus=(--set decoding.oov_penalty=-5)
 models="exp/unseen exp/unseen_frames exp/unseen_added"
 
-grammar_for() { # grammar_for WAY dev|test: set grammar, the options that name it; that of the dev part has not read dev
+lm_for() { # lm_for WAY dev|test: set lm, the options that name it; that of the dev part excludes dev
   case $1-$2 in
-    none-*) grammar=() ;;
-    seen-dev) grammar=(--lm data/unseen/lang/train.arpa) ;;
-    seen-test | bonus-test) grammar=(--lm data/unseen/lang/train_all.arpa) ;;
-    all_text-dev) grammar=(--lm data/lang/train.arpa) ;;
-    all_text-test) grammar=(--lm data/lang/train_all.arpa) ;;
+    none-*) lm=() ;;
+    seen-dev) lm=(--lm data/unseen/lang/train.arpa) ;;
+    seen-test | bonus-test) lm=(--lm data/unseen/lang/train_all.arpa) ;;
+    all_text-dev) lm=(--lm data/lang/train.arpa) ;;
+    all_text-test) lm=(--lm data/lang/train_all.arpa) ;;
   esac
 }
 
@@ -62,7 +62,7 @@ if run_stage 1 "words held out, speed perturbation, features"; then
   speechtl features data/unseen/train_sp data/unseen/dev data/test --config conf/unseen.toml --nj "$nj"
 fi
 
-if run_stage 2 "lexicon and grammars"; then
+if run_stage 2 "lexicon and language models"; then
   speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
   mkdir -p data/unseen/lang
   cat data/lang/lexicon.txt conf/unseen_variants.txt >$lexicon
@@ -89,7 +89,7 @@ if run_stage 4 "acoustic model, phones where they are, half of them in other con
   speechtl train conf/unseen_frames.toml exp/unseen_frames
 fi
 
-if run_stage 5 "the same, and the held-out words said with pieces of other words"; then
+if run_stage 5 "the same, and the held-out words spliced from pieces of other words"; then
   speechtl data splice data/unseen/train_sp data/unseen/train_sp/phones.ctm data/unseen/added \
     --words conf/unseen_words.txt --config conf/unseen_frames.toml --lexicon $lexicon --overwrite
   speechtl train conf/unseen_added.toml exp/unseen_added
@@ -111,9 +111,9 @@ grid_for() { # grid_for MODEL WAY: set grid; models trained frame by frame leave
 if run_stage 7 "decoding settings, on dev utterances without unseen words"; then
   for exp in $models; do
     for way in ${ways/bonus/}; do
-      grammar_for "$way" dev
+      lm_for "$way" dev
       grid_for "$exp" "$way"
-      speechtl decode "$exp" data/unseen/dev "$exp/dev_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
+      speechtl decode "$exp" data/unseen/dev "$exp/dev_$way" --lexicon $lexicon ${lm[@]+"${lm[@]}"} \
         --tune data/unseen/dev ${grid[@]+"${grid[@]}"} --nj "$nj"
       speechtl score data/unseen/dev "$exp/dev_$way/text" --out "$exp/dev_$way/wer"
     done
@@ -123,10 +123,10 @@ fi
 if run_stage 8 "decode the test part"; then
   for exp in $models; do
     for way in $ways; do
-      grammar_for "$way" test
+      lm_for "$way" test
       settings=(--config "$exp/dev_${way/bonus/seen}/tuned.toml")
       [ "$way" != bonus ] || settings+=("${bonus[@]}")
-      speechtl decode "$exp" data/test "$exp/test_$way" --lexicon $lexicon ${grammar[@]+"${grammar[@]}"} \
+      speechtl decode "$exp" data/test "$exp/test_$way" --lexicon $lexicon ${lm[@]+"${lm[@]}"} \
         "${settings[@]}" --nj "$nj"
       speechtl score data/test "$exp/test_$way/text" --out "$exp/test_$way/wer"
     done
@@ -140,15 +140,16 @@ if run_stage 9 "accuracy of unseen and seen words"; then
   systems=("whole words, greedy=exp/unseen_whole_words/test/phones")
   for exp in $models; do
     systems+=(
-      "${exp#exp/}, no grammar=$exp/test_none/text"
-      "${exp#exp/}, grammar without them=$exp/test_seen/text"
-      "${exp#exp/}, grammar without them, bonus=$exp/test_bonus/text"
-      "${exp#exp/}, grammar of all text=$exp/test_all_text/text"
+      "${exp#exp/}, no language model=$exp/test_none/text"
+      "${exp#exp/}, language model without them=$exp/test_seen/text"
+      "${exp#exp/}, language model without them, bonus=$exp/test_bonus/text"
+      "${exp#exp/}, language model of all text=$exp/test_all_text/text"
     )
   done
-  $accuracy --details exp/unseen/words_heard "${systems[@]}" | tee exp/unseen/word_accuracy
-  # For comparison, where run.sh has trained on everything: the same words, heard in training.
+  $accuracy --details exp/unseen/words_recognised "${systems[@]}" | tee exp/unseen/word_accuracy
+  # For comparison, where run.sh has trained on everything: the same words, seen in training.
   if [ -e exp/tdnn/test/text ]; then
-    $accuracy "trained on all words, phones, grammar of all text=exp/tdnn/test/text" | tee -a exp/unseen/word_accuracy
+    $accuracy "trained on all words, phones, language model of all text=exp/tdnn/test/text" |
+      tee -a exp/unseen/word_accuracy
   fi
 fi

@@ -60,5 +60,6 @@ if run_stage 4 "test speakers"; then
   study test --counts 1,2,5,10,0 --seeds 1,2,3 --system lin --system conservative=conservative_training \
     --system fine_tuning --system lhuc
   study test --counts 10 --seeds 1,2,3 --system "$hidden" \
-    --system "conservative_parameters=conservative_training,distance=parameter" --system layers=layer_transfer --system adapter --system lora --system "$replay"
+    --system "conservative_parameters=conservative_training,distance=parameter" \
+    --system layers=layer_transfer --system adapter --system lora --system "$replay"
 fi

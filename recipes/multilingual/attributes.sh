@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Phones never heard: attribute heads and acoustic word embeddings. Needs data/ and lexicons of run.sh, stages 0 and 1.
+# Phones without training data: attribute heads and acoustic word embeddings. Needs data/ and lexicons of run.sh, stages
+# 0 and 1.
 #
 #   recipes/multilingual/attributes.sh [--stage N] [--stop-stage M] [--nj N] [--seeds "1 2 3"]
 #
@@ -69,10 +70,10 @@ if run_stage 2 "attribute heads, and one head of phones for comparison"; then
   done
 fi
 
-if run_stage 3 "words of phones never heard"; then
+if run_stage 3 "words with phones that are not in training"; then
   for seed in $seeds; do
     for language in arabic zh; do
-      # The penalty of one language is chosen on the other one, whose words no model has heard either.
+      # The penalty of one language is chosen on the other one, whose words are not in training either.
       case $language in
         arabic) dev=data/attributes/zh_dev others=data/dspspeech_zh test=data/arabic/test own=data/arabic ;;
         zh) dev=data/arabic/dev others=data/arabic test=data/dspspeech_zh/test own=data/dspspeech_zh ;;

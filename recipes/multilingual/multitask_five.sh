@@ -26,7 +26,7 @@ for seed in $seeds; do
     train_alone conf/monolingual.toml "$alone" "$language"
     # As many passes as the model of five and what follows make together.
     train_alone conf/monolingual.toml "$longer" "$language" training.epochs=120
-    # The heads of the others stay behind.
+    # The heads of the others are left out.
     train_alone conf/multitask_tuned.toml "$tuned" "$language" transfer.0.source="$all" \
       transfer.0.fresh="[\"heads/[!${language:0:1}]*\"]"
     for part in dev test; do

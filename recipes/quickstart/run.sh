@@ -16,7 +16,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
 source ../shared/env.sh synthesis
 source ../shared/stages.sh
 
-# decode_and_score MODEL DATA LANGUAGE NAME: words through the lexicon, no grammar; scores in exp/NAME
+# decode_and_score MODEL DATA LANGUAGE NAME: words through the lexicon, no language model; scores in exp/NAME
 decode_and_score() {
   speechtl decode "exp/$1" "data/$2" "exp/$4" --lexicon "data/lang/$3.txt" --language "$3"
   speechtl score "data/$2" "exp/$4/text" | tee "exp/$4/wer"

@@ -53,9 +53,9 @@ def test_a_copy_of_the_template_runs_from_the_corpus_to_a_score(corpus, copied, 
         assert done.exit_code == 0, (arguments, done.output)
     parts = {part: DataDir.load(copied / "data" / part) for part in ("train", "dev", "test")}
     assert {part: len(data.spk2utt) for part, data in parts.items()} == {"train": 5, "dev": 1, "test": 2}
-    scored = (copied / "exp" / "tdnn" / "test" / "wer").read_text()
+    scored = (copied / "exp" / "tdnn" / "test" / "wer" / "wer").read_text()
     assert re.match(r"%WER [\d.]+ \[ \d+ / 12, ", scored)
-    assert (copied / "exp" / "tdnn" / "test" / "per").exists()
+    assert (copied / "exp" / "tdnn" / "test" / "per" / "wer").exists()
 
 
 def test_what_is_wrong_with_a_corpus_is_listed_at_once(corpus, run_python, tmp_path):

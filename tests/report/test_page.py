@@ -99,6 +99,14 @@ def test_the_page_needs_no_network_and_runs_nothing(tmp_path):
     assert "http" not in text and "url(" not in text and "@import" not in text
 
 
+def test_a_run_shorter_than_the_first_logged_step_has_a_page(tmp_path):
+    experiment = make_experiment(tmp_path / "tdnn")
+    lines = (experiment / "log.jsonl").read_text().splitlines(keepends=True)
+    (experiment / "log.jsonl").write_text("".join(line for line in lines if '"event": "step"' not in line))
+    write_report([experiment], tmp_path / "page.html")
+    assert "2 of 2" in Page((tmp_path / "page.html").read_text(encoding="utf-8")).words
+
+
 def test_several_side_by_side(tmp_path):
     better = {**HYPOTHESES, "ben-1": REFERENCES["ben-1"], "anna-2": REFERENCES["anna-2"]}
     first = make_experiment(tmp_path / "base", hypotheses=HYPOTHESES)

@@ -7,13 +7,13 @@ Reference and hypothesis are aligned with the fewest edits; the accuracy of a gr
 reference tokens that are aligned with themselves. The groups:
 
     held out    the words of the list
-    all unseen  all words that are in no training utterance: those, and rare words that were only said together with
+    all unseen  all words that are in no training utterance: those, and rare words that only occur together with
                 them or never
     seen, same  the other words, in utterances with at least one held-out word
     seen, rest  the other words of the other utterances
 
 The difference is "held out" minus "seen, same". Intervals (95 %) resample the speakers. False alarms are held-out words
-in the hypotheses in places where another word, or none, was said.
+in the hypotheses in places where another word, or none, was spoken.
 """
 
 import argparse
@@ -116,7 +116,7 @@ def report(name: str, counts: Counts, seed: int) -> list[str]:
 
 
 def details(name: str, counts: Counts, held_out: set[str]) -> list[str]:
-    """Say what each unseen word was heard as."""
+    """Describe what each unseen word was recognised as."""
     lines = [name]
     for word in sorted(counts.heard, key=lambda word: (word not in held_out, word)):
         heard = counts.heard[word]
@@ -131,7 +131,7 @@ def main() -> None:
     parser.add_argument("test", type=Path, help="data directory with text and utt2spk")
     parser.add_argument("--words", type=Path, required=True, help="the words held out")
     parser.add_argument("--training", type=Path, required=True, help="text table of the training")
-    parser.add_argument("--details", type=Path, help="file for what each unseen word was heard as")
+    parser.add_argument("--details", type=Path, help="file for what each unseen word was recognised as")
     parser.add_argument("--seed", type=int, default=0, help="seed of the bootstrap")
     parser.add_argument("systems", nargs="+", metavar="NAME=HYP", help="text tables of hypotheses")
     arguments = parser.parse_args()

@@ -5,7 +5,7 @@
 
 In fold N the words of its ``unseen_words`` were not in training, so over all folds each test clip counts once as
 unseen, and in the other folds as seen. Every decision is among all words. Intervals (95 %) resample the speakers;
-behind them are mean and standard deviation of the folds.
+after them are mean and standard deviation over the folds.
 ``--whole-words`` may be there for some of the folds only; its numbers are of these.
 """
 

@@ -1,8 +1,8 @@
-"""Cut the words of a data directory out of their sentences, each an utterance of its own.
+"""Cut the words of a data directory out of their sentences, each as a separate utterance.
 
     python local/cut_words.py data/an4/train exp/aligner/an4/ctm data/an4_words [--margin 0.05]
 
-The word times are those of `speechtl align`, in seconds of the recording; every word gets so many seconds more on
+The word times are those of `speechtl align`, in seconds of the recording; every word gets --margin seconds more on
 either side. The audio stays where it is: the new directory has segments. Words shorter than a tenth of a second are
 left out.
 """

@@ -4,7 +4,7 @@
 
 The labels of an utterance are divided among its words so that the sum over the words of the edit distance between a
 word's share and its nearest guessed pronunciation is least. What a word was given becomes its pronunciation; if it
-occurs often and was said in several ways, the most frequent one comes first.
+occurs often and was pronounced in several ways, the most frequent one comes first.
 """
 
 import argparse

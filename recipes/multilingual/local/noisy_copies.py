@@ -1,9 +1,9 @@
-"""Copy a data directory as if other microphones had heard it, in noise, at other speeds. Needs numpy, soundfile, soxr.
+"""Copy a data directory with other microphones, noise and speeds simulated. Needs numpy, soundfile, soxr.
 
     python local/noisy_copies.py data/an4/train data/attributes/an4/noisy --seed 1 [--tag n1]
 
-Every utterance gets its own random draw: speed 0.85 to 1.15 (tempo and pitch together), a smooth frequency response of
-up to 6 dB either way, and stationary noise, white to red, 3 to 25 dB below the speech. Audio is written as FLAC beside
+Each utterance is drawn separately: speed 0.85 to 1.15 (tempo and pitch together), a smooth frequency response of
+up to 6 dB either way, and stationary noise, white to red, 3 to 25 dB below the speech. Audio is written as FLAC next to
 the tables; text stays, segments are cut out.
 """
 

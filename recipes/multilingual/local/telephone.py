@@ -2,9 +2,9 @@
 
     python local/telephone.py data/an4/train data/an4_telephone/train [--snr 10]
 
-Noise whose power falls by 3 dB an octave is added to each recording, so many dB below the speech, then what is outside
+Noise whose power falls by 3 dB an octave is added to each recording, --snr dB below the speech, then what is outside
 of the telephone band is taken away. A recording always gets the same noise. Utterances and speakers are renamed, with
-``-tel`` behind the speaker, and ``utt2dom`` says ``telephone``.
+``-tel`` after the speaker, and ``utt2dom`` says ``telephone``.
 """
 
 import argparse

@@ -4,8 +4,8 @@
         [--words FILE] [--baseline NAME]
 
 ``NAME=PATTERN``: every file that matches the pattern is one run (one seed). ``--words`` counts the utterances of these
-words alone. With ``--baseline``, behind every other system is the difference to it, and its interval (95 %), which
-resamples the speakers.
+words alone. With ``--baseline``, every other system is followed by the difference from it and its interval (95 %),
+drawn from the speakers.
 """
 
 import argparse
