@@ -44,26 +44,39 @@ def read_waveform(
     Raises:
         DataError: the audio is missing, empty, truncated, not audio, or lacks the channel or segment; names the file.
     """
-    if is_pipe(audio):
-        name = f"'{audio.rstrip()}'"
-        source: str | io.BytesIO = io.BytesIO(run_pipe(audio, allow_pipes))
-        empty = False
-    else:
-        name = source = audio
-        try:
-            empty = Path(audio).stat().st_size == 0
-        except OSError as error:
-            raise DataError(f"{audio}: cannot read: {error.strerror}; correct wav.scp") from error
-    if empty:
-        raise DataError(f"{name}: empty (0 bytes); restore the file or remove its utterances")
-    samples, stored_rate = _decode(source, name, start, end, piped=not isinstance(source, str))
-    signal = choose_channel(samples, channel, name)
+    samples, stored_rate = read_channels(audio, start=start, end=end, allow_pipes=allow_pipes)
+    signal = choose_channel(samples, channel, _name_of(audio))
     if stored_rate * speed != sample_rate and len(signal):
         # Speeding up by a factor is equivalent to a stored sample rate that is higher by that factor.
         signal = soxr.resample(signal, stored_rate * speed, sample_rate, quality="HQ")
     signal = np.ascontiguousarray(signal, np.float32)
     signal *= FULL_SCALE  # In place: allocating a new array would take as long as the product.
     return signal
+
+
+def read_channels(
+    audio: str, *, start: float | None = None, end: float | None = None, allow_pipes: bool = False
+) -> tuple[np.ndarray, int]:
+    """Read audio as it is stored; see `read_waveform` for the arguments and errors.
+
+    Returns:
+        float32 ``(samples, channels)``, or ``(samples,)`` of a single channel, in [-1, 1]; and the rate in Hz.
+    """
+    name = _name_of(audio)
+    if is_pipe(audio):
+        return _decode(io.BytesIO(run_pipe(audio, allow_pipes)), name, start, end, piped=True)
+    try:
+        empty = Path(audio).stat().st_size == 0
+    except OSError as error:
+        raise DataError(f"{audio}: cannot read: {error.strerror}; correct wav.scp") from error
+    if empty:
+        raise DataError(f"{name}: empty (0 bytes); restore the file or remove its utterances")
+    return _decode(audio, name, start, end, piped=False)
+
+
+def _name_of(audio: str) -> str:
+    """Return how errors name the audio: a path, or a command in quotes."""
+    return f"'{audio.rstrip()}'" if is_pipe(audio) else audio
 
 
 def _decode(

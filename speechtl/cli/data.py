@@ -168,16 +168,54 @@ def perturb_speed(
     """Add slower and faster copies of all utterances; the audio itself is not copied."""
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.data.perturb import perturb_speed
-    from speechtl.errors import DataError
 
-    try:
-        speeds = [float(factor) for factor in factors.split(",")]
-    except ValueError as error:
-        raise DataError(f"--factors {factors}: expected numbers separated by commas, as in 0.9,1.0,1.1") from error
+    speeds = _amounts("--factors", factors, "0.9,1.0,1.1")
     require_vacant(destination, overwrite=overwrite, sources=[source])
     perturbed = perturb_speed(DataDir.load(source), speeds)
     perturbed.save(destination)
     typer.echo(_size(destination, perturbed))
+
+
+@app.command("perturb-pitch")
+def perturb_pitch(
+    source: Source,
+    destination: Destination,
+    semitones: Annotated[
+        str, typer.Option(help="Shifts of pitch and formants together, separated by commas; 0 keeps the original.")
+    ] = "-2,0,2",
+    formants: Annotated[
+        str, typer.Option(help="Factors of the formants alone (VTLP), separated by commas: 0.9,1.1. Pitch stays.")
+    ] = "",
+    jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes.")] = 1,
+    allow_pipes: AllowPipes = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Add copies of all utterances in other voices: pitch and formants are moved, the duration stays.
+
+    The audio of the copies is written into DESTINATION/audio as FLAC. Run again, it continues where it stopped.
+    """
+    from speechtl.data.datadir import DataDir
+    from speechtl.data.perturb_pitch import perturb_pitch
+
+    perturbed = perturb_pitch(
+        DataDir.load(source),
+        destination,
+        _amounts("--semitones", semitones, "-2,0,2"),
+        _amounts("--formants", formants, "0.9,1.1"),
+        jobs=jobs,
+        allow_pipes=allow_pipes,
+        overwrite=overwrite,
+    )
+    typer.echo(f"{destination}: {len(perturbed)} utterances of {len(perturbed.spk2utt)} speakers")
+
+
+def _amounts(option: str, given: str, example: str) -> list[float]:
+    from speechtl.errors import DataError
+
+    try:
+        return [float(amount) for amount in given.split(",")] if given.strip() else []
+    except ValueError as error:
+        raise DataError(f"{option} {given}: expected numbers separated by commas, as in {example}") from error
 
 
 @app.command("splice")
