@@ -42,8 +42,8 @@ def shift_pitch(samples: np.ndarray, rate: int, semitones: float) -> np.ndarray:
 def warp_formants(samples: np.ndarray, rate: int, factor: float) -> np.ndarray:
     """Move the formants and leave the pitch and the duration, by a warped spectral envelope.
 
-    The envelope of every window is that of linear prediction of order ``2 + rate / 1000``. The amplitude at each frequency is
-    multiplied by warped over unwarped envelope, and the phase is kept.
+    The envelope of every window is that of linear prediction of order ``2 + rate / 1000``. The amplitude at each
+    frequency is multiplied by warped over unwarped envelope, and the phase is kept.
 
     Args:
         samples: ``(..., samples)`` in [-1, 1].
