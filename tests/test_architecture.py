@@ -35,7 +35,7 @@ ARROWS = {
     "models": {"lang"},
     "decoding": {"alignment", "grammar", "lang"},
     "scoring": {"data", "lang"},
-    "report": {"scoring"},
+    "report": {"audio", "data", "scoring"},
     "transfer": {"batches", "features", "lang", "models"},
     "training": {"alignment", "batches", "models", "transfer"},
     "experiment": {"batches", "decoding", "features", "lang", "models", "training", "transfer"},

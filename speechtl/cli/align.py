@@ -30,6 +30,10 @@ def align(
         ),
     ] = "auto",
     textgrids: Annotated[bool, typer.Option(help="Write a TextGrid of each utterance.")] = True,
+    plot: Annotated[
+        str, typer.Option("--plot", help="Draw spectrograms into OUT/plots: of the first N utterances, or of ID,ID,...")
+    ] = "0",
+    allow_pipes: options.AllowPipes = False,
     jobs: options.Threads = 1,
 ) -> None:
     """Align transcripts with their speech: words and phones with times, as CTM and TextGrid.
@@ -37,8 +41,12 @@ def align(
     Utterances that cannot be aligned are listed with the reason; all others are aligned.
     """
     import speechtl
+    from speechtl.data.datadir import DataDir
+    from speechtl.report.spectrogram import choose_utterances, draw_alignments
 
-    speechtl.align(
+    data_dir = DataDir.load(data)
+    drawn = choose_utterances(data_dir, plot)
+    alignment = speechtl.align(
         model,
         data,
         out,
@@ -54,3 +62,4 @@ def align(
         textgrids=textgrids,
         jobs=jobs,
     )
+    draw_alignments(data_dir, alignment.utterances, drawn, out, allow_pipes=allow_pipes)

@@ -10,6 +10,7 @@ from speechtl.config import read_toml
 from speechtl.errors import ModelError
 from speechtl.files import atomic_write
 from speechtl.layout import ExperimentLayout
+from speechtl.report.alignment_section import alignment_section, find_pictures
 from speechtl.report.history import History, curve, read_history
 from speechtl.report.line_chart import Line, line_chart, short
 from speechtl.report.score_sections import Scored, rate_table, score_section
@@ -34,6 +35,7 @@ class ReportedExperiment:
         config_text: the file itself.
         history: of its training.
         tests: its scored decodings.
+        pictures: spectrograms of alignments.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ReportedExperiment:
     config_text: str
     history: History
     tests: list[ScoredTest]
+    pictures: list[Path]
 
 
 def write_report(experiments: Sequence[Path], output: Path) -> None:
@@ -72,7 +75,9 @@ def read_experiment(path: Path, name: str) -> ReportedExperiment:
         raise ModelError(f"{path}: not an experiment (no config.toml); give a directory that speechtl train made")
     tables = read_toml(config)
     text = config.read_text(encoding="utf-8")
-    return ReportedExperiment(name, tables, text, read_history(layout.log), find_scored_tests(path))
+    return ReportedExperiment(
+        name, tables, text, read_history(layout.log), find_scored_tests(path), find_pictures(path)
+    )
 
 
 def html_page(experiments: Sequence[ReportedExperiment]) -> str:
@@ -86,6 +91,7 @@ def html_page(experiments: Sequence[ReportedExperiment]) -> str:
         rate_table(tests),
         _curves(experiments),
         *map(score_section, tests),
+        *(alignment_section(e.name if len(experiments) > 1 else "", e.pictures) for e in experiments),
         _configs(experiments),
     ]
     return (

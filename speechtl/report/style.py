@@ -28,6 +28,7 @@ td.wrap { white-space: normal; max-width: 28rem; overflow-wrap: anywhere; }
   vertical-align: middle; margin-right: .4em; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(22rem, 1fr)); gap: 1.4rem 2rem; }
 figure { margin: 0; } figcaption { font-weight: 600; font-size: .9rem; }
+figure img { max-width: 100%; margin: 0 0 1rem; }
 svg { width: 100%; display: block; } svg text { font-size: 11px; fill: var(--pale); }
 .grid { stroke: var(--rule); } .mark { stroke: var(--pale); stroke-dasharray: 1 3; stroke-width: 1.5; }
 .line { fill: none; stroke: var(--c); stroke-width: 1.8; stroke-linejoin: round; }

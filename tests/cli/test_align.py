@@ -4,6 +4,7 @@ import types
 
 import numpy as np
 import pytest
+import soundfile
 from command_line import verb
 
 from speechtl.data.datadir import DataDir
@@ -93,3 +94,12 @@ def test_mistakes(align, experiment, tmp_path):
     ):
         align()
     assert not (tmp_path / "out").exists()
+
+
+def test_spectrograms_are_drawn_of_the_utterances_that_are_named(align, tmp_path, monkeypatch):
+    soundfile.write(tmp_path / "x.wav", np.random.default_rng(0).normal(0, 0.1, 4800), 16000)
+    monkeypatch.chdir(tmp_path)
+    align(refine="never", plot="s-2")
+    assert [path.name for path in (tmp_path / "out/plots").iterdir()] == ["s-2.png"]
+    align(refine="never", plot="2")
+    assert sorted(path.name for path in (tmp_path / "out/plots").iterdir()) == ["s-1.png", "s-2.png"]

@@ -27,7 +27,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
         self.attributes += [name for name, _ in attributes]
-        if tag != "meta":
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attributes):
@@ -161,3 +161,20 @@ def test_a_failure_keeps_the_page_there_was(tmp_path):
         write_report([experiment], experiment / "report.html")
     assert (experiment / "report.html").read_bytes() == before
     assert sorted(path.name for path in experiment.iterdir()) == ["config.toml", "log.jsonl", "report.html"]
+
+
+def test_spectrograms_of_an_alignment_are_embedded(tmp_path):
+    experiment = make_experiment(tmp_path / "tdnn")
+    inner = make_experiment(experiment / "adapted")
+    for folder, names in ((experiment / "ali" / "plots", "dcba"), (inner / "ali" / "plots", "x")):
+        folder.mkdir(parents=True)
+        for name in names:
+            (folder / f"{name}.png").write_bytes(name.encode())
+    write_report([experiment], tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<h2>Alignment</h2>" in text and text.count("<img ") == 3
+    assert [f"Spectrogram of {name}" in text for name in "abcdx"] == [True, True, True, False, False]
+    assert "data:image/png;base64,YQ==" in text
+    assert not {"script", "link", "iframe"} & set(Page(text).tags)
+    write_report([experiment, inner], tmp_path / "page.html")
+    assert "Alignment of adapted" in (tmp_path / "page.html").read_text(encoding="utf-8")
