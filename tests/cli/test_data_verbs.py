@@ -97,6 +97,14 @@ def test_perturb_speed(data, tmp_path):
         run("data perturb-speed", data.path, tmp_path / "q", "--factors", "slow")
 
 
+def test_perturb_pitch(data, tmp_path):
+    result = run("data perturb-pitch", data.path, tmp_path / "p", "--semitones", "-2,2", "--formants", "1.1")
+    assert result.output == f"{tmp_path / 'p'}: 36 utterances of 12 speakers\n"
+    assert run("data validate", tmp_path / "p").exit_code == 0
+    with pytest.raises(DataError, match=r"--semitones high: expected numbers separated by commas, as in -2,0,2"):
+        run("data perturb-pitch", data.path, tmp_path / "q", "--semitones", "high")
+
+
 def test_no_verb_writes_over_a_directory_unasked(data, tmp_path):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes").write_text("mine")
@@ -105,6 +113,7 @@ def test_no_verb_writes_over_a_directory_unasked(data, tmp_path):
         ["data split", data.path, tmp_path / "full", tmp_path / "new", "--fraction", 0.5],
         ["data combine", tmp_path / "full", data.path],
         ["data perturb-speed", data.path, tmp_path / "full"],
+        ["data perturb-pitch", data.path, tmp_path / "full"],
     ):
         with pytest.raises(DataError, match="exists and is not empty"):
             run(*arguments)
@@ -116,5 +125,5 @@ def test_no_verb_writes_over_a_directory_unasked(data, tmp_path):
 
 
 def test_every_verb_explains_itself():
-    for verb in ("validate", "fix", "subset", "split", "combine", "perturb-speed", "splice"):
+    for verb in ("validate", "fix", "subset", "split", "combine", "perturb-speed", "perturb-pitch", "splice"):
         assert run(f"data {verb}", "--help").exit_code == 0

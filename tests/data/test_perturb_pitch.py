@@ -3,9 +3,7 @@ import math
 import numpy as np
 import pytest
 import soundfile
-from typer.testing import CliRunner
 
-from speechtl.cli.main import app
 from speechtl.data import perturb_pitch as module
 from speechtl.data.datadir import DataDir, Segment
 from speechtl.data.perturb_pitch import perturb_pitch
@@ -169,13 +167,3 @@ def test_nothing_is_written_over(tmp_path):
     both = perturb_pitch(data, tmp_path / "both", [0, 2])
     with pytest.raises(DataError, match=r"'ps2-anna-1' is there already"):
         perturb_pitch(DataDir(tmp_path / "both", utt2spk=both.utt2spk), tmp_path / "again", [2])
-
-
-def test_the_verb(tmp_path):
-    make_corpus(tmp_path / "src")
-    command = ["data", "perturb-pitch", str(tmp_path / "src"), str(tmp_path / "dst")]
-    result = CliRunner().invoke(app, [*command, "--semitones", "-2,2", "--formants", "1.1"], catch_exceptions=False)
-    assert result.output == f"{tmp_path / 'dst'}: 6 utterances of 6 speakers\n"
-    assert len(DataDir.load(tmp_path / "dst")) == 6
-    with pytest.raises(DataError, match=r"--semitones a: expected numbers separated by commas, as in -2,0,2"):
-        CliRunner().invoke(app, [*command, "--semitones", "a"], catch_exceptions=False)
