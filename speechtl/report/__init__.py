@@ -1,1 +1,1 @@
-"""Plots and one page per experiment."""
+"""Pictures, and one HTML page per experiment."""

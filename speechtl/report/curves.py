@@ -35,10 +35,10 @@ def draw_curves(title: str, curves: Sequence[Curve], x_name: str, y_name: str, *
     """Draw curves over one x axis; the y axis begins at 0.
 
     Args:
-        title: above the picture.
+        title: of the picture.
         curves: those without points are left out.
-        x_name: below the x axis.
-        y_name: beside the y axis.
+        x_name: label of the x axis.
+        y_name: label of the y axis.
         log_x: logarithmic x axis, if all x are above 0.
 
     Returns:

@@ -1,4 +1,4 @@
-"""What ``log.jsonl`` tells of a training run."""
+"""The history of a training run, read from ``log.jsonl``."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ class History:
     Attributes:
         epochs: ``epoch`` (from 1), ``train_loss`` and, with held-out speech, ``dev_loss``, ``dev_per`` (percent).
         steps: every 20 updates: ``frames_per_second``, ``gradient_norm`` and the loss terms by name.
-        pronunciations: when pronunciations were chosen anew: ``changed`` words, and ``epoch``.
+        pronunciations: each time pronunciations were chosen again: ``changed`` words, and ``epoch``.
         final: of the averaged weights: ``epochs_averaged``, ``dev_loss``, ``dev_per``; None while training goes on.
     """
 

@@ -1,9 +1,9 @@
 """Line charts of the report page as SVG, in the page's own markup.
 
 Everything that stands alone is drawn by matplotlib (`speechtl.report.picture`). The page is not: its lines take their
-colours from the page's style sheet, so that they follow a dark screen; every point says its value under the pointer;
+colours from the page's style sheet, so that they follow a dark screen; every point shows its value under the pointer;
 and the page is one file that runs no script, so that it opens from an e-mail, a build server or a disk without a
-network. matplotlib's SVG fixes its colours and says no values, and interactive libraries (plotly, bokeh, vega) bring
+network. matplotlib's SVG fixes its colours and shows no values, and interactive libraries (plotly, bokeh, vega) bring
 megabytes of script.
 """
 
@@ -61,7 +61,7 @@ def line_chart(
     log = log and min(ys) > 0
     x_low, x_high = min(xs), max(max(xs), min(xs) + 1)
     y_low, y_high = (min(ys) / 1.1, max(ys) * 1.1) if log else (min(0.0, *ys), max(0.0, *ys))
-    # Air above the highest point; a height of its own where all is 0.
+    # Room above the highest point; some height where all values are 0.
     y_high += 0.0 if log else 0.05 * (y_high - y_low) or 1.0
 
     def across(x: float) -> float:

@@ -1,4 +1,4 @@
-"""How well a linear classifier tells classes of points apart, and two dimensions to look at them in."""
+"""How well a linear classifier separates classes of points, and their projection onto two dimensions."""
 
 import dataclasses
 import warnings

@@ -1,4 +1,4 @@
-"""One HTML page about one experiment, or about several side by side; it loads nothing from elsewhere."""
+"""One HTML page about one experiment, or about several side by side; it needs no network."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from speechtl.report.score_sections import Scored, rate_table, score_section
 from speechtl.report.scored_test import MEASURES, ScoredTest, find_scored_tests
 from speechtl.report.style import COLOURS, STYLE
 
-# What steps log beside the terms of the loss.
+# What steps log in addition to the terms of the loss.
 _STEP_TITLES = {
     "learning_rate": "learning rate",
     "gradient_norm": "gradient norm, before clipping",
@@ -27,7 +27,7 @@ _STEP_TITLES = {
 
 @dataclasses.dataclass(frozen=True)
 class ReportedExperiment:
-    """All that the page tells of one experiment.
+    """All that the page shows of one experiment.
 
     Attributes:
         name: unlike that of the others on the page.
@@ -64,7 +64,7 @@ def write_report(experiments: Sequence[Path], output: Path) -> None:
 
 
 def read_experiment(path: Path, name: str) -> ReportedExperiment:
-    """Read what a page tells of an experiment.
+    """Read what a page shows of an experiment.
 
     Raises:
         ModelError, ConfigError, DataError: see `write_report`.
@@ -167,7 +167,7 @@ def _curves(experiments: Sequence[ReportedExperiment]) -> str:
     charts += [draw(title, "step", name, log=name == "gradient_norm") for name, title in _STEP_TITLES.items()]
     note = (
         "Point at a curve for its values; over steps, long curves are means of neighbours."
-        + " Dotted: pronunciations were chosen anew." * bool(marks)
+        + " Dotted: pronunciations were chosen again." * bool(marks)
     )
     return f'<h2>Learning curves</h2><div class="charts">{_join(charts)}</div><p class="note">{note}</p>'
 

@@ -1,4 +1,4 @@
-"""The parts of the page that tell of scored decodings: rates, speakers, utterances, confusions."""
+"""The sections of the page on scored decodings: error rates, speakers, utterances, confusions."""
 
 import itertools
 import math

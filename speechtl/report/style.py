@@ -1,6 +1,6 @@
-"""How the page looks: one style sheet, for light and dark screens and for paper."""
+"""The style sheet of the page, for light and dark screens and for print, and the colours of all pictures."""
 
-# Colours of experiments: Okabe and Ito's, which the colour-blind can tell apart.
+# Okabe and Ito's palette, which colour-blind readers can distinguish.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7a5cc2", "#888888")
 
 STYLE = """
