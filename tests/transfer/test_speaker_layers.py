@@ -1,3 +1,6 @@
+from typing import Literal
+
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,14 +13,14 @@ from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.conformer import ConformerConfig
-from speechtl.models.restore import restore
+from speechtl.models.restore import restore, restores_layer
 from speechtl.models.weights import arrays_of
 from speechtl.training.objective import ctc_losses
 from speechtl.transfer.adapter import Adapter
 from speechtl.transfer.lhuc import Lhuc
 from speechtl.transfer.lin import Lin
 from speechtl.transfer.lora import Lora
-from speechtl.transfer.speaker_layers import load_speaker, save_speaker, speaker_variables
+from speechtl.transfer.speaker_layers import SpeakerLayers, load_speaker, save_speaker, speaker_variables
 
 KINDS = {"lhuc": Lhuc(), "lin": Lin(), "adapter": Adapter(rank=3), "lora": Lora(rank=3)}
 FEATURES = np.random.default_rng(0).normal(size=(45, 12)).astype(np.float32)
@@ -132,6 +135,43 @@ def test_a_layer_without_a_place_is_refused(source):
         Lora(blocks="tdnn9").prepare(model)
     with pytest.raises(ModelError, match=r"no encoder block 'input'"):
         Lora(blocks="input").prepare(model)
+
+
+class ShiftLayer(keras.layers.Layer):
+    def __init__(self, size, name):
+        super().__init__(name=name)
+        self.shift = self.add_weight(name="shift", shape=(size,), initializer="zeros")
+        self.built = True
+
+    def call(self, inputs):
+        return inputs + self.shift.value
+
+
+class Shift(SpeakerLayers):
+    """A kind of speaker layer as a new file would define it."""
+
+    method: Literal["shift"] = "shift"
+
+    def layer(self, size, name):
+        return ShiftLayer(size, name)
+
+
+@restores_layer("after", "shift")
+def restore_shift(name, size, arrays):
+    return ShiftLayer(size, name) if arrays.keys() == {"shift"} else None
+
+
+def test_a_new_kind_of_layer_is_stored_and_restored(source, tmp_path):
+    experiment = Experiment.load(source)
+    Shift(blocks="last:1").prepare(experiment.model)
+    (variable,) = speaker_variables(experiment.model).values()
+    variable.assign(np.linspace(-1, 1, 16))
+    save_speaker(tmp_path / "speaker.h5", experiment.model, source)
+    again = Experiment.load(source, speaker=tmp_path)
+    assert again.model.speaker_paths == ["after/tdnn2/shift1"]
+    np.testing.assert_array_equal(again.posteriors(FEATURES), experiment.posteriors(FEATURES))
+    with pytest.raises(ModelError, match=r"weights of an unknown layer 'after/tdnn1/shift1'"):
+        restore(experiment.model, {"after/tdnn1/shift1/other": np.zeros(16)}, "x")
 
 
 def test_weights_of_unknown_layers_are_refused(source):
