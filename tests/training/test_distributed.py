@@ -65,9 +65,9 @@ def single(make_config, tmp_path):
 def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
     config, expected = single
     cluster = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    runs = [start(config, tmp_path / "workers", cluster=cluster, index=index) for index in range(2)]
-    runs.append(start(config, tmp_path / "devices", devices=2))
-    assert [run.wait(timeout=600) for run in runs] == [0, 0, 0]
+    workers = [start(config, tmp_path / "workers", cluster=cluster, index=index) for index in range(2)]
+    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    assert start(config, tmp_path / "devices", devices=2).wait() == 0
     for name in ("workers", "devices"):
         found = load_arrays(tmp_path / name / "weights.h5")[0]
         assert found.keys() == expected.keys()
