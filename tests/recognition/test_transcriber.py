@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from command_line import verb
 
+import speechtl
 from speechtl.audio.voice_activity import SegmentationConfig
 from speechtl.audio.waveform import FULL_SCALE
 from speechtl.config import parse
@@ -251,6 +252,47 @@ def test_words_added_now_are_found(model, caplog):
     )
     with pytest.raises(LexiconError, match="no word before"):
         make_decoder(model.lexicon(), model.inventory(), wide, Vocabulary(add_words=("=a",)))
+
+
+def test_the_public_face(experiment, audio):
+    recogniser = speechtl.load(experiment)
+    path = audio("a.wav", "tak kita sit")
+    assert "Kita" not in recogniser.transcribe(path).text
+    assert recogniser.add_word("Kita", "k i t a") == [("k", "i", "t", "a")]
+    transcript = recogniser.transcribe(path)
+    assert transcript.text == "tak Kita sit" and transcript.name == path
+    assert [word.label for word in transcript.words] == ["tak", "Kita", "sit"]
+    # A word without phones is guessed, from the spelling of the words that the model was trained with.
+    assert recogniser.add_word("tisa") == [("t", "i", "s", "a")]
+    assert recogniser.transcribe(whistle("tisa kus")[0], RATE).text == "tisa kus"
+    with pytest.raises(LexiconError, match="has this pronunciation already"):
+        recogniser.add_word("tisa", ["t", "i", "s", "a"])
+    # Phones need no lexicon.
+    assert [phone.label for phone in recogniser.phones(path)] == list("takkitasit")
+    assert [one.text for one in recogniser.transcribe_all([path, audio("b.wav", "si")])] == ["tak Kita sit", "si"]
+    with pytest.raises(DataError, match="cannot read"):
+        recogniser.transcribe("gone.wav")
+    # Nothing of this is kept.
+    assert "Kita" not in speechtl.load(experiment).transcribe(path).text
+    assert speechtl.transcribe(experiment, path, add_words=["Kita=k i t a"]).text == "tak Kita sit"
+
+
+def test_a_model_without_a_lexicon_knows_phones_until_words_are_added(model, experiment, tmp_path):
+    import shutil
+
+    shutil.copytree(experiment, tmp_path / "exp")
+    shutil.rmtree(tmp_path / "exp" / "lexicon")
+    samples = whistle("tak sit")[0]
+    recogniser = speechtl.load(tmp_path / "exp")
+    transcript = recogniser.transcribe(samples, RATE)
+    assert transcript.text == "" and transcript.phones == "t a k s i t"
+    with pytest.raises(LexiconError, match="nothing to guess them with"):
+        recogniser.add_word("tak")
+    recogniser.add_word("tak", "t a k")
+    recogniser.add_word("sit", "s i t")
+    assert recogniser.transcribe(samples, RATE).text == "tak sit"
+    with pytest.raises(LexiconError, match="trained without a lexicon"):
+        speechtl.load(tmp_path / "exp", words=True)
 
 
 def run(experiment, audio, **options):
