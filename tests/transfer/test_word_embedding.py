@@ -13,7 +13,6 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.decoding.nearest_word import NearestWord
 from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.experiment.config import ExperimentConfig
 from speechtl.experiment.experiment import Experiment
@@ -26,6 +25,7 @@ from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.restore import restore
 from speechtl.models.word_embedding import hinge_ranking_losses
+from speechtl.recognition.nearest_word import NearestWord
 from speechtl.transfer.method import Step
 from speechtl.transfer.word_embedding import WordEmbeddingTransfer
 
