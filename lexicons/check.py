@@ -22,7 +22,7 @@ from speechtl.files import atomic_write
 from speechtl.lang.articulation import sequence_distance
 from speechtl.lang.ipa_symbols import LETTERS, TIE
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import split_ipa
+from speechtl.lang.phone_inventory import split_ipa
 
 FOLDER = Path(__file__).parent
 REFERENCES = FOLDER / "references.tsv"

@@ -17,9 +17,9 @@ import numpy as np
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import LexiconError, list_problems
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 # Label 0 is epsilon, so unit u of the model (unit 0 is the blank) is label u + 1.
 _BLANK = 1

@@ -7,7 +7,7 @@ import pytest
 
 from speechtl.experiment.train import train
 from speechtl.models.weights import load_arrays
-from speechtl.training.train import Trainer
+from speechtl.training.trainer import Trainer
 
 # Of one epoch, as far as it can be without anything that depends on later ones.
 SHORT = ["training.epochs=1", "training.average=1", "training.choose_pronunciations=[]"]

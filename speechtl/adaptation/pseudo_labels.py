@@ -5,7 +5,7 @@ import numpy as np
 from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.scorer import Scorer
 from speechtl.errors import DataError
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 
 def label(

@@ -9,7 +9,7 @@ from speechtl.adaptation.vocabulary import new_words
 from speechtl.decoding.config import DecodingConfig
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import choose_pronouncer
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon, Notation
 

@@ -11,9 +11,9 @@ from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.scoring.error_rate import ErrorRate, error_rate
 from speechtl.scoring.pronunciation_match import reference_phones
 

@@ -21,7 +21,7 @@ from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.experiment.experiment import Experiment
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar

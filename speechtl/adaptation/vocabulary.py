@@ -8,7 +8,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError, list_problems
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
 from speechtl.lang.lexicon import Lexicon, Notation
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 
 def new_words(

@@ -8,8 +8,8 @@ from speechtl.errors import list_problems
 from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import map_lexicon
-from speechtl.lang.phones import PhoneInventory
 
 _logger = logging.getLogger(__name__)
 

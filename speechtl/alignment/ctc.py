@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from speechtl.errors import DataError
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 BLANK = 0
 """The unit of the blank; phones are units from 1 on."""

@@ -13,7 +13,7 @@ import numpy as np
 from speechtl.alignment.ctc import CtcAlignment, best_path, ctc_graph, frames_needed, runs
 from speechtl.alignment.span import Span
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 
 @dataclasses.dataclass(frozen=True)

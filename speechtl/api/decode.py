@@ -8,7 +8,7 @@ from speechtl.api.paths import StrPath, optional_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
-    from speechtl.recognition.corpus_results import Decoded
+    from speechtl.recognition.decoded import Decoded
 
 
 def decode(
@@ -65,7 +65,7 @@ def decode(
     Raises:
         SpeechtlError: something is missing or wrong, or options do not fit each other.
     """
-    from speechtl.recognition.corpus import DecodeRequest, decode_corpus
+    from speechtl.recognition.corpus_decoder import DecodeRequest, decode_corpus
     from speechtl.recognition.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(

@@ -9,7 +9,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES_FILE = "phones.ctm"
 """In a data directory: the phones of its utterances with their times, as written by ``speechtl align``."""

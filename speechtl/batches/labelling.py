@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 # Of an utterance: for each word, for each of its pronunciations, the unit numbers.
 Variants = list[list[list[int]]]

@@ -6,7 +6,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 
 def needed_phones(tables: Sequence[tuple[DataConfig, Lexicon | None]]) -> PhoneInventory:

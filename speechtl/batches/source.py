@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from speechtl.batches.config import DataConfig, NormalisationConfig
-from speechtl.batches.in_graph import GraphReader, expected_frames
+from speechtl.batches.graph_reader import GraphReader, expected_frames
 from speechtl.batches.labelling import Labelling, Variants
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table

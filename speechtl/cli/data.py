@@ -252,9 +252,9 @@ def splice(
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.errors import DataError
     from speechtl.features.config import FeatureConfig
-    from speechtl.splicing.lexicon import SplicingLexicon
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
+    from speechtl.splicing.splicing_lexicon import SplicingLexicon
     from speechtl.splicing.words import WordSplicingConfig, splice_words
 
     if words is not None and lexicon is None:

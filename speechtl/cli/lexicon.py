@@ -32,8 +32,8 @@ def check(
     """Read a lexicon and print its size and phones, or everything that is wrong with it."""
     from speechtl.errors import LexiconError, list_problems
     from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.phone_inventory import PhoneInventory
     from speechtl.lang.phone_mapping import map_lexicon
-    from speechtl.lang.phones import PhoneInventory
 
     loaded = Lexicon.load(lexicon, notation, stress, tone)
     if phones is not None and (problems := loaded.check(PhoneInventory.load(phones))):

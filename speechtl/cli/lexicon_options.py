@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from speechtl.lang.phones import PhoneInventory
+    from speechtl.lang.phone_inventory import PhoneInventory
 
 Notation = Annotated[
     Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="Phone notation of the input.")
@@ -36,7 +36,7 @@ def read_inventory(experiment: Path | None, language: str | None) -> "PhoneInven
     """Return the phones of an experiment's model; the language may be left out where there is one only."""
     from speechtl.errors import LexiconError
     from speechtl.experiment.directory import ExperimentDirectory
-    from speechtl.lang.phones import PhoneInventory
+    from speechtl.lang.phone_inventory import PhoneInventory
     from speechtl.layout import ExperimentLayout
 
     if experiment is None:

@@ -38,8 +38,8 @@ def lm(
 ) -> None:
     """Train an interpolated modified Kneser-Ney n-gram language model and write it as ARPA."""
     from speechtl.errors import ConfigError, DataError
-    from speechtl.grammar.ngram import train_ngram
     from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
+    from speechtl.grammar.ngram_model import train_ngram
     from speechtl.grammar.read import read_language_model
     from speechtl.grammar.sentences import read_sentences, read_words
 

@@ -16,10 +16,10 @@ from speechtl.decoding.search.prefix_tree import FILLER, NOT_IN_GRAPH, SILENCE, 
 from speechtl.decoding.search.token_passing import search
 from speechtl.decoding.search.traceback import Leaves, Path, follow, with_times
 from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 # Settings that are in the tree, and those that act in the search alone; all others are in the scores of leaves and
 # grammar.

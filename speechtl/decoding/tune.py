@@ -13,10 +13,10 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import SEARCH_ONLY, LexiconDecoder
 from speechtl.errors import ConfigError, DataError, list_problems
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.progress import progress_bar
 
 GRID_WITH_GRAMMAR: dict[str, tuple[float, ...]] = {

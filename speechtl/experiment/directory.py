@@ -14,7 +14,7 @@ from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon, Notation
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 
 

@@ -16,7 +16,7 @@ from speechtl.errors import ModelError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import ExperimentDirectory, choose_language, read_inventories
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import add_language

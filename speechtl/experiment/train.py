@@ -18,7 +18,7 @@ from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import write_config, write_experiment
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.training.train import Trainer
+from speechtl.training.trainer import Trainer
 from speechtl.training.training_data import TrainingData
 from speechtl.transfer.inventories import head_inventories, read_lexicon
 

@@ -11,8 +11,8 @@ from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Notation, Pronunciation
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import describe_replacements, map_to_inventory
-from speechtl.lang.phones import PhoneInventory
 
 # Candidates less likely than this, relative to the best, cause more confusions than they are worth.
 MINIMUM_PROBABILITY = 0.1

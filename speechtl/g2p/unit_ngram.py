@@ -13,7 +13,7 @@ import numba
 import numpy as np
 
 from speechtl.grammar.kneser_ney import Discounts
-from speechtl.grammar.ngram import FALLBACK_DISCOUNTS
+from speechtl.grammar.ngram_model import FALLBACK_DISCOUNTS
 
 # Units 0 and 1; those of the sequences start at 2.
 START, END = 0, 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from speechtl.errors import LexiconError
 from speechtl.grammar.arpa import Entries, Ngram
 from speechtl.grammar.kneser_ney import START, UNKNOWN
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 
 _NEVER = -99.0
 _ROUNDS = 50

@@ -14,7 +14,7 @@ from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
 from speechtl.grammar.kenlm_binary import is_kenlm_binary, read_kenlm_binary
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from speechtl.errors import LexiconError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 
 # The only word of graphs that do not distinguish words.
 ANY_WORD = "<any>"

@@ -9,7 +9,7 @@ from speechtl.errors import LexiconError, list_problems
 from speechtl.files import atomic_write
 from speechtl.lang.ipa import Stress, Tone
 from speechtl.lang.lexicon_file import Notation, Pronunciation, add_pronunciation, read_lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 __all__ = ["Lexicon", "Notation", "Pronunciation"]
 

@@ -9,7 +9,7 @@ from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.ipa_chart import chart_distance, is_vowel, read_chart_phone
 from speechtl.lang.ipa_symbols import TIE
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 # What two phones in place of one cost beside their distance from the two parts: a diphthong is served best by its own
 # two vowels, an affricate by another affricate of the same voice.

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.config import ModelConfig
 from speechtl.models.ctc_head import CtcHead, Head
 from speechtl.models.encoder import Encoded, Encoder

@@ -10,7 +10,7 @@ import tensorflow as tf
 from speechtl.errors import LexiconError, ModelError
 from speechtl.lang.ipa_chart import chart_distance
 from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import dropout, layer_norm
 from speechtl.models.ctc_head import Head

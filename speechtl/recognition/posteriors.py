@@ -11,7 +11,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.errors import DataError
 from speechtl.features.archives import read_matrix
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 if TYPE_CHECKING:
     from speechtl.experiment.experiment import Experiment

@@ -16,7 +16,7 @@ from speechtl.experiment.directory import only
 from speechtl.experiment.experiment import Experiment
 from speechtl.g2p.new_words import Pronouncer, parse_new_word
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.posteriors import NEW_LANGUAGE
 from speechtl.recognition.transcriber import Transcriber

@@ -18,7 +18,7 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import SpeechtlError
 from speechtl.experiment.experiment import Experiment
 from speechtl.recognition.language_identifier import LanguageIdentifier
-from speechtl.recognition.segments import Segment, SegmentReader
+from speechtl.recognition.segment_reader import Segment, SegmentReader
 from speechtl.recognition.spoken_language import SpokenLanguage
 from speechtl.recognition.transcript import Recording, SpokenSegment, SpokenWord, Transcript
 from speechtl.training.evaluate import forward_function

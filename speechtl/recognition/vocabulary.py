@@ -10,12 +10,12 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError, LexiconError, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import NewWord, Pronouncer, choose_pronouncer, parse_new_words
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
-from speechtl.lang.phones import PhoneInventory
 
 logger = logging.getLogger(__name__)
 

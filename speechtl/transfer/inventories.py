@@ -6,7 +6,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.batches.needed_phones import needed_phones
 from speechtl.errors import ConfigError
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.transfer.method import TransferMethod, source_inventories
 

@@ -11,7 +11,7 @@ from speechtl.batches.pipeline import Batch
 from speechtl.batches.source import Source
 from speechtl.config import Section, parse, read_toml
 from speechtl.errors import ModelError, list_problems
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig

@@ -15,7 +15,7 @@ from speechtl.errors import DataError
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "i", "k", "s", "t"])
 WORDS = {"tak": ["tak"], "sit": ["sit"], "aki": ["aki", "iki"]}

@@ -10,7 +10,7 @@ from posteriors import best_by_brute_force, collapsed, peaked, random_posteriors
 
 from speechtl.alignment.ctc import align_units, choose_pronunciations, frames_needed, greedy_phones, merge_repeats
 from speechtl.errors import DataError
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "k"])
 

@@ -12,7 +12,7 @@ from speechtl.alignment.ctc import CtcAlignment, align_units
 from speechtl.alignment.words import Pauses, align_phones, align_words, share_blanks
 from speechtl.errors import DataError, LexiconError
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "k", "sil"])
 

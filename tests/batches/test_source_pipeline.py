@@ -11,7 +11,7 @@ from speechtl.errors import DataError, LexiconError
 from speechtl.features.archives import read_matrix
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 FEATURES = FeatureConfig(num_mel_bins=12)
 INVENTORY = PhoneInventory(["a", "i", "k", "s", "t", "u"])

@@ -35,10 +35,10 @@ from decoding_material import FRAME_SHIFT, Text, by_frequency, speak
 from rapidfuzz.distance import Levenshtein
 
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.grammar.ngram import NgramModel, train_ngram
+from speechtl.grammar.ngram_model import NgramModel, train_ngram
 from speechtl.lang.dictionaries import build_english
 from speechtl.lang.lexicon import Lexicon, Pronunciation
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 TOLERANCE = 0.1
 # Seconds of processor time after which a setting is not measured again.

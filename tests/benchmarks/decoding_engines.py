@@ -15,10 +15,10 @@ import numpy as np
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.grammar.ngram import NgramModel, train_ngram
+from speechtl.grammar.ngram_model import NgramModel, train_ngram
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 # The graph compiler of the tests.
 sys.path.insert(0, str(Path(__file__).parents[1] / "decoding"))

@@ -55,7 +55,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     from speechtl.models.weights import arrays_of
     from speechtl.training.config import TrainingConfig
     from speechtl.training.objective import ctc_losses
-    from speechtl.training.train import Trainer
+    from speechtl.training.trainer import Trainer
     from speechtl.training.training_data import TrainingData
 
     tf.config.threading.set_intra_op_parallelism_threads(threads)

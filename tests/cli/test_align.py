@@ -14,7 +14,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "k"])
 FRAMES = 30

@@ -12,7 +12,7 @@ from speechtl.config import read_toml
 from speechtl.data.tables import read_table
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.features.archives import write_ark_scp
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "k"])
 TEXTS = {"anna-1": "abba", "anna-2": "back abba", "bert-1": "back", "bert-2": "abba abba"}

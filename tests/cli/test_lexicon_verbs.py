@@ -4,7 +4,7 @@ from command_line import run
 from speechtl.errors import DataError, LexiconError
 from speechtl.g2p.rule_languages import rule_languages
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 WORDS = {"ba": "b a", "da": "d a", "bada": "b a d a", "dabi": "d a b i", "bi": "b i", "di": "d i", "bidi": "b i d i"}
 

@@ -7,9 +7,9 @@ import pytest
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.grammar.ngram import train_ngram
+from speechtl.grammar.ngram_model import train_ngram
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 pytest.importorskip("kaldifst")
 pytest.importorskip("kaldi_decoder")

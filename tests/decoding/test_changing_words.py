@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import LexiconError
-from speechtl.grammar.ngram import train_ngram
+from speechtl.grammar.ngram_model import train_ngram
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "d", "k"])
 WIDE = DecodingConfig(beam=1e6, max_active=10**9, blank_margin=math.inf, word_insertion_penalty=1.0)

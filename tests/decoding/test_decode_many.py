@@ -9,7 +9,7 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "k"])
 WORDS = {"abba": "a b b a", "back": "b a k", "a": "a", "b": "b", "k": "k"}

@@ -15,7 +15,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError, DataError, LexiconError
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "sil"])
 WIDE = {"beam": 1e6, "max_active": 10**9, "blank_margin": math.inf}

@@ -9,7 +9,7 @@ from speechtl.g2p.new_words import (
     read_phones,
 )
 from speechtl.lang.lexicon import Lexicon, Pronunciation
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 INVENTORY = PhoneInventory(["k", "u", "b", "ʌ", "n", "ɛ", "t", "i", "z", "t͡ʃ", "ɹ"])
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from speechtl.g2p.unit_ngram import END, FIRST_UNIT, START, UnitNgram, score, step, train_unit_ngram
-from speechtl.grammar.ngram import train_ngram
+from speechtl.grammar.ngram_model import train_ngram
 
 
 def sequences(count, seed=0, units=8):

@@ -18,7 +18,7 @@ from speechtl.errors import LexiconError
 from speechtl.grammar.automaton import Automaton
 from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import (
     read_grammar,
     read_language_model,
@@ -26,7 +26,7 @@ from speechtl.grammar.read import (
     words_without_pronunciation,
 )
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 LONGEST = 4
 HEADER = "#JSGF V1.0;\ngrammar test;\n"

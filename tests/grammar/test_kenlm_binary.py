@@ -7,7 +7,7 @@ import pytest
 
 from speechtl.errors import LexiconError
 from speechtl.grammar.kenlm_binary import is_kenlm_binary, read_kenlm_binary
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 
 FOLDER = Path(__file__).parent / "kenlm"
 ARPA = dict(NgramModel.read_arpa(FOLDER / "grammar.arpa").ngrams())

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from speechtl.errors import DataError, LexiconError
 from speechtl.grammar.kneser_ney import count_ngrams, estimate_discounts
-from speechtl.grammar.ngram import FALLBACK_DISCOUNTS, NgramModel, train_ngram
+from speechtl.grammar.ngram_model import FALLBACK_DISCOUNTS, NgramModel, train_ngram
 
 # text: 160 sentences drawn by a program. The .arpa files were made from it by lmplz of KenLM (kenlm 0.3.0, compiled
 # from source): `lmplz -o 3`, the same with `--prune 0 0 1`, and of the first 12 sentences `-o 2 --discount_fallback`.

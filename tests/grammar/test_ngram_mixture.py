@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from speechtl.errors import LexiconError, SpeechtlError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
-from speechtl.grammar.ngram import NgramModel, train_ngram
 from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
+from speechtl.grammar.ngram_model import NgramModel, train_ngram
 
 VOCABULARY = "abcd"
 TEXTS = st.lists(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5), min_size=2, max_size=6)

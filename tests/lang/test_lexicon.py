@@ -11,7 +11,7 @@ from speechtl.errors import LexiconError
 from speechtl.lang import dictionaries
 from speechtl.lang.lexicon import Lexicon, Pronunciation
 from speechtl.lang.lexicon_file import _STRANGE_SPACE
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6).filter(
     lambda word: word.split() == [word] and not _STRANGE_SPACE.search(word)

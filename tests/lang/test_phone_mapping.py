@@ -8,8 +8,8 @@ from speechtl.errors import LexiconError
 from speechtl.lang.ipa_chart import chart_distance, read_chart_phone
 from speechtl.lang.ipa_symbols import LETTERS
 from speechtl.lang.lexicon import Lexicon, Pronunciation
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import describe_replacements, map_lexicon, map_to_inventory
-from speechtl.lang.phones import PhoneInventory
 
 FOLDER = Path(__file__).parents[2] / "lexicons"
 LEXICONS = {path.parent.name: Lexicon.load(path) for path in sorted(FOLDER.glob("*/lexicon.txt"))}

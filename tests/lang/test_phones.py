@@ -9,7 +9,7 @@ from phone_strategies import SEGMENTS
 from speechtl.errors import LexiconError
 from speechtl.lang import articulation
 from speechtl.lang.notations import ARPABET, XSAMPA
-from speechtl.lang.phones import PhoneInventory, arpabet_to_ipa, normalise_ipa, split_ipa, xsampa_to_ipa
+from speechtl.lang.phone_inventory import PhoneInventory, arpabet_to_ipa, normalise_ipa, split_ipa, xsampa_to_ipa
 
 FORMS = st.sampled_from(["NFC", "NFD"])
 

@@ -12,7 +12,7 @@ from command_line import run
 
 from speechtl.data.datadir import DataDir
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import split_ipa
+from speechtl.lang.phone_inventory import split_ipa
 from speechtl.models.weights import load_arrays
 
 CORPORA = Path(__file__).resolve().parents[2] / "recipes" / "corpora"

@@ -23,7 +23,7 @@ if devices > 1:
     speechtl.experiment.train._strategy = lambda: tf.distribute.MirroredStrategy(names)
 from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
-import speechtl.training.train
+import speechtl.training.trainer
 import time
 write = speechtl.training.train.save_arrays
 def write_slowly(*arguments):  # the other worker must wait for the chief's files

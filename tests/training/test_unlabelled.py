@@ -19,12 +19,12 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.tdnn import TdnnConfig
 from speechtl.training.objective import Objective
-from speechtl.training.train import Trainer
+from speechtl.training.trainer import Trainer
 from speechtl.transfer.method import TransferMethod
 
 FEATURES = FeatureConfig(num_mel_bins=12)

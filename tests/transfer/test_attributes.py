@@ -15,7 +15,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.phone_attributes import attribute_matrix
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.attribute_head import add_language

@@ -13,10 +13,10 @@ from speechtl.errors import ConfigError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of
-from speechtl.training.train import Trainer
+from speechtl.training.trainer import Trainer
 
 COPY = {"method": "fine_tuning", "source": "SOURCE"}
 # Every method, with those that it is usually listed after.

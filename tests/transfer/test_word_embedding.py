@@ -20,7 +20,7 @@ from speechtl.experiment.train import train
 from speechtl.features.archives import write_ark_scp
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_attributes import attribute_matrix
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
 from speechtl.models.restore import restore

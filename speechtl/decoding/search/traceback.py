@@ -13,7 +13,7 @@ from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
 from speechtl.decoding.search.token_passing import Found
 from speechtl.errors import DataError
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 
 
 @dataclasses.dataclass(frozen=True)

@@ -21,12 +21,12 @@ from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.framewise_criterion import FramewiseCriterion
-from speechtl.training.log import TrainingLog, describe_epoch
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import cosine_schedule, make_optimizer
 from speechtl.training.pronunciation_choice import apply_choices, choose_anew
 from speechtl.training.state import Progress, load_state, save_state
 from speechtl.training.training_data import TrainingData, check_lengths
+from speechtl.training.training_log import TrainingLog, describe_epoch
 from speechtl.training.update import Update
 from speechtl.transfer.method import TransferMethod
 

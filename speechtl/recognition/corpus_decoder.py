@@ -20,13 +20,13 @@ from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.archives import write_ark_scp
-from speechtl.grammar.ngram import NgramModel
+from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phones import PhoneInventory
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.progress import progress_bar
-from speechtl.recognition import corpus_results
-from speechtl.recognition.corpus_results import Decoded
+from speechtl.recognition import decoded
+from speechtl.recognition.decoded import Decoded
 from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
 from speechtl.recognition.vocabulary import Vocabulary, warn_unreachable
@@ -135,7 +135,7 @@ class CorpusDecoder:
         for decoder in decoders.values():
             warn_unreachable(decoder, self.request.vocabulary, rules)
         found = self._search(decoders)
-        corpus_results.write(self.request.out, found, self.directory.frame_shift if self.request.times else None)
+        decoded.write(self.request.out, found, self.directory.frame_shift if self.request.times else None)
         self._report(found)
         return found
 
@@ -202,8 +202,8 @@ class CorpusDecoder:
         self.config = tuning.config
         chosen = ", ".join(f"{setting} {value:g}" for setting, value in tuning.best.values.items())
         logger.info(f"{directory}: WER {100 * tuning.best.rate:.2f} % with {chosen}")
-        logger.info(f"{directory}: {corpus_results.describe(tuning.confidence)} (cross-validated)")
-        corpus_results.write_tuning(self.request.out, tuning)
+        logger.info(f"{directory}: {decoded.describe(tuning.confidence)} (cross-validated)")
+        decoded.write_tuning(self.request.out, tuning)
 
     def _search(self, decoders: dict[str, LexiconDecoder]) -> Decoded:
         request = self.request
@@ -274,7 +274,7 @@ class CorpusDecoder:
             spoken={},
             seconds=time.monotonic() - started,
         )
-        corpus_results.write(request.out, found, None)
+        decoded.write(request.out, found, None)
         logger.info(f"{request.out}: {len(every)} utterances")
         return found
 
@@ -284,7 +284,7 @@ class CorpusDecoder:
         if self.spoken:
             logger.info(f"{request.out}: {describe_languages(self.spoken)}")
         if found.calibration is not None:
-            logger.info(f"{request.out}: {corpus_results.describe(found.calibration)}")
+            logger.info(f"{request.out}: {decoded.describe(found.calibration)}")
         missing = sorted(set(self.data.utterance_ids) - set(found.frames))
         if missing:
             logger.warning(list_problems(f"{data}: utterances without features, not decoded:", missing))
