@@ -1,9 +1,12 @@
 """Labels from what the model hears, where nobody wrote down what was said."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.scorer import Scorer
+from speechtl.alignment.span import Span
 from speechtl.errors import DataError
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -47,6 +50,6 @@ def label(
     return chosen
 
 
-def confidence_of(spans) -> float:
+def confidence_of(spans: Sequence[Span]) -> float:
     """Return the mean confidence of an utterance's words, 0 without words."""
     return float(np.mean([span.confidence or 0.0 for span in spans])) if spans else 0.0

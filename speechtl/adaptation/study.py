@@ -158,7 +158,17 @@ def run_study(
 class _Bench:
     """One system with everything that its draws share."""
 
-    def __init__(self, study: Study, method, settings, data, lexicon, lm, decoding, language):
+    def __init__(
+        self,
+        study: Study,
+        method: str,
+        settings: tuple[str, ...],
+        data: DataDir,
+        lexicon: Lexicon | None,
+        lm: NgramModel | None,
+        decoding: Any,
+        language: str | None,
+    ):
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
         experiment = Experiment.load(study.source)
         self.language = experiment.language(language)

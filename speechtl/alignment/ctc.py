@@ -245,7 +245,15 @@ def chosen_labels(variants: Sequence[Sequence[Sequence[int]]], chosen: Sequence[
 
 
 @numba.njit(nogil=True, cache=True)
-def _viterbi(log_posteriors, units, first_arc, sources, starts, finals, entry_scores):  # pragma: no cover
+def _viterbi(  # pragma: no cover
+    log_posteriors: np.ndarray,
+    units: np.ndarray,
+    first_arc: np.ndarray,
+    sources: np.ndarray,
+    starts: np.ndarray,
+    finals: np.ndarray,
+    entry_scores: np.ndarray,
+) -> tuple[np.ndarray, float]:
     frames, states = len(log_posteriors), len(units)
     scores = np.full(states, -np.inf)
     for state in starts:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from speechtl.alignment.chain import MAY_START
+from speechtl.alignment.chain import MAY_START, Row
 
 
 class PhoneModels(NamedTuple):
@@ -37,7 +37,14 @@ class Statistics(NamedTuple):
 
 
 @numba.njit(nogil=True, cache=True, inline="always")
-def _log_likelihoods(frame, means, precisions, constants, size, into):  # pragma: no cover
+def _log_likelihoods(  # pragma: no cover
+    frame: np.ndarray,
+    means: np.ndarray,
+    precisions: np.ndarray,
+    constants: np.ndarray,
+    size: int,
+    into: np.ndarray,
+) -> float:
     """Fill ``into`` with the log density of each Gaussian of a state, and return that of their mixture."""
     best = -np.inf
     for number in range(size):
@@ -56,7 +63,7 @@ def _log_likelihoods(frame, means, precisions, constants, size, into):  # pragma
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-def viterbi(features, row, models):  # pragma: no cover
+def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.ndarray, float]:  # pragma: no cover
     """Return the state of a `Row` in each frame ``(frames,)``, and the score, -inf if there is no path."""
     model, skip, low, high, finals = row.model, row.skip, row.low, row.high, row.finals
     means, precisions, constants, sizes = models.means, models.precisions, models.constants, models.sizes
@@ -109,7 +116,9 @@ def viterbi(features, row, models):  # pragma: no cover
 
 
 @numba.njit(nogil=True, cache=True)
-def accumulate(features, numbers, models, statistics):  # pragma: no cover
+def accumulate(  # pragma: no cover
+    features: np.ndarray, numbers: np.ndarray, models: PhoneModels, statistics: Statistics
+) -> None:
     """Add the frames of an utterance, of which each belongs to the state in ``numbers``, to the statistics."""
     means, precisions, constants, sizes = models.means, models.precisions, models.constants, models.sizes
     occupancy, sums, squares = statistics.occupancy, statistics.sums, statistics.squares

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,11 +31,14 @@ def fewer(words):
 
 @pytest.fixture(scope="session")
 def small_repository(tmp_path_factory):
-    """Return a folder like the repository after ``recipes/quickstart/run.sh --stop-stage 2``, with less speech."""
+    """Return a folder like the repository after stage 2 of the quickstart, with less speech and shorter training."""
     root = tmp_path_factory.mktemp("repository")
     quickstart = root / "recipes" / "quickstart"
     shutil.copytree(QUICKSTART / "conf", quickstart / "conf")
     shutil.copytree(ROOT / "docs" / "notebooks", root / "docs" / "notebooks")
+    for path in (quickstart / "conf" / "lecture").glob("*.toml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"epochs = \d+", "epochs = 3", text), encoding="utf-8")
     words = quickstart / "words.toml"
     words.write_text(fewer((QUICKSTART / "conf" / "words.toml").read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -53,5 +57,5 @@ def small_repository(tmp_path_factory):
     run(QUICKSTART / "local" / "synthesise.py", "--words", words, "--lexicons", ROOT / "lexicons", "--out", "data")
     parts = [path.relative_to(quickstart) for path in sorted((quickstart / "data").glob("*_*"))]
     run("-m", "speechtl.cli.main", "features", *parts, "--config", "conf/base.toml")
-    run("-m", "speechtl.cli.main", "train", "conf/base.toml", "exp/base", "--set", "training.epochs=10")
+    run("-m", "speechtl.cli.main", "train", "conf/base.toml", "exp/base", "--set", "training.epochs=8")
     return root
