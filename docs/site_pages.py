@@ -89,3 +89,8 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return f"{match['text']}({link}{match['anchor'] or ''})"
 
     return LINK.sub(translated, markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """End a sentence before a formula with one colon; docstrings have the two that announce a block in plain text."""
+    return re.sub(r" ?::</p>", ":</p>", html)
