@@ -1,1 +1,1 @@
-"""Make a trained model better for one speaker (or channel), and say honestly what it bought."""
+"""Adapt a model to one speaker with a few recordings, and report the measured gain."""

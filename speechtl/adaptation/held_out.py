@@ -1,4 +1,4 @@
-"""Hold out parts of the recordings in turn, to find when to stop and whether it helps at all."""
+"""Cross-validation on the recordings: when to stop, and whether adaptation helps at all."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ class Verdict:
     Attributes:
         epochs: to train on everything; 0 keeps the source.
         before: errors of the source on the held-out speech; None without transcripts.
-        after: of models that have not heard the utterance they are tested on, stopped when the other parts say so.
+        after: errors of models that were not trained on the utterance they are tested on, and were stopped by the
+            losses on the other parts.
         losses: held-out loss per utterance after 0, 1, ... epochs.
     """
 

@@ -1,4 +1,4 @@
-"""Labels from what the model hears, where nobody wrote down what was said."""
+"""Pseudo-labels: what the source model recognises, in place of transcripts."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a person brings along: a data directory, a folder of audio with texts, or a table of files and texts."""
+"""Load the user's recordings: a data directory, a folder of audio with texts, or a table of files and texts."""
 
 import csv
 import dataclasses
@@ -24,7 +24,7 @@ LONGEST = 60.0
 
 @dataclasses.dataclass
 class Recordings:
-    """Utterances that can be learnt from.
+    """Utterances to train on.
 
     Attributes:
         data: with features; kept in a folder of the result. Its ``text`` is empty if transcripts are missing.
@@ -44,7 +44,7 @@ def read_recordings(
 
     Args:
         path: a Kaldi data directory; a folder of audio (and folders in it) with ``.txt`` or ``.lab`` files of the same
-            name beside it; or a CSV or TSV file of audio file and text, with relative paths relative to its folder.
+            name next to it; or a CSV or TSV file of audio file and text, with relative paths relative to its folder.
         folder: where tables and features of what is used are written; nothing else is written.
         config: the features of the model.
         allow_pipes: run the commands of ``wav.scp``.
@@ -114,10 +114,10 @@ def _from_folder(path: Path) -> DataDir:
     for file in files:
         text = ""
         for suffix in TEXTS:
-            beside = file.with_suffix(suffix)
-            if beside.is_file():
+            transcript = file.with_suffix(suffix)
+            if transcript.is_file():
                 try:
-                    text = read_text(beside)
+                    text = read_text(transcript)
                 except DataError as error:
                     problems.append(str(error))
                 break

@@ -1,4 +1,4 @@
-"""What an adaptation leaves behind."""
+"""The result of an adaptation, and the files it is stored in."""
 
 import dataclasses
 import json

@@ -69,12 +69,12 @@ class Scorer:
 
     def score(self, references: Mapping[str, str], posteriors: Mapping[str, np.ndarray]) -> Scores:
         """Count the errors on utterances that both have."""
-        heard = {name: matrix for name, matrix in posteriors.items() if name in references}
-        phones = {name: " ".join(greedy_phones(matrix, self.inventory)) for name, matrix in heard.items()}
-        text = {name: references[name] for name in heard}
+        scored = {name: matrix for name, matrix in posteriors.items() if name in references}
+        phones = {name: " ".join(greedy_phones(matrix, self.inventory)) for name, matrix in scored.items()}
+        text = {name: references[name] for name in scored}
         if self.lexicon is None:
             return Scores(None, error_rate(text, phones, "phone"))
-        words = {name: " ".join(one.words) for name, one in self.hypotheses(heard).items()}
+        words = {name: " ".join(one.words) for name, one in self.hypotheses(scored).items()}
         known = {name: " ".join(w for w in line.split() if w in self.lexicon) for name, line in text.items()}
         spoken = reference_phones(known, phones, self.lexicon)
         return Scores(error_rate(text, words), error_rate(spoken, phones, "phone"))

@@ -38,11 +38,11 @@ class Study:
             the method ``default`` is what `adapt` does, held-out speech and all.
         counts: utterances to learn from; 0 stands for all that are not tested on.
         folds: parts that a speaker's utterances are dealt into. Each is the test once, so that every utterance is
-            tested on once for each count; what is learnt from is drawn from the other parts.
+            tested on once for each count; what is trained on is drawn from the other parts.
         source_speech: speech of the source's own speakers, to see what was forgotten, or None.
         replay: speech that the source was trained on, for systems that go on learning from it; or None.
         every_epoch: whether the test is listened to after every epoch, or after the last alone.
-        seeds: for each, utterances are dealt and drawn, and methods trained, anew.
+        seeds: the splits, the draws and the training are repeated for each.
     """
 
     source: Path
@@ -58,7 +58,7 @@ class Study:
 
 @dataclasses.dataclass(frozen=True)
 class Draw:
-    """One choice of utterances: the speaker, which part is the test, and what is learnt from."""
+    """One choice of utterances: the speaker, which part is the test, and what is trained on."""
 
     speaker: str
     part: int
@@ -69,7 +69,7 @@ class Draw:
 
     @property
     def key(self) -> tuple[str, int, int, int]:
-        """What tells draws apart."""
+        """What distinguishes draws."""
         return self.speaker, self.part, self.count, self.seed
 
 

@@ -126,8 +126,8 @@ def study_rows(lines: Sequence[dict[str, Any]]) -> list[list[str]]:
         row += [f"{_percent(one):.2f}" for one in phones] + [f"{relative_reduction(*phones):.1f} %"]
         row += [f"{int(np.sum(after[:, 0] > before[:, 0]))} of {len(after)}"]
         for when in ("source_before", "source_after"):
-            heard = np.array([line[when][unit] for line in group if when in line], float)
-            row += [f"{_percent(heard):.2f}" if len(heard) else "-"]
+            counts = np.array([line[when][unit] for line in group if when in line], float)
+            row += [f"{_percent(counts):.2f}" if len(counts) else "-"]
         sizes = {line.get("bytes", 0) for line in group}
         row += [f"{np.mean([line['processor'] for line in group]):.1f} s"]
         row += [f"{max(line['parameters'] for line in group):,}", f"{math.ceil(max(sizes) / 1000):,} kB"]

@@ -5,22 +5,22 @@ from typing import Annotated
 
 import typer
 
+from speechtl.cli import options
+
 
 def features(
     data: Annotated[list[Path], typer.Argument(help="Data directories.")],
     config: Annotated[Path | None, typer.Option("--config", help="TOML file; its [features] table is used.")] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="Change one setting: features.num_mel_bins=40. May be repeated.")
+        list[str] | None, typer.Option("--set", help="Override one setting: features.num_mel_bins=40. Repeatable.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Folder of the archives. Default: feats inside each data directory.")
     ] = None,
     jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes, one thread each.")] = 1,
-    allow_pipes: Annotated[
-        bool, typer.Option("--allow-pipes", help="Run shell commands in wav.scp; for data you trust.")
-    ] = False,
+    allow_pipes: options.AllowPipes = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Compute everything anew, also if the configuration changed.")
+        bool, typer.Option("--overwrite", help="Recompute everything, even with another configuration.")
     ] = False,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="End with exit code 0 even if some utterances could not be read.")

@@ -26,7 +26,7 @@ def lm(
         ),
     ] = "0",
     dev: Annotated[
-        list[Path] | None, typer.Option("--dev", help="Text to print the perplexity of; same layout. May be repeated.")
+        list[Path] | None, typer.Option("--dev", help="Text to print the perplexity of; same layout. Repeatable.")
     ] = None,
     mix: Annotated[
         Path | None,

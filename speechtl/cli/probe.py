@@ -18,7 +18,7 @@ class By(str, Enum):
 def probe(
     experiments: Annotated[list[Path], typer.Argument(metavar="EXP...", help="Experiment directories, side by side.")],
     data: Annotated[
-        list[Path], typer.Option("--data", help="Data directory with features, no transcripts needed. May be repeated.")
+        list[Path], typer.Option("--data", help="Data directory with features, no transcripts needed. Repeatable.")
     ],
     block: Annotated[str, typer.Option("--block", help="Encoder block: a name, first:1 or last:1.")] = "last:1",
     by: Annotated[By, typer.Option("--by", help="utt2dom, utt2spk, or which --data it comes from.")] = By.domain,

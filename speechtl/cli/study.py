@@ -1,9 +1,11 @@
 """``speechtl study``: the methods of adaptation against each other, over many speakers."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
+
+from speechtl.cli import options
 
 
 def study(
@@ -15,46 +17,38 @@ def study(
         typer.Option(
             "--system",
             help="What to try: METHOD, or NAME=METHOD,key=value,... (fast=lhuc,learning_rate=0.1); default is what "
-            "speechtl adapt does. May be repeated; all methods if left out.",
+            "speechtl adapt does. Repeatable; by default all methods.",
         ),
     ] = None,
     counts: Annotated[
-        str, typer.Option("--counts", help="Utterances to learn from, with commas; 0 is all that are not tested on.")
+        str,
+        typer.Option(
+            "--counts", help="Comma-separated numbers of utterances to train on; 0 is all that are not tested on."
+        ),
     ] = "1,2,5,10,0",
     folds: Annotated[
-        int, typer.Option("--folds", min=2, help="Parts of a speaker's utterances, each of which is the test once.")
+        int, typer.Option("--folds", min=2, help="Folds of a speaker's utterances; each is the test set once.")
     ] = 4,
     seeds: Annotated[
         str,
-        typer.Option(
-            "--seeds", help="For each, with commas, utterances are dealt and drawn, and models trained, anew."
-        ),
+        typer.Option("--seeds", help="Comma-separated seeds; the splits and the training are repeated for each."),
     ] = "1",
     every_epoch: Annotated[
-        bool, typer.Option("--every-epoch", help="Also count the errors after every epoch, to choose how many.")
+        bool, typer.Option("--every-epoch", help="Also count the errors after every epoch, to choose their number.")
     ] = False,
     source_speech: Annotated[
-        Path | None, typer.Option("--source-speech", help="Speech of the model's own speakers: what was forgotten?")
+        Path | None, typer.Option("--source-speech", help="Speech of the model's own speakers, to measure forgetting.")
     ] = None,
     replay: Annotated[
         Path | None, typer.Option("--replay", help="Data directory that the model was trained on, for replay=N.")
     ] = None,
-    lexicon: Annotated[
-        Path | None, typer.Option("--lexicon", help="Pronunciations of the words; by default the model's own.")
-    ] = None,
-    notation: Annotated[
-        Literal["ipa", "arpabet", "xsampa"], typer.Option("--notation", help="How --lexicon writes phones.")
-    ] = "ipa",
-    lm: Annotated[
-        Path | None, typer.Option("--lm", help="Language model: word n-grams, in ARPA format or as a trie of KenLM.")
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file; its [decoding] table goes over the experiment's.")
-    ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="decoding.key=value. May be repeated.")] = None,
-    language: Annotated[
-        str | None, typer.Option("--language", help="Which head of the model; needed if it has several.")
-    ] = None,
+    lexicon: options.Lexicon = None,
+    notation: options.Notation = "ipa",
+    lm: options.Lm = None,
+    config: options.Config = None,
+    settings: options.Settings = None,
+    beam: options.Beam = None,
+    language: options.Language = None,
     title: Annotated[str, typer.Option("--title", help="Above the picture.")] = "",
 ) -> None:
     """Adapt to every speaker with several amounts of speech and every method, and count errors on other speech.
@@ -83,7 +77,7 @@ def study(
         out,
         kept.read_lexicon(lexicon, language, notation) if lexicon else None,
         read_language_model(lm) if lm else None,
-        kept.decoding_config(config, settings or []),
+        kept.decoding_config(config, options.decoding_settings(settings, beam)),
         language,
     )
     rows = study_rows(lines)

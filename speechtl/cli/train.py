@@ -10,7 +10,7 @@ def train(
     config: Annotated[Path, typer.Argument(help="TOML file that describes the experiment.")],
     directory: Annotated[Path, typer.Argument(help="Experiment directory; a run that stopped there continues.")],
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="section.key=value over the config; may be repeated.")
+        list[str] | None, typer.Option("--set", help="Override one value of the config: section.key=value. Repeatable.")
     ] = None,
 ) -> None:
     """Train an acoustic model, or continue where a run stopped."""

@@ -1,4 +1,4 @@
-"""An experiment on disk: what it says of itself without its model, and how it is written."""
+"""An experiment on disk: what can be read of it without its model, and how it is written."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property

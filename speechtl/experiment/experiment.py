@@ -116,7 +116,7 @@ class Experiment:
         return self.inventories[self.model.head_name(self.language(language))]
 
     def add_language(self, name: str, inventory: PhoneInventory) -> None:
-        """Give the model a head for phones that it may never have heard; it must have attribute heads.
+        """Give the model a head for phones that it may never have been trained on; it must have attribute heads.
 
         Args:
             name: of the head, for `posteriors` and the others.

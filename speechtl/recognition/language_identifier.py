@@ -1,4 +1,4 @@
-"""Which language is spoken: as the data says, or as the model hears it."""
+"""Language identification: what the data says, or what the model recognises."""
 
 from collections.abc import Sequence
 from pathlib import Path

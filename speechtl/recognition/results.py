@@ -48,7 +48,7 @@ def find_recordings(audio: Sequence[str]) -> dict[str, str]:
         else:
             found[name] = short_name(name)
             missing += [] if name == "-" or Path(name).exists() else [f"{name}: no such file or folder"]
-    # What is missing beside others is reported in its turn.
+    # If only some are missing, each is reported when its turn comes.
     if len(missing) == len(found):
         raise DataError(missing[0] if len(missing) == 1 else list_problems("nothing to transcribe:", missing))
     return found

@@ -86,7 +86,7 @@ class SegmentReader:
                         )
                     yield block
             except SpeechtlError as error:
-                # What was read is transcribed before this is told.
+                # What was read is transcribed before this is raised.
                 problems.append(error)
 
         blocks = counted(_blocks(recording, rate, config.channel))
