@@ -65,7 +65,8 @@ def decode(
     Raises:
         SpeechtlError: something is missing or wrong, or options do not fit each other.
     """
-    from speechtl.recognition.corpus_decoder import DecodeRequest, decode_corpus
+    from speechtl.recognition.corpus_decoder import decode_corpus
+    from speechtl.recognition.decode_request import DecodeRequest
     from speechtl.recognition.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(

@@ -1,7 +1,6 @@
 """Decode a data directory: phones, and words through a vocabulary."""
 
 import contextlib
-import dataclasses
 import itertools
 import logging
 import time
@@ -26,70 +25,13 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
+from speechtl.recognition.decode_request import DecodeRequest
 from speechtl.recognition.decoded import Decoded
 from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
-from speechtl.recognition.vocabulary import Vocabulary, warn_unreachable
+from speechtl.recognition.vocabulary import warn_unreachable
 
 logger = logging.getLogger(__name__)
-
-
-@dataclasses.dataclass(frozen=True)
-class DecodeRequest:
-    """What is to be decoded, and how.
-
-    Attributes:
-        model: experiment directory.
-        data: data directory with features.
-        out: folder of the results.
-        vocabulary: the words; a vocabulary without lexicon and added words finds phones alone.
-        language: of the model's; None for the only one, what ``utt2lang`` says, or what is recognised.
-        speaker: a speaker's layers to put on top of the model.
-        config: a TOML file whose ``[decoding]`` goes over the experiment's.
-        settings: ``decoding.key=value`` over both.
-        tune_on: data directory with transcripts on which weights and penalties are chosen first.
-        grid: with it, the values to try of a setting: ``lm_weight=0.5,1,2``.
-        posteriors: scp tables of stored posteriors; the model is not run.
-        save_posteriors: folder that keeps the posteriors.
-        nbest: hypotheses for each utterance, at most.
-        times: also find the times of words and phones.
-        jobs: threads of the search.
-    """
-
-    model: Path
-    data: Path
-    out: Path
-    vocabulary: Vocabulary = dataclasses.field(default_factory=Vocabulary)
-    language: str | None = None
-    speaker: Path | None = None
-    config: Path | None = None
-    settings: tuple[str, ...] = ()
-    tune_on: Path | None = None
-    grid: tuple[str, ...] = ()
-    posteriors: tuple[Path, ...] = ()
-    save_posteriors: Path | None = None
-    nbest: int = 1
-    times: bool = True
-    jobs: int = 1
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant.
-
-        Raises:
-            ConfigError: says which options.
-        """
-        vocabulary = self.vocabulary
-        if not self.with_words and (vocabulary.lm or vocabulary.grammar or self.tune_on):
-            raise ConfigError("--lm, --grammar and --tune are about words; give their pronunciations with --lexicon")
-        if self.grid and self.tune_on is None:
-            raise ConfigError("--grid is what --tune tries; give a data directory with --tune")
-        if self.speaker and self.posteriors:
-            raise ConfigError("--speaker changes the model, which --posteriors does not run; give one of them")
-
-    @property
-    def with_words(self) -> bool:
-        """Whether words are looked for."""
-        return self.vocabulary.lexicon is not None or bool(self.vocabulary.add_words)
 
 
 def decode_corpus(request: DecodeRequest) -> Decoded:
