@@ -1,22 +1,17 @@
-"""The CTC topology: what paths of units mean, and the most probable one for a known transcript.
+"""CTC paths: what they mean, and the most probable one for a known transcript.
 
-A CTC path has one unit per frame; collapsing it (merge repeats, drop blanks; Graves et al. 2006) gives the phones. Of a
-transcript, with all pronunciations of its words as parallel branches, `ctc_graph` builds the states and `viterbi` finds
-the best path through them.
+A CTC path has one unit per frame; collapsing it (merge repeats, drop blanks; Graves et al. 2006) gives the phones.
 """
 
 import dataclasses
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numba
 import numpy as np
 
+from speechtl.alignment.ctc_graph import CtcGraph, ctc_graph, viterbi
 from speechtl.errors import DataError
 from speechtl.lang.phone_inventory import PhoneInventory
-
-BLANK = 0
-"""The unit of the blank; phones are units from 1 on."""
 
 _IMPOSSIBLE = (
     "these posteriors give the text no probability at all; check that they are natural logarithms of a model's"
@@ -49,31 +44,6 @@ def frames_needed(units: Sequence[int] | np.ndarray) -> int:
 
 
 @dataclasses.dataclass(frozen=True)
-class CtcGraph:
-    """The states that paths of a transcript pass, numbered in order of time, and the arcs into each of them.
-
-    Attributes:
-        units: ``(states,)`` int32.
-        words: ``(states,)`` int32: index of the word that a state belongs to, -1 for blanks and silence between words.
-        variants: ``(states,)`` int32: which of its word's pronunciations.
-        first_arc: ``(states + 1,)`` int32: the arcs into state s are ``first_arc[s]`` to ``first_arc[s + 1]``.
-        sources: ``(arcs,)`` int32: where each arc comes from; a state's first arc is its loop.
-        starts: states in which a path may start.
-        finals: states in which it may end.
-        entry_scores: ``(states,)`` log probability of entering each state from another one.
-    """
-
-    units: np.ndarray
-    words: np.ndarray
-    variants: np.ndarray
-    first_arc: np.ndarray
-    sources: np.ndarray
-    starts: np.ndarray
-    finals: np.ndarray
-    entry_scores: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
 class CtcAlignment:
     """The most probable path of some units.
 
@@ -86,92 +56,6 @@ class CtcAlignment:
     starts: np.ndarray
     ends: np.ndarray
     score: float
-
-
-def ctc_graph(
-    variants: Sequence[Sequence[Sequence[int]]],
-    *,
-    scores: Sequence[Sequence[float]] | None = None,
-    silence: int | None = None,
-    blank_first: bool = False,
-) -> CtcGraph:
-    """Build the graph of a sentence: optional blanks everywhere, and one that is required between equal units.
-
-    Args:
-        variants: for each word its pronunciations, as units; none of them empty.
-        scores: their log probabilities; 0 by default.
-        silence: a unit that may stand between words and at both ends, blanks around it.
-        blank_first: how ties are broken, since of equally good predecessors the search takes the first: from the blank
-            in front of a unit, or from the unit before it.
-    """
-    units: list[int] = []
-    arcs: list[list[int]] = []
-    owners: list[tuple[int, int]] = []
-    entry_scores: list[float] = []
-    starts: list[int] = []
-    between = (-1, 0)
-
-    def add(unit: int, sources: Sequence[int], owner: tuple[int, int] = between, score: float = 0.0) -> int:
-        state = len(units)
-        units.append(unit)
-        arcs.append([state, *(source for source in sources if not unit or units[source] != unit)])
-        owners.append(owner)
-        entry_scores.append(score)
-        return state
-
-    def in_order(blank: int, others: Sequence[int]) -> list[int]:
-        return [blank, *others] if blank_first else [*others, blank]
-
-    def add_gap(before: Sequence[int], first: bool) -> list[int]:
-        """Add what may stand between words; return every state that the next word may follow."""
-        blank = add(BLANK, before)
-        ends = in_order(blank, before)
-        starts.extend([blank] * first)
-        if silence is not None:
-            quiet = add(silence, ends)
-            starts.extend([quiet] * first)
-            ends += [quiet, add(BLANK, [quiet])]
-        return ends
-
-    ends = add_gap([], True)
-    for number, options in enumerate(variants):
-        lasts = []
-        for variant, said in enumerate(options):
-            owner = (number, variant)
-            last = add(said[0], ends, owner, scores[number][variant] if scores else 0.0)
-            starts.extend([last] * (number == 0))
-            for unit in said[1:]:
-                inner = add(BLANK, [last], owner)
-                last = add(unit, in_order(inner, [last]), owner)
-            lasts.append(last)
-        ends = add_gap(lasts, False)
-    words, chosen = np.array(owners, np.int32).T
-    return CtcGraph(
-        np.array(units, np.int32),
-        words,
-        chosen,
-        np.concatenate([[0], np.cumsum([len(row) for row in arcs])]).astype(np.int32),
-        np.array([source for row in arcs for source in row], np.int32),
-        np.array(starts, np.int32),
-        np.array(ends, np.int32),
-        np.array(entry_scores),
-    )
-
-
-def viterbi(log_posteriors: np.ndarray, graph: CtcGraph) -> np.ndarray | None:
-    """Return the state in each frame ``(frames,)`` of the most probable path; None if no path has a probability."""
-    if not len(log_posteriors):
-        return np.zeros(0, np.int32)
-    path, score = _viterbi(
-        np.ascontiguousarray(log_posteriors, np.float32),
-        graph.units,
-        graph.first_arc,
-        graph.sources,
-        graph.starts,
-        graph.finals,
-        graph.entry_scores,
-    )
-    return path if np.isfinite(score) else None
 
 
 def best_path(log_posteriors: np.ndarray, graph: CtcGraph, needed: int) -> tuple[np.ndarray, float]:
@@ -242,43 +126,3 @@ def chosen_labels(variants: Sequence[Sequence[Sequence[int]]], chosen: Sequence[
     """Return the units of the chosen pronunciations, or None if they do not fit into ``frames``."""
     labels = [unit for word, index in zip(variants, chosen, strict=True) for unit in word[index]]
     return labels if frames_needed(labels) <= frames else None
-
-
-@numba.njit(nogil=True, cache=True)
-def _viterbi(  # pragma: no cover
-    log_posteriors: np.ndarray,
-    units: np.ndarray,
-    first_arc: np.ndarray,
-    sources: np.ndarray,
-    starts: np.ndarray,
-    finals: np.ndarray,
-    entry_scores: np.ndarray,
-) -> tuple[np.ndarray, float]:
-    frames, states = len(log_posteriors), len(units)
-    scores = np.full(states, -np.inf)
-    for state in starts:
-        scores[state] = log_posteriors[0, units[state]] + entry_scores[state]
-    now = np.empty(states)
-    # Which of its arcs each state was entered by; 0 is always the loop.
-    back = np.zeros((frames, states), np.int16)
-    for frame in range(1, frames):
-        for state in range(states):
-            begin = first_arc[state]
-            best, score = 0, scores[state]
-            for arc in range(begin + 1, first_arc[state + 1]):
-                entered = scores[sources[arc]] + entry_scores[state]
-                if entered > score:
-                    best, score = arc - begin, entered
-            back[frame, state] = best
-            now[state] = score + log_posteriors[frame, units[state]]
-        scores, now = now, scores
-    state = finals[0]
-    for other in finals:
-        if scores[other] > scores[state]:
-            state = other
-    total = scores[state]
-    path = np.empty(frames, np.int32)
-    for frame in range(frames - 1, -1, -1):
-        path[frame] = state
-        state = sources[first_arc[state] + back[frame, state]]
-    return path, total

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechtl.alignment.ctc import CtcAlignment, best_path, ctc_graph, frames_needed, runs
+from speechtl.alignment.ctc import CtcAlignment, best_path, frames_needed, runs
+from speechtl.alignment.ctc_graph import ctc_graph
 from speechtl.alignment.span import Span
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory

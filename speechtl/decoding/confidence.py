@@ -14,7 +14,7 @@ import jiwer
 import numpy as np
 
 from speechtl.alignment.span import Hypothesis
-from speechtl.decoding.search.traceback import Path, is_oov
+from speechtl.decoding.search.traceback import TokenPath, is_oov
 
 FEATURES = 2
 # N-best scores are sums over frames that are not independent, so differences are too large by about this factor.
@@ -22,7 +22,7 @@ _FLATTEN = 0.5
 _LIMIT = 8.0
 
 
-def word_features(paths: Sequence[Path]) -> np.ndarray:
+def word_features(paths: Sequence[TokenPath]) -> np.ndarray:
     """Describe each word of the best hypothesis.
 
     Args:
@@ -52,7 +52,7 @@ def word_features(paths: Sequence[Path]) -> np.ndarray:
     return result
 
 
-def _occurrences(path: Path) -> list[tuple[str, int, int]]:
+def _occurrences(path: TokenPath) -> list[tuple[str, int, int]]:
     """Return each word with the frames after the end of the one before up to its own end."""
     starts = [-1, *path.ends[:-1]]
     # Which phones are in speech that is no word does not matter: it is the same find.

@@ -11,10 +11,11 @@ from speechtl.alignment.span import Hypothesis
 from speechtl.alignment.words import Pauses
 from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.search.front import Settings
 from speechtl.decoding.search.look_ahead import FillerCosts, Space, build_look_ahead
 from speechtl.decoding.search.prefix_tree import FILLER, NOT_IN_GRAPH, SILENCE, LeafArrays, PrefixTree
 from speechtl.decoding.search.token_passing import search
-from speechtl.decoding.search.traceback import Leaves, Path, follow, with_times
+from speechtl.decoding.search.traceback import Leaves, TokenPath, follow, with_times
 from speechtl.errors import ConfigError, DataError, LexiconError, list_problems
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
@@ -282,7 +283,7 @@ class LexiconDecoder:
         best = with_times(paths[0], np.asarray(log_posteriors, np.float32), scores, Pauses())
         return best, word_features(paths)
 
-    def _paths(self, scores: np.ndarray, count: int) -> list[Path]:
+    def _paths(self, scores: np.ndarray, count: int) -> list[TokenPath]:
         """Search, and read the best hypotheses; there is at least one."""
         beam, blank_margin = self.config.beam, self.config.blank_margin
         if self.config.mode == "isolated" and 2 * self._tree.nodes <= self.config.max_active:
@@ -294,12 +295,13 @@ class LexiconDecoder:
             paths = self._search(scores, count, math.inf, math.inf)
         return paths
 
-    def _search(self, scores: np.ndarray, count: int, beam: float, blank_margin: float) -> list[Path]:
+    def _search(self, scores: np.ndarray, count: int, beam: float, blank_margin: float) -> list[TokenPath]:
         """Search with given beams."""
         space = Space(
             self._tree.arrays(), self._leaves(), self._weighted, self._ahead, self._fillers, self._tree.branching
         )
-        found = search(scores, blank_margin, space, self._graph.start, beam, self.config.max_active, count > 1)
+        settings = Settings(beam, blank_margin, self.config.max_active, count > 1)
+        found = search(scores, space, self._graph.start, settings)
         leaves = Leaves(self._tree, self._leaf_node, self._leaf_word, self._leaf_identity, self._words)
         return [follow(found, place, leaves, self.inventory) for place in range(min(count, len(found.end_link)))]
 

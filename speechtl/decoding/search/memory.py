@@ -5,13 +5,22 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from speechtl.decoding.search.token_moves import Front, Moves
-from speechtl.decoding.search.word_ends import Histories, Links, Numbers, number_of
+from speechtl.decoding.search.front import Front, Moves
+from speechtl.decoding.search.histories import VACANT, Histories, Links, Numbers, slot_of
 
 _ROOM = 1 << 10
 # Kinds of room, all of them powers of two.
-TOKENS, GROUPS, MOVES, LINKS, HISTORIES, SEQUENCES = range(6)
+ROOM_TOKENS, ROOM_GROUPS, ROOM_MOVES, ROOM_LINKS, ROOM_HISTORIES, ROOM_SEQUENCES = range(6)
 KINDS = 6
+
+
+class Finder(NamedTuple):
+    """Where groups are found by history."""
+
+    table: np.ndarray
+    """``(4 groups,)`` int32: a hash table of groups; its length is a power of two."""
+    stamp: np.ndarray
+    """``(4 groups,)`` int32: the frame in which each place was filled."""
 
 
 class Memory(NamedTuple):
@@ -24,15 +33,10 @@ class Memory(NamedTuple):
     enders: np.ndarray
     """``(tokens, 2)`` int32: token and group of the tokens at which words end."""
     tops: np.ndarray
-    """``(tokens + groups,)`` float64: scores of tokens while the best so many are chosen."""
-    table: np.ndarray
-    stamp: np.ndarray
-    """``(4 groups,)`` int32: where groups are found by history, and the frame in which this place was filled."""
+    """``(tokens + groups,)`` float64: scores of tokens while the best of them are chosen."""
+    finder: Finder
     links: Links
     histories: Histories
-    numbers_of_words: Numbers
-    numbers_of_histories: Numbers
-    """For N-best lists: words before and word -> number of the sequence; sequence and state -> history."""
 
 
 @njit(nogil=True, cache=True)
@@ -41,45 +45,42 @@ def new_memory():
     return Memory(
         _front(),
         _front(),
-        Moves(np.empty((_ROOM, 2), np.int32), np.empty((_ROOM, 4), np.int32), np.empty((_ROOM, 3), np.float64)),
+        Moves(
+            np.empty((_ROOM, 2), np.int32),
+            np.empty((_ROOM, 4), np.int32),
+            np.empty((_ROOM, 3), np.float64),
+            np.zeros(1, np.int64),
+        ),
         np.empty((_ROOM, 2), np.int32),
         np.empty(2 * _ROOM, np.float64),
-        np.empty(4 * _ROOM, np.int32),
-        np.full(4 * _ROOM, -1, np.int32),
+        Finder(np.empty(4 * _ROOM, np.int32), np.full(4 * _ROOM, -1, np.int32)),
         Links(
-            np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), np.empty(_ROOM, np.float64)
+            np.empty(_ROOM, np.int32),
+            np.empty(_ROOM, np.int32),
+            np.empty(_ROOM, np.int32),
+            np.empty(_ROOM, np.float64),
+            np.zeros(1, np.int64),
         ),
-        Histories(np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32)),
-        Numbers(np.empty(2 * _ROOM, np.int64), np.full(2 * _ROOM, -1, np.int32)),
-        Numbers(np.empty(2 * _ROOM, np.int64), np.full(2 * _ROOM, -1, np.int32)),
+        # Sequence 0 is the empty one.
+        Histories(np.empty(_ROOM, np.int32), np.empty(_ROOM, np.int32), _numbers(0), _numbers(1)),
     )
 
 
 @njit(nogil=True, cache=True)
 def larger_memory(memory, needs):
     """Return memory with what is in this one and room for ``needs`` ``(KINDS,)`` of each kind."""
-    tokens, groups = _size(len(memory.enders), needs[TOKENS]), _size(len(memory.even.groups), needs[GROUPS])
-    links, histories = _size(len(memory.links.leaf), needs[LINKS]), _size(len(memory.histories.state), needs[HISTORIES])
-    moves, sequences = memory.moves, _size(len(memory.numbers_of_words.pair), 2 * needs[SEQUENCES])
-    room = _size(len(moves.scores), needs[MOVES])
-    more_groups = 4 * groups > len(memory.table)
+    tokens = _size(len(memory.enders), needs[ROOM_TOKENS])
+    groups = _size(len(memory.even.groups), needs[ROOM_GROUPS])
+    moves, room = memory.moves, _size(len(memory.moves.scores), needs[ROOM_MOVES])
     return Memory(
         _larger_front(memory.even, tokens, groups),
         _larger_front(memory.odd, tokens, groups),
-        Moves(_rows(moves.ranges, groups), _rows(moves.places, room), _rows(moves.scores, room)),
+        Moves(_rows(moves.ranges, groups), _rows(moves.places, room), _rows(moves.scores, room), moves.count),
         _rows(memory.enders, tokens),
         _list(memory.tops, tokens + groups),
-        np.empty(4 * groups, np.int32) if more_groups else memory.table,
-        np.full(4 * groups, -1, np.int32) if more_groups else memory.stamp,
-        Links(
-            _list(memory.links.before, links),
-            _list(memory.links.leaf, links),
-            _list(memory.links.frame, links),
-            _list(memory.links.graph, links),
-        ),
-        Histories(_list(memory.histories.state, histories), _list(memory.histories.words, histories)),
-        _larger_numbers(memory.numbers_of_words, sequences),
-        _larger_numbers(memory.numbers_of_histories, 2 * histories),
+        _larger_finder(memory.finder, groups),
+        _larger_links(memory.links, needs[ROOM_LINKS]),
+        _larger_histories(memory.histories, needs[ROOM_HISTORIES], needs[ROOM_SEQUENCES]),
     )
 
 
@@ -90,7 +91,13 @@ def _front():
         np.empty((_ROOM, 3), np.float64),
         np.empty((_ROOM, 7), np.int32),
         np.empty((_ROOM, 4), np.float64),
+        np.zeros(2, np.int64),
     )
+
+
+@njit(nogil=True, cache=True)
+def _numbers(first):
+    return Numbers(np.empty(2 * _ROOM, np.int64), np.full(2 * _ROOM, VACANT, np.int32), np.full(1, first, np.int64))
 
 
 @njit(nogil=True, cache=True)
@@ -100,7 +107,51 @@ def _larger_front(front, tokens, groups):
         _rows(front.scores, tokens),
         _rows(front.groups, groups),
         _rows(front.group_scores, groups),
+        front.counts,
     )
+
+
+@njit(nogil=True, cache=True)
+def _larger_finder(finder, groups):
+    if 4 * groups <= len(finder.table):
+        return finder
+    return Finder(np.empty(4 * groups, np.int32), np.full(4 * groups, -1, np.int32))
+
+
+@njit(nogil=True, cache=True)
+def _larger_links(links, count):
+    size = _size(len(links.leaf), count)
+    return Links(
+        _list(links.before, size),
+        _list(links.leaf, size),
+        _list(links.frame, size),
+        _list(links.graph, size),
+        links.count,
+    )
+
+
+@njit(nogil=True, cache=True)
+def _larger_histories(histories, count, sequences):
+    size = _size(len(histories.state), count)
+    return Histories(
+        _list(histories.state, size),
+        _list(histories.words, size),
+        _larger_numbers(histories.numbers, 2 * size),
+        _larger_numbers(histories.sequences, _size(len(histories.sequences.pair), 2 * sequences)),
+    )
+
+
+@njit(nogil=True, cache=True)
+def _larger_numbers(numbers, size):
+    if size <= len(numbers.pair):
+        return numbers
+    result = Numbers(np.empty(size, np.int64), np.full(size, VACANT, np.int32), numbers.count)
+    for place in range(len(numbers.pair)):
+        pair, number = numbers.pair[place], numbers.number[place]
+        if number >= 0:
+            slot = slot_of(result, pair)
+            result.pair[slot], result.number[slot] = pair, number
+    return result
 
 
 @njit(nogil=True, cache=True)
@@ -125,16 +176,4 @@ def _list(array, size):
         return array
     result = np.empty(size, array.dtype)
     result[: len(array)] = array
-    return result
-
-
-@njit(nogil=True, cache=True)
-def _larger_numbers(numbers, size):
-    if size <= len(numbers.pair):
-        return numbers
-    result = Numbers(np.empty(size, np.int64), np.full(size, -1, np.int32))
-    for place in range(len(numbers.pair)):
-        pair, number = numbers.pair[place], numbers.number[place]
-        if number >= 0:
-            number_of(result, np.int32(pair >> 32), np.int32(pair & 0xFFFFFFFF), number)
     return result

@@ -10,8 +10,8 @@ import numpy as np
 from speechtl.alignment.ctc import align_units
 from speechtl.alignment.span import Hypothesis, Span
 from speechtl.alignment.words import Pauses, share_blanks
+from speechtl.decoding.search.ends import Found
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
-from speechtl.decoding.search.token_passing import Found
 from speechtl.errors import DataError
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -36,7 +36,7 @@ class Leaves:
 
 
 @dataclasses.dataclass(frozen=True)
-class Path:
+class TokenPath:
     """One hypothesis with what its words and phones come from.
 
     Attributes:
@@ -62,11 +62,11 @@ def is_oov(word: str) -> bool:
     return word.startswith("<oov:")
 
 
-def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) -> Path:
+def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) -> TokenPath:
     """Read one of the hypotheses that a search found."""
     score, graph_score = float(found.end_score[place]), float(found.end_graph[place])
     if score == -math.inf:
-        return Path(Hypothesis((), (), score, complete=False), (), (), ())
+        return TokenPath(Hypothesis((), (), score, complete=False), (), (), ())
     tree = leaves.tree
     chain, frames, said_units, lengths = _read(
         found.link_before, found.link_leaf, found.link_frame, found.end_link[place], leaves.node, tree.parent, tree.unit
@@ -95,7 +95,7 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
     hypothesis = Hypothesis(
         tuple(words), tuple(phones), score, score - graph_score, graph_score, complete=found.node < 0
     )
-    return Path(hypothesis, tuple(units), tuple(owners), tuple(ends))
+    return TokenPath(hypothesis, tuple(units), tuple(owners), tuple(ends))
 
 
 @numba.njit(nogil=True, cache=True)
@@ -128,7 +128,7 @@ def _read(before, leaf, frame, link, node, parent, unit):  # pragma: no cover
     return leaves, frames, said, lengths
 
 
-def with_times(path: Path, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:
+def with_times(path: TokenPath, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:
     """Fill the spans of a path: the Viterbi alignment of its phones, which share the blanks between them.
 
     A word's confidence is left open; a phone's is its mean posterior while it is on.
