@@ -67,7 +67,7 @@ def ends_of(graph, front, links, histories, passed, sequences):
     if not len(order):
         ends, node = _beginning(front, links, passed)
         order = np.zeros(1, np.int64)
-    count = links.count[0]
+    count = links.used[0]
     return Found(
         links.before[:count],
         links.leaf[:count],

@@ -42,7 +42,7 @@ class Moves(NamedTuple):
     """``(moves, 4)`` int32."""
     scores: np.ndarray
     """``(moves, 3)`` float64: PHONE and AHEAD."""
-    count: np.ndarray
+    used: np.ndarray
     """``(1,)`` int64: moves in use."""
 
 

@@ -18,7 +18,7 @@ class Links(NamedTuple):
     """``(links,)`` int32: the frame in which the word ended."""
     graph: np.ndarray
     """``(links,)`` float64: the score of language model and lexicon up to here."""
-    count: np.ndarray
+    used: np.ndarray
     """``(1,)`` int64: links in use."""
 
 
@@ -29,7 +29,7 @@ class Numbers(NamedTuple):
     """``(places,)`` int64."""
     number: np.ndarray
     """``(places,)`` int32, `VACANT` where nothing is."""
-    count: np.ndarray
+    free: np.ndarray
     """``(1,)`` int64: the number of the next new pair."""
 
 
@@ -65,15 +65,15 @@ def number_of(numbers, first, second):
     pair = (np.int64(first) << 32) | np.int64(second & 0xFFFFFFFF)
     place = slot_of(numbers, pair)
     if numbers.number[place] < 0:
-        numbers.pair[place], numbers.number[place] = pair, numbers.count[0]
-        numbers.count[0] += 1
+        numbers.pair[place], numbers.number[place] = pair, numbers.free[0]
+        numbers.free[0] += 1
     return numbers.number[place]
 
 
 @kernel
 def history_of(histories, words, state):
     """Return the number of a history."""
-    free = histories.numbers.count[0]
+    free = histories.numbers.free[0]
     history = number_of(histories.numbers, words, state)
     if history == free:
         histories.state[history], histories.words[history] = state, words

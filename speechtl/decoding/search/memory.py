@@ -75,7 +75,7 @@ def larger_memory(memory, needs):
     return Memory(
         _larger_front(memory.even, tokens, groups),
         _larger_front(memory.odd, tokens, groups),
-        Moves(_rows(moves.ranges, groups), _rows(moves.places, room), _rows(moves.scores, room), moves.count),
+        Moves(_rows(moves.ranges, groups), _rows(moves.places, room), _rows(moves.scores, room), moves.used),
         _rows(memory.enders, tokens),
         _list(memory.tops, tokens + groups),
         _larger_finder(memory.finder, groups),
@@ -126,7 +126,7 @@ def _larger_links(links, count):
         _list(links.leaf, size),
         _list(links.frame, size),
         _list(links.graph, size),
-        links.count,
+        links.used,
     )
 
 
@@ -145,7 +145,7 @@ def _larger_histories(histories, count, sequences):
 def _larger_numbers(numbers, size):
     if size <= len(numbers.pair):
         return numbers
-    result = Numbers(np.empty(size, np.int64), np.full(size, VACANT, np.int32), numbers.count)
+    result = Numbers(np.empty(size, np.int64), np.full(size, VACANT, np.int32), numbers.free)
     for place in range(len(numbers.pair)):
         pair, number = numbers.pair[place], numbers.number[place]
         if number >= 0:

@@ -50,7 +50,7 @@ def move_all(space, settings, frame, best, best_group, front, moves, histories):
         The best score after the moves.
     """
     beam = settings.beam
-    moves.count[0] = 0
+    moves.used[0] = 0
     for turn in range(-1, front.counts[GROUPS]):
         group = best_group if turn < 0 else turn
         if turn == best_group:
@@ -58,25 +58,25 @@ def move_all(space, settings, frame, best, best_group, front, moves, histories):
         state = front.groups[group, HISTORY]
         if settings.sequences:
             state = histories.state[state]
-        moves.ranges[group, 0] = moves.count[0]
+        moves.ranges[group, 0] = moves.used[0]
         either = max(front.group_scores[group, PHONE], front.group_scores[group, BLANK])
         begins = either >= frame.threshold and either + frame.likeliest >= best - beam
         if begins and state < len(space.ahead.table):
             best = _begin_words(space, beam, frame, best, front, group, state, moves)
         if begins or front.groups[group, FIRST] < front.groups[group, LAST]:
             best = _move_group(space, beam, frame, best, front, group, state, begins, moves)
-        moves.ranges[group, 1] = moves.count[0]
+        moves.ranges[group, 1] = moves.used[0]
     return best
 
 
 @kernel
 def _append(moves, node, link, low, high, score, ahead):
     """Add a move."""
-    count = moves.count[0]
+    count = moves.used[0]
     moves.places[count, MOVE_NODE], moves.places[count, MOVE_LINK] = node, link
     moves.places[count, MOVE_LOW], moves.places[count, MOVE_HIGH] = low, high
     moves.scores[count, PHONE], moves.scores[count, AHEAD] = score, ahead
-    moves.count[0] = count + 1
+    moves.used[0] = count + 1
 
 
 @kernel

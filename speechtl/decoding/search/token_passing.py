@@ -148,7 +148,7 @@ def _pass_frames(frames, space, settings, memory, progress, needs):
         if best == -np.inf:
             old.counts[TOKENS] = old.counts[GROUPS] = 0
             break
-        needs[ROOM_TOKENS] = memory.moves.count[0] + old.counts[TOKENS]
+        needs[ROOM_TOKENS] = memory.moves.used[0] + old.counts[TOKENS]
         if needs[ROOM_TOKENS] > len(memory.enders):
             return False
         ending, endings = merge_all(space.tree, row, best - settings.beam, old, memory.moves, new, memory.enders)
@@ -167,13 +167,13 @@ def _pass_frames(frames, space, settings, memory, progress, needs):
 def _has_room_for(endings, front, memory, needs, sequences):
     """Return whether there is room for the ends of words."""
     links, histories = memory.links, memory.histories
-    needs[ROOM_GROUPS], needs[ROOM_LINKS] = front.counts[GROUPS] + endings, links.count[0] + endings
+    needs[ROOM_GROUPS], needs[ROOM_LINKS] = front.counts[GROUPS] + endings, links.used[0] + endings
     if needs[ROOM_GROUPS] > len(front.groups) or needs[ROOM_LINKS] > len(links.leaf):
         return False
     if not sequences:
         return True
-    needs[ROOM_HISTORIES] = histories.numbers.count[0] + endings
-    needs[ROOM_SEQUENCES] = histories.sequences.count[0] + endings
+    needs[ROOM_HISTORIES] = histories.numbers.free[0] + endings
+    needs[ROOM_SEQUENCES] = histories.sequences.free[0] + endings
     return needs[ROOM_HISTORIES] <= len(histories.state) and 2 * needs[ROOM_SEQUENCES] <= len(histories.sequences.pair)
 
 
@@ -197,7 +197,7 @@ def _begin_sentence(space, start, sequences, memory):
             number += 1
         score += space.graph.back_off_score[state]
         state = space.graph.back_off[state]
-    front.counts[GROUPS] = links.count[0] = number
+    front.counts[GROUPS] = links.used[0] = number
 
 
 @kernel

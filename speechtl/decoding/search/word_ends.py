@@ -191,10 +191,10 @@ def _enter(front, links, group, end, score, gain):
     by_phone, phone = group_scores[group, PHONE], groups[group, BEFORE]
     if not (score > by_phone or (end.unit != phone and score > group_scores[group, SECOND])):
         return False
-    link = links.count[0]
+    link = links.used[0]
     links.before[link], links.leaf[link], links.frame[link] = end.link, end.leaf, end.frame
     links.graph[link] = links.graph[end.link] + gain
-    links.count[0] = link + 1
+    links.used[0] = link + 1
     if score > by_phone:
         if end.unit != phone:
             group_scores[group, SECOND] = by_phone
