@@ -13,8 +13,9 @@ from speechtl.adaptation.request import Request
 from speechtl.adaptation.study import Study, run_study
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.corpus_refinement import refine_corpus
-from speechtl.batches.config import DataConfig
+from speechtl.batches.config import DataConfig, NormalisationConfig
 from speechtl.batches.global_stats import global_stats
+from speechtl.batches.source import Normaliser, Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.experiment.config import load_config
@@ -22,6 +23,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
+from speechtl.features.parts import recorded_config
 from speechtl.lang.lexicon import Lexicon
 from speechtl.recognition.language_identifier import LanguageIdentifier, spoken_languages
 from speechtl.recognition.nearest_word import nearest_words
@@ -184,3 +186,18 @@ def test_only_the_archives_that_are_referred_to_count(place, tmp_path):
     assert len(dict(experiment.posteriors_of(tmp_path / "copy"))) == 8
     with refuses(folder):
         list(experiment.posteriors_of(folder))
+
+
+def test_splice(place, tmp_path):
+    phones = tmp_path / "phones.ctm"
+    names = DataDir.load(place / "right").utterance_ids
+    lines = [f"{name} 1 {start} 0.1 {phone}\n" for name in names for start, phone in ((0, "t"), (0.1, "a"), (0.2, "k"))]
+    phones.write_text("".join(lines))
+    # Spliced features know what they are: as the features that they are made of.
+    for name, config in (("right", MODEL), ("wrong", OTHER)):
+        verb("data splice", place / name, phones, tmp_path / name)
+        assert recorded_config(DataDir.load(tmp_path / name)) == config
+    with refuses(tmp_path / "wrong"):
+        Source([tmp_path / "wrong"], DataConfig(), Normaliser(NormalisationConfig(), None), MODEL)
+    with refuses(place / "wrong"):
+        verb("data splice", place / "wrong", phones, tmp_path / "none", config=place / "conf.toml")

@@ -223,7 +223,7 @@ def splice(
     source: Annotated[Path, typer.Argument(help="Data directory with features.")],
     phones: Annotated[Path, typer.Argument(help="CTM of its phones, for example from speechtl align.")],
     destination: Destination,
-    config: Annotated[Path | None, typer.Option(help="TOML file with the [features] table of the model.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file; its [features] must be those of SOURCE.")] = None,
     lexicon: Annotated[
         Path | None,
         typer.Option(help="Lexicon (IPA) to write to DESTINATION/lang/, with a word '_p' added for every phone 'p'."),
@@ -252,6 +252,7 @@ def splice(
     from speechtl.data.datadir import DataDir, require_vacant
     from speechtl.errors import DataError
     from speechtl.features.config import FeatureConfig
+    from speechtl.features.parts import check_features, recorded_config
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
     from speechtl.splicing.splicing_lexicon import SplicingLexicon
@@ -259,11 +260,14 @@ def splice(
 
     if words is not None and lexicon is None:
         raise DataError("--words needs their pronunciations; give a lexicon with --lexicon")
-    table = read_toml(config) if config else {}
-    features = parse(FeatureConfig, table.get("features", {}), f"{config}: [features]")
     require_vacant(destination, overwrite=overwrite, sources=[source])
     entries = SplicingLexicon(lexicon) if lexicon else None
     data = DataDir.load(source)
+    if config is not None:
+        features = parse(FeatureConfig, read_toml(config).get("features", {}), f"{config}: [features]")
+        check_features(data, features)
+    else:
+        features = recorded_config(data) or FeatureConfig()
     timed = read_ctm(phones, data)
     label = "{}" if entries is None else entries.add_phones(one.label for labels in timed.values() for one in labels)
     if words is not None and entries is not None:

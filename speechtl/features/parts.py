@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.features import cmvn
@@ -123,6 +124,27 @@ def check_features(data: DataDir, config: FeatureConfig) -> None:
             )
 
 
+def recorded_config(data: DataDir) -> FeatureConfig | None:
+    """Return the configuration that stored features were computed with; None where there is no record of it.
+
+    Raises:
+        DataError: there are features of different configurations.
+    """
+    found: dict[Path, FeatureConfig] = {}
+    for archive in {archive_of(place) for place in data.feats_scp.values()}:
+        journal = archive.with_suffix(".json")
+        if journal.match(_JOURNALS) and journal.is_file():
+            found[journal] = parse(FeatureConfig, _read_part(journal).config, journal)
+    if not found:
+        return None
+    first = next(iter(found.values()))
+    for config in found.values():
+        if config != first:
+            names = ", ".join(name for name, *_ in differences(first.model_dump(), config))
+            raise DataError(f"{data.path}: features of different configurations ({names}); compute them again")
+    return first
+
+
 def differences(stored: Mapping[str, Any], config: FeatureConfig) -> list[tuple[str, Any, Any]]:
     """Return the name, stored and requested value of every setting that differs."""
     wanted = config.model_dump()
@@ -155,12 +177,21 @@ def write_part(feature_dir: Path, number: int, config: FeatureConfig) -> Iterato
                 stored[utterance_id] = Stored(place, stats, len(features), round(seconds, 4), silent, origin)
 
             yield store
-        with atomic_write(f"{stem}.json") as file:
-            json.dump({"number": number, "config": config.model_dump(), "utterances": stored}, file, ensure_ascii=False)
+        write_journal(stem, number, config, stored)
     except BaseException:
         features_path.unlink(missing_ok=True)
         stats_path.unlink(missing_ok=True)
         raise
+
+
+def write_journal(stem: Path, number: int, config: FeatureConfig, stored: Mapping[str, Stored]) -> None:
+    """Record what the archive ``stem``.ark holds, and how it was computed, in ``stem``.json.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    with atomic_write(f"{stem}.json") as file:
+        json.dump({"number": number, "config": config.model_dump(), "utterances": stored}, file, ensure_ascii=False)
 
 
 def remove_superseded(parts: Iterable[Part], renewed: set[str]) -> None:

@@ -12,6 +12,7 @@ from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
+from speechtl.features.parts import Stored, write_journal
 
 _LONGEST_PHONE = 0.35  # seconds; a longer one contains a pause or is misaligned
 _SHORTEST_PHONE = 0.02
@@ -168,15 +169,20 @@ def write_joined(
     joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
     clock = FrameClock.of(features)
     timed: dict[str, list[TimedLabel]] = {}
-    with write_ark_scp(archives / "joined.ark", archives / "joined.scp") as write:
+    stored: dict[str, Stored] = {}
+    # Named like an archive of computed features, so that its configuration is recorded in the same way.
+    stem = archives / "spliced.000001-joined"
+    with write_ark_scp(Path(f"{stem}.ark"), Path(f"{stem}.scp")) as write:
         for key, speaker, text, pieces in utterances:
             matrix = join(pieces)
             joined.feats_scp[key], joined.utt2num_frames[key] = write(key, matrix), len(matrix)
             joined.utt2spk[key], joined.text[key] = speaker, text
             joined.utt2dur[key] = round(len(matrix) * clock.shift, 4)
+            stored[key] = Stored(joined.feats_scp[key], "", len(matrix), joined.utt2dur[key], False, "")
             timed[key] = [
                 TimedLabel(label, clock.seconds(first), clock.seconds(last)) for label, first, last in _placed(pieces)
             ]
+    write_journal(stem, 1, features, stored)
     speakers = set(joined.utt2spk.values())
     for table in ("cmvn_scp", "spk2gender"):
         entries = getattr(data, table)

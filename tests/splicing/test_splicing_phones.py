@@ -58,7 +58,7 @@ def corpus(tmp_path):
 
 def run_splice(corpus, *options, lexicon=None):
     folder = corpus.path.parent
-    (folder / "frames.toml").write_text("[features]\nsnip_edges = false\n")
+    (folder / "frames.toml").write_text("[features]\nsnip_edges = false\nnum_mel_bins = 3\n")
     arguments = [corpus.path, folder / "ctm", folder / "out", "--config", folder / "frames.toml", *options]
     return run("data splice", *arguments, lexicon=lexicon)
 
