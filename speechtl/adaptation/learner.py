@@ -1,6 +1,6 @@
 """Repeated training on a few utterances: in memory, compiled once.
 
-Updates, batches, augmentation and losses are those of `speechtl.training.train.Trainer`, without what takes most time
+Updates, batches, augmentation and losses are those of `speechtl.training.trainer.Trainer`, without what takes most time
 for a minute of speech: checkpoints, pipelines, and a new graph for every run.
 """
 

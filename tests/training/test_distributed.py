@@ -8,8 +8,10 @@ import sys
 
 import numpy as np
 import pytest
+from training_runs import weights
 
-from speechtl.models.weights import load_arrays
+from speechtl.experiment.config import load_config
+from speechtl.experiment.train import train
 
 SCRIPT = """
 import sys
@@ -25,13 +27,13 @@ from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
 import speechtl.training.trainer
 import time
-write = speechtl.training.train.save_arrays
+write = speechtl.training.trainer.save_arrays
 def write_slowly(*arguments):  # the other worker must wait for the chief's files
     time.sleep(0.7)
     write(*arguments)
-speechtl.training.train.save_arrays = write_slowly
-# What depends on the replica (dropout) is off; masks do not depend on it.
-train(load_config(config, ["model.encoder.dropout=0.0", "model.head_dropout=0.0"]), directory)
+if devices == 1:
+    speechtl.training.trainer.save_arrays = write_slowly
+train(load_config(config), directory)
 """
 
 
@@ -57,9 +59,11 @@ def free_ports(count):
 
 @pytest.fixture
 def single(make_config, tmp_path):
-    config = make_config()
-    assert start(config, tmp_path / "single").wait() == 0
-    return config, load_arrays(tmp_path / "single" / "weights.h5")[0]
+    """Return a config, and the weights that one replica trains, in this process."""
+    # What depends on the replica (dropout) is off; masks do not depend on it.
+    config = make_config(model__encoder={"dropout": 0.0}, model={"head_dropout": 0.0})
+    train(load_config(config), tmp_path / "single")
+    return config, weights(tmp_path / "single")
 
 
 def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
@@ -69,7 +73,7 @@ def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
     assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
     assert start(config, tmp_path / "devices", devices=2).wait() == 0
     for name in ("workers", "devices"):
-        found = load_arrays(tmp_path / name / "weights.h5")[0]
+        found = weights(tmp_path / name)
         assert found.keys() == expected.keys()
         for path, array in expected.items():
             np.testing.assert_allclose(found[path], array, atol=2e-3, err_msg=f"{name}: {path}")
