@@ -62,6 +62,7 @@ def test_the_commands_of_the_lecture_name_files_that_exist():
     page = (DOCS / "lecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"conf/lecture/\w+\.toml", page))
     assert named
+    named |= set(re.findall(r"^python (\S+\.py)", page, re.MULTILINE))
     assert not [name for name in named if not (LECTURE.parent.parent / name).is_file()]
 
 
