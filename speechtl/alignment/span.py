@@ -1,4 +1,4 @@
-"""What a search found."""
+"""Results of decoding and alignment in frames: spans of words and phones, hypotheses."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class Span:
         label: the word or phone.
         start: its first frame of posteriors; seconds are this times the experiment's ``frame_shift``.
         end: one past its last frame.
-        confidence: how likely it is right, in [0, 1]; None where nothing computed it.
+        confidence: probability that it is right, in [0, 1]; None where it is unknown.
     """
 
     label: str
@@ -30,10 +30,10 @@ class Hypothesis:
     Attributes:
         words: the words.
         phones: the phones of the best alignment, silence included: each word's chosen pronunciation in turn.
-        score: what the search maximised (natural logarithm, weights and penalties included):
+        score: the maximised score (natural logarithm, weights and penalties included):
             ``acoustic_score + graph_score``.
-        acoustic_score: the part of the posteriors, scaled, blank penalty included.
-        graph_score: the part of grammar, pronunciation probabilities and word penalties, weighted.
+        acoustic_score: the scaled part of the posteriors, blank penalty included.
+        graph_score: the weighted part of language model, pronunciation probabilities and word penalties.
         complete: False where no word ended in the last frame (too narrow a beam, or too few frames for any word): then
             the words are those of the best beginning.
         word_spans: the words in time.
@@ -53,10 +53,10 @@ class Hypothesis:
 def in_seconds(
     spans: Iterable[Span], frame_shift: float, *, offset: float = 0.0, duration: float | None = None
 ) -> tuple[TimedLabel, ...]:
-    """Turn spans of frames into seconds.
+    """Convert spans of frames to seconds.
 
     Args:
-        spans: what a search or an alignment found.
+        spans: of a hypothesis or an alignment.
         frame_shift: seconds from one frame to the next.
         offset: seconds to add, for example where the utterance starts in its recording.
         duration: seconds that the utterance lasts; nothing ends after it.

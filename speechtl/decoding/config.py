@@ -6,7 +6,7 @@ import pydantic
 
 from speechtl.config import Section
 
-# Fitted on AN4's dev speakers (recipes/an4), for models whose speech nobody has fitted it on.
+# Fitted on AN4's dev speakers (recipes/an4); the default of models that were not tuned on speech like theirs.
 _CONFIDENCE_WEIGHTS = (0.52, 0.44, 0.43)
 
 
@@ -18,7 +18,7 @@ class DecodingConfig(Section):
         acoustic_scale · (Σ log posterior(unit, frame) - blank_penalty · blank frames)
             + lm_weight · log P(words) + Σ log P(pronunciation | word) - word_insertion_penalty · words
 
-    CTC posteriors are sharp, so ``lm_weight`` and the penalties matter more than the beam: choose them on held-out
+    CTC posteriors are peaky, so ``lm_weight`` and the penalties matter more than the beam: choose them on held-out
     data (``speechtl decode --tune``).
     """
 
@@ -35,16 +35,16 @@ class DecodingConfig(Section):
     trying a phone (phone-synchronous decoding, Chen et al. 2016); most frames of a CTC model are such. On AN4's dev
     speakers, 5 and more changed no word. ``inf`` tries every frame, as an exact search does."""
     lm_weight: pydantic.FiniteFloat = pydantic.Field(default=1.0, ge=0)
-    """Weight of the grammar's log probability."""
+    """Weight of the language model's log probability."""
     word_insertion_penalty: pydantic.FiniteFloat | None = None
-    """Subtracted for every word: positive gives fewer and longer words. By default 0 with a grammar and 8 without one,
-    where nothing else holds back a flood of short words."""
+    """Subtracted for every word: positive gives fewer and longer words. By default 0 with a language model and
+    8 without one, where nothing else holds back a flood of short words."""
     blank_penalty: pydantic.FiniteFloat = 0.0
     """Subtracted from the log posterior of the blank in every frame: positive gives more phones."""
     acoustic_scale: pydantic.FiniteFloat = pydantic.Field(default=1.0, gt=0)
     """Weight of the acoustic score. Apart from the beams, halving it is doubling the other weights."""
     oov_penalty: pydantic.FiniteFloat = 0.0
-    """Subtracted for a word that the grammar lacks, on top of its equal share of the grammar's ``<unk>``."""
+    """Subtracted for a word that the language model lacks, on top of its equal share of the model's ``<unk>``."""
     oov: Literal["words", "phones"] = "words"
     """``"phones"``: where no word fits, the phones themselves stand in the result, marked as out of vocabulary."""
     filler_penalty: pydantic.FiniteFloat = 2.0
@@ -56,10 +56,10 @@ class DecodingConfig(Section):
     """What turns the evidence for a word into its confidence, see ``decoding.confidence``; ``speechtl decode --tune``
     fits it."""
     silence_phone: str = "sil"
-    """A phone that may stand between words and at both ends. No effect where the model has no such phone."""
+    """A phone that is optional between words and at both ends. No effect where the model has no such phone."""
 
-    def word_cost(self, with_grammar: bool) -> float:
-        """Return the word insertion penalty that holds with or without a grammar."""
+    def word_cost(self, with_language_model: bool) -> float:
+        """Return the word insertion penalty that holds with or without a language model."""
         if self.word_insertion_penalty is not None:
             return self.word_insertion_penalty
-        return 0.0 if with_grammar else 8.0
+        return 0.0 if with_language_model else 8.0

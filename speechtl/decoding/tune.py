@@ -19,12 +19,12 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.progress import progress_bar
 
-GRID_WITH_GRAMMAR: dict[str, tuple[float, ...]] = {
+GRID_WITH_LANGUAGE_MODEL: dict[str, tuple[float, ...]] = {
     "lm_weight": (0.3, 0.5, 0.7, 1.0, 1.4, 2.0),
     "word_insertion_penalty": (-1.0, 0.0, 1.0, 2.0, 3.0),
     "blank_penalty": (0.0, 1.0, 2.0, 3.0, 4.0),
 }
-GRID_WITHOUT_GRAMMAR: dict[str, tuple[float, ...]] = {
+GRID_WITHOUT_LANGUAGE_MODEL: dict[str, tuple[float, ...]] = {
     "word_insertion_penalty": (0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0),
     "blank_penalty": (0.0, 1.0, 2.0),
 }
@@ -50,14 +50,14 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True)
 class Tuning:
-    """What was chosen, and from what.
+    """The chosen settings, and what they were chosen from.
 
     Attributes:
         config: with the best values, and with weights of the confidence that were fitted on the same data.
         best: the trial of these values.
         trials: every trial in the order of the grid.
-        confidence: how well confidences say what is right, on utterances that their weights were not fitted on (cross
-            validation in five parts).
+        confidence: calibration of the confidences on utterances that their weights were not fitted on (five-fold
+            cross-validation).
     """
 
     config: DecodingConfig
@@ -71,7 +71,7 @@ def tune(
     references: Mapping[str, str],
     lexicon: Lexicon,
     inventory: PhoneInventory,
-    grammar: NgramModel | WordGraph | None,
+    language_model: NgramModel | WordGraph | None,
     config: DecodingConfig | None = None,
     grid: Mapping[str, Sequence[float]] | None = None,
     *,
@@ -87,7 +87,7 @@ def tune(
         references: utterance -> words, for the same utterances.
         lexicon: the words.
         inventory: the phones of the model's units 1, 2, ...
-        grammar: a back-off n-gram model, a graph of words (commands), or None.
+        language_model: a back-off n-gram model, a graph of words (commands), or None.
         config: the settings that are not in the grid.
         grid: setting -> values to try; by default weight and penalties around what usual models need.
         jobs: threads.
@@ -97,7 +97,7 @@ def tune(
         ConfigError: a value of the grid that its setting cannot have.
     """
     config = config or DecodingConfig()
-    grid = dict(grid or (GRID_WITHOUT_GRAMMAR if grammar is None else GRID_WITH_GRAMMAR))
+    grid = dict(grid or (GRID_WITHOUT_LANGUAGE_MODEL if language_model is None else GRID_WITH_LANGUAGE_MODEL))
     problems = [f"utterance {key} has no reference" for key in sorted(posteriors.keys() - references.keys())]
     problems += [f"utterance {key} has no posteriors" for key in sorted(references.keys() - posteriors.keys())]
     if problems:
@@ -110,7 +110,7 @@ def tune(
     names = sorted(grid, key=lambda name: name in SEARCH_ONLY)
     points = [dict(zip(names, values)) for values in itertools.product(*(grid[name] for name in names))]
     configs = [parse(DecodingConfig, {**config.model_dump(), **point}, f"grid {point}") for point in points]
-    decoder = LexiconDecoder(lexicon, inventory, grammar, configs[0])
+    decoder = LexiconDecoder(lexicon, inventory, language_model, configs[0])
     errors: list[int] = []
     with progress_bar("tuning", len(points)) as advance:
         for one in configs:

@@ -153,5 +153,5 @@ def test_isolated_words_are_found_however_narrow_the_beam(seed, most):
 
 
 def test_isolated_words_take_no_grammar(tmp_path):
-    with pytest.raises(ConfigError, match="leave the grammar out"):
+    with pytest.raises(ConfigError, match="without a language model; leave it out"):
         LexiconDecoder(lexicon_of(GREETING), PHONES, tmp_path / "any.arpa", DecodingConfig(mode="isolated"))

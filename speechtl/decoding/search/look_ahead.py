@@ -1,4 +1,4 @@
-"""The grammar's best score for every interval of leaves: what the search looks ahead to."""
+"""Language-model look-ahead: the best score in every interval of leaves."""
 
 from typing import NamedTuple
 
@@ -9,27 +9,27 @@ from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, LeafArrays, Tr
 from speechtl.grammar.word_graph import GraphArrays
 
 _BLOCK = 32
-# Up to so many entries an interval is searched from its beginning.
+# Intervals of up to this many entries are searched linearly.
 _FEW = 8
 # A row over all nodes is kept for states that back off to nothing and have more entries than this, but not too many.
 _DENSE_ENTRIES = 256
 _DENSE_BYTES = 1 << 28
-# Above so many entries, arcs of <unk> that many words share are left to the states that others back off to.
+# Above this many entries, arcs of <unk> that many words share are left to the states that others back off to.
 _MOST_ENTRIES = 20_000_000
 _MANY_LEAVES = 64
 
 
 class LookAheadArrays(NamedTuple):
-    """Arcs of the grammar again, sorted by state and leaf (*entries*), for the best score in an interval of leaves."""
+    """Arcs of the language model, sorted by state and leaf (*entries*), for the best score in an interval of leaves."""
 
     first: np.ndarray
     """``(states + 1,)`` int32: the entries of state s are ``first[s]`` to ``first[s + 1]`` (not included)."""
     leaf: np.ndarray
     """``(entries,)`` int32."""
     score: np.ndarray
-    """``(entries,)`` float32: grammar and leaf together."""
+    """``(entries,)`` float32: language model and leaf together."""
     arc: np.ndarray
-    """``(entries,)`` int32: the arc in the grammar."""
+    """``(entries,)`` int32: the arc in the language model."""
     block: np.ndarray
     """``(blocks,)`` float32: the best of each 32 entries."""
     table: np.ndarray
@@ -49,7 +49,7 @@ class LookAheadArrays(NamedTuple):
 
 
 class FillerCosts(NamedTuple):
-    """What speech costs that is no word of the lexicon."""
+    """The costs of speech that is no word of the lexicon."""
 
     entry: float
     """Score of beginning a stretch of it."""
@@ -58,7 +58,7 @@ class FillerCosts(NamedTuple):
 
 
 class Space(NamedTuple):
-    """All that the search walks in."""
+    """All that the search reads."""
 
     tree: TreeArrays
     leaves: LeafArrays
@@ -70,12 +70,12 @@ class Space(NamedTuple):
 
 
 def build_look_ahead(tree: TreeArrays, leaves: LeafArrays, graph: GraphArrays, branching: int) -> LookAheadArrays:
-    """Sort the grammar's arcs by leaf and find the best of every interval that will be asked for.
+    """Sort the arcs of a language model by leaf, and find the best of every interval that the search will need.
 
     Args:
         tree: the tree; only its first ``branching`` nodes and their leaves count, chains look their word up.
         leaves: words and scores of the leaves.
-        graph: the weighted grammar.
+        graph: the weighted language model.
         branching: nodes of the tree proper.
     """
     states = len(graph.back_off)

@@ -48,7 +48,7 @@ class LeafArrays(NamedTuple):
     identity: np.ndarray
     """``(leaves,)`` int32: the number of its word in the lexicon, which tells hypotheses apart."""
     score: np.ndarray
-    """``(leaves,)`` float32: what its words cost apart from the grammar."""
+    """``(leaves,)`` float32: what its words cost apart from the language model."""
 
 
 class PrefixTree:
