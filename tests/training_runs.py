@@ -1,5 +1,6 @@
-"""Trainings in tests: the weights they leave, and runs that are killed."""
+"""Trainings in tests: the weights and the log they leave, and runs that are killed."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ class Killed(Exception):
 def weights(path):
     """Return the weights of a finished experiment, by path."""
     return load_arrays(Path(path) / "weights.h5")[0]
+
+
+def events(path, kind=None):
+    """Return the events of a training log, all or those of a kind."""
+    lines = (Path(path) / "log.jsonl").read_text().splitlines()
+    return [event for event in map(json.loads, lines) if kind in (None, event["event"])]
 
 
 def assert_same(first, second):

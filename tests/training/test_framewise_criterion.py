@@ -1,11 +1,10 @@
 """Training frame by frame on the times of phones."""
 
-import json
-
 import numpy as np
 import pytest
 import tensorflow as tf
 from conftest import PHONES, WORDS
+from training_runs import events
 
 from speechtl.batches.pipeline import Batch
 from speechtl.data.datadir import DataDir
@@ -94,8 +93,7 @@ def test_phones_are_learnt_where_they_are(timed_config, tmp_path):
     config = load_config(timed_config, ["training.epochs=5", "training.average=1", "model.encoder.dilations=[1]"])
     result = train(config, tmp_path / "exp")
     assert result["dev_per"] < 15
-    events = [json.loads(line) for line in (tmp_path / "exp/log.jsonl").read_text().splitlines()]
-    losses = [event["train_loss"] for event in events if event["event"] == "epoch"]
+    losses = [event["train_loss"] for event in events(tmp_path / "exp", "epoch")]
     assert losses[-1] < losses[0] / 2
     experiment = Experiment.load(tmp_path / "exp")
     lines = [line.split() for line in (tmp_path / "dev/phones.ctm").read_text().splitlines()]

@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 import signal
@@ -9,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from command_line import verb
-from training_runs import assert_same, train_killed, weights
+from training_runs import assert_same, events, train_killed, weights
 
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment.config import load_config
@@ -36,11 +35,8 @@ def test_a_killed_run_continues_to_the_same_weights(encoder, make_config, tmp_pa
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
     assert resumed == result
 
-    def events(name):
-        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
-        return [json.loads(line) for line in lines if json.loads(line)["event"] != "step"]
-
-    assert events("whole") == events("killed")
+    logged = [[event for event in events(tmp_path / name) if event["event"] != "step"] for name in ("whole", "killed")]
+    assert logged[0] == logged[1]
 
 
 def test_a_process_killed_at_any_moment_continues_to_the_same_weights(whole, tmp_path):
@@ -94,8 +90,7 @@ def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_confi
 def test_early_stopping_and_averaging(make_config, tmp_path):
     config = load_config(make_config(), ["training.epochs=30", "training.patience=1", "training.learning_rate=1.0"])
     train(config, tmp_path / "exp")
-    events = [json.loads(line) for line in (tmp_path / "exp" / "log.jsonl").read_text().splitlines()]
-    losses = [event["dev_loss"] for event in events if event["event"] == "epoch"]
+    losses = [event["dev_loss"] for event in events(tmp_path / "exp", "epoch")]
     assert len(losses) < 30 and losses[-1] >= min(losses[:-1])
     kept = sorted((tmp_path / "exp" / "state").glob("epoch-*.h5"))
     assert len(kept) == 2
@@ -109,8 +104,7 @@ def test_the_best_epochs_are_averaged_when_asked(make_config, tmp_path):
         make_config(), ["training.average_of=best", "training.average=1", "training.learning_rate=0.3"]
     )
     train(config, tmp_path / "exp")
-    events = [json.loads(line) for line in (tmp_path / "exp" / "log.jsonl").read_text().splitlines()]
-    losses = {event["epoch"]: event["dev_loss"] for event in events if event["event"] == "epoch"}
+    losses = {event["epoch"]: event["dev_loss"] for event in events(tmp_path / "exp", "epoch")}
     best = min(losses, key=losses.get)
     assert [path.name for path in (tmp_path / "exp" / "state").glob("epoch-*.h5")] == [f"epoch-{best:04d}.h5"]
 

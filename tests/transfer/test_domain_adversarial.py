@@ -1,4 +1,3 @@
-import json
 import re
 
 import numpy as np
@@ -7,7 +6,7 @@ import tensorflow as tf
 from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_runs import assert_same, weights
+from training_runs import assert_same, events, weights
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.pipeline import make_dataset
@@ -194,8 +193,7 @@ def test_unlabelled_speech_of_another_domain_is_understood_better(make_config, m
         method = {"method": "domain_adversarial", "weight": weight, "ramp": 0}
         path = make_config(data={"unlabelled": str(tmp_path / "other")}, transfer=method)
         losses[weight] = train(load_config(path, [*plain, "batches.frames=2000"]), tmp_path / str(weight))["dev_loss"]
-        events = [json.loads(line) for line in (tmp_path / str(weight) / "log.jsonl").read_text().splitlines()]
-        accuracy[weight] = [event["domain_accuracy"] for event in events if event["event"] == "epoch"][-1]
+        accuracy[weight] = events(tmp_path / str(weight), "epoch")[-1]["domain_accuracy"]
     assert accuracy[0.3] < accuracy[1e-6] - 0.08 and accuracy[1e-6] > 0.95
     assert losses[0.3] < 0.75 * losses[1e-6]
 

@@ -1,5 +1,4 @@
 import itertools
-import json
 
 import keras
 import numpy as np
@@ -8,7 +7,7 @@ import scipy.fft
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training_runs import SHORT, assert_same, train_killed, weights
+from training_runs import SHORT, assert_same, events, train_killed, weights
 
 from speechtl.batches.pipeline import Batch
 from speechtl.errors import ConfigError, ModelError
@@ -279,12 +278,6 @@ def pre_trained(shared_config_maker):
     for name, text in kept.items():
         (root / name / "text").write_text(text)
     return root / "pre", result
-
-
-def events(path, kind):
-    return [
-        event for line in (path / "log.jsonl").read_text().splitlines() if (event := json.loads(line))["event"] == kind
-    ]
 
 
 def test_pre_training_tells_how_it_goes(pre_trained):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from training_runs import events
 
 import speechtl
 from speechtl.batches.pipeline import Batch
@@ -93,8 +94,7 @@ def test_the_nearest_pronunciation_finds_words_that_training_never_had(world):
 
 
 def test_the_training_log_has_the_ranking_loss_and_how_often_the_right_word_was_nearest(world):
-    lines = [json.loads(line) for line in (world / "exp" / "log.jsonl").read_text().splitlines()]
-    steps = [line for line in lines if "ranking" in line]
+    steps = [event for event in events(world / "exp") if "ranking" in event]
     assert steps[-1]["ranking"] < 0.3 * steps[0]["ranking"]
     assert steps[-1]["right_word"] > 0.8
 
