@@ -230,7 +230,7 @@ def test_imported_packages_are_declared(name):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_file_has_one_subject(path):
     lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= 400, f"{lines} lines are two files"
+    assert lines <= 300, f"{lines} lines are two files"
 
 
 def test_names_say_what_is_inside():
