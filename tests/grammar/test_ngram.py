@@ -8,11 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechtl.errors import DataError, LexiconError
+from speechtl.errors import LexiconError
 from speechtl.grammar.kneser_ney import count_ngrams, estimate_discounts
 from speechtl.grammar.ngram_model import FALLBACK_DISCOUNTS, NgramModel, train_ngram
 
@@ -293,39 +292,3 @@ def test_broken_files_are_named(tmp_path, text, message):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(LexiconError, match=r"none\.arpa: cannot read: No such file"):
         NgramModel.read_arpa(tmp_path / "none.arpa")
-
-
-def test_command_trains_from_tables_and_data_directories(tmp_path):
-    (tmp_path / "dir").mkdir()
-    table = write(tmp_path / "dir" / "text", "u1 a b\nu2 b  a\nu3\n")
-    lexicon = write(tmp_path / "lexicon.txt", "a x\na y\nb x y\nnew z\n")
-    out = tmp_path / "new" / "g.arpa"
-    result = run("lm", table, tmp_path / "dir", "-o", out, "--order", 2, "--vocabulary", lexicon, "--dev", table)
-    assert result.exit_code == 0, result.output
-    model = NgramModel.read_arpa(out)
-    assert model.vocabulary == {"<s>", "</s>", "<unk>", "a", "b", "new"}
-    assert f"{out}: 6 1-grams, 6 2-grams from 4 sentences, 8 words" in result.output
-    perplexity = model.perplexity([["a", "b"], ["b", "a"]])
-    assert f"{table}: perplexity {perplexity:.2f} (2 sentences, 4 words)" in result.output
-    plain = run("lm", table, "-o", out, "--order", 2, "--text-column", "plain")
-    assert plain.exit_code == 0, plain.output
-    assert "u1" in NgramModel.read_arpa(out).vocabulary
-
-
-@pytest.mark.parametrize(
-    ("content", "options", "message"),
-    [
-        (b"u1\nu2\n", [], "no sentence with words; give a text to train on"),
-        (b"u1 a\nu2 \xe9\n", [], ":2: not UTF-8 (byte 0xE9"),
-        (b"a\nb \xe9\n", ["--text-column", "plain"], ":2: not UTF-8 (byte 0xE9 at column 3); save the file as UTF-8"),
-        (b"u1 a\nu1 b\n", [], ":2: 'u1' appears again"),
-        (b"u1 a\n", ["--prune", "0,x"], "--prune 0,x: expected whole numbers with commas, like 0,0,1"),
-        (b"u1 a\n", ["--vocabulary", "/dev/null"], "/dev/null: no words; give a lexicon or a word list"),
-        (b"u1 a\n", ["--dev", "/none/text"], "/none/text: cannot read: No such file or directory"),
-    ],
-)
-def test_command_names_bad_input_and_writes_nothing(tmp_path, content, options, message):
-    with pytest.raises((DataError, LexiconError)) as error:
-        run("lm", write(tmp_path / "text", content), "-o", tmp_path / "g.arpa", *options)
-    assert message in str(error.value)
-    assert not (tmp_path / "g.arpa").exists()

@@ -4,14 +4,13 @@ import math
 import random
 
 import pytest
-from command_line import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechtl.errors import LexiconError, SpeechtlError
+from speechtl.errors import LexiconError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
 from speechtl.grammar.ngram_mixture import choose_shares, mix_ngrams
-from speechtl.grammar.ngram_model import NgramModel, train_ngram
+from speechtl.grammar.ngram_model import train_ngram
 
 VOCABULARY = "abcd"
 TEXTS = st.lists(st.lists(st.sampled_from(VOCABULARY), min_size=1, max_size=5), min_size=2, max_size=6)
@@ -100,23 +99,3 @@ def test_shares_that_are_none_are_refused(shares):
     model = trained([["a"]])
     with pytest.raises(LexiconError, match="2 language models need as many shares that sum to 1"):
         mix_ngrams([model, model], shares)
-
-
-def test_the_command_mixes_by_a_share_that_it_chooses(tmp_path):
-    def lm(*arguments):
-        return run("lm", *arguments, "--text-column", "plain")
-
-    for name, lines in {"one": "a b\na b a\n", "other": "c d\nd c c\n", "dev": "a b\nc d\nd c\na b\n"}.items():
-        (tmp_path / name).write_text(lines)
-    (tmp_path / "words").write_text("a\nb\nc\nd\n")
-    vocabulary = ("--vocabulary", tmp_path / "words")
-    assert lm(tmp_path / "other", "-o", tmp_path / "other.arpa", *vocabulary).exit_code == 0
-    arguments = (tmp_path / "one", "-o", tmp_path / "mixed.arpa", *vocabulary, "--mix", tmp_path / "other.arpa")
-    shown = lm(*arguments, "--dev", tmp_path / "dev").output
-    assert "share 0.5" in shown or "share 0.4" in shown
-    mixed = NgramModel.read_arpa(tmp_path / "mixed.arpa")
-    assert mixed.log10_probability("d", [START, "c"]) > mixed.log10_probability("b", [START, "c"])
-    with pytest.raises(SpeechtlError, match="--dev text to choose it on"):
-        lm(*arguments)
-    with pytest.raises(SpeechtlError, match="with --mix"):
-        lm(tmp_path / "one", "-o", tmp_path / "x.arpa", "--share", "0.5")

@@ -78,15 +78,6 @@ def test_wrong_lines_are_all_named(tmp_path):
     assert re.findall(r"t\.tsv:(\d)", str(error.value)) == ["1", "2", "4"]
 
 
-def test_the_verb_writes_a_picture(tmp_path):
-    (tmp_path / "t.tsv").write_text("a\t1\t10\na\t2\t5\n")
-    assert verb("chart", tmp_path / "t.tsv", tmp_path / "t.svg", title="Layers") == 0
-    assert "Layers" in (tmp_path / "t.svg").read_text()
-    (tmp_path / "empty.tsv").write_text("")
-    with pytest.raises(DataError, match=r"no curve has a point"):
-        verb("chart", tmp_path / "empty.tsv", tmp_path / "x.svg")
-
-
 def test_the_suffix_says_which_kind_of_picture(tmp_path):
     figure = draw_curves("t", [Curve("a", POINTS)], "s", "%")
     save_picture(figure, tmp_path / "a.png")
