@@ -1,9 +1,9 @@
-"""How likely is it that a recognised word is right?
+"""Word confidence: the probability that a recognised word is right.
 
-A word's confidence is a logistic function of what the search knows of it (as in Jiang 2005, "Confidence measures for
+It is a logistic function of what the search knows of the word (as in Jiang 2005, "Confidence measures for
 speech recognition: a survey"): its share of the N-best list, and how much better the best hypothesis is than the best
 one without the word. The function's weights are fitted on held-out speech (Platt 1999), so that of the words with
-confidence 0.8 four in five are right. (How well a word's phones are heard was tried too; it added nothing to these.)
+confidence 0.8 four in five are right. (The posteriors of a word's phones were tried too; they added nothing to these.)
 """
 
 import dataclasses
@@ -81,7 +81,7 @@ def confidence_of(features: np.ndarray, weights: Sequence[float]) -> np.ndarray:
 
 
 def fit_weights(features: np.ndarray, correct: np.ndarray) -> tuple[float, ...]:
-    """Fit the weights by maximum likelihood, pulled to zero as if by a few words more (Platt 1999).
+    """Fit the weights by maximum likelihood, regularised as if by a few more words (Platt 1999).
 
     Args:
         features: ``(words, 2)``.
@@ -110,7 +110,7 @@ def fit_weights(features: np.ndarray, correct: np.ndarray) -> tuple[float, ...]:
 
 
 def mark_correct(references: Mapping[str, str], found: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[bool]]:
-    """Say of each recognised word whether the reference has it in this place (by the alignment of error rates)."""
+    """Return for each recognised word whether the reference has it in this place (by the alignment of error rates)."""
     result: dict[str, list[bool]] = {}
     for utterance, words in found:
         correct = [False] * len(words)
@@ -129,12 +129,12 @@ def mark_correct(references: Mapping[str, str], found: Iterable[tuple[str, Seque
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-    """How confidences compare with the truth.
+    """Calibration of confidences.
 
     Attributes:
-        words: how many there were.
-        accuracy: how many of them were right, as a fraction.
-        mean_confidence: what the confidences promised.
+        words: number of words.
+        accuracy: fraction of them that are right.
+        mean_confidence: the fraction that the confidences predict.
         error: expected calibration error: the mean over words of the difference between confidence and accuracy in the
             word's bin (Naeini et al. 2015), ten bins with equally many words.
         entropy: normalised cross entropy, NIST's measure: 0 for one constant confidence, 1 for perfect knowledge.

@@ -10,7 +10,7 @@ from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import DataError
 
-# Utterances in flight for each thread: enough that none waits, few enough that posteriors do not pile up.
+# Utterances in flight per thread: enough that none waits, few enough that posteriors do not pile up.
 _QUEUED = 8
 
 
@@ -26,10 +26,10 @@ def decode(
 
     Args:
         posteriors: utterance ids with natural logarithms ``(frames, units)``; read as far as needed.
-        decoder: the search, or a function that chooses one for an utterance (that of its language, say).
+        decoder: the decoder, or a function that chooses one for an utterance (by its language, for example).
         nbest: hypotheses for each utterance, at most.
         times: also fill the hypotheses' spans.
-        jobs: threads. The search does not hold Python's lock.
+        jobs: threads. The search releases the GIL.
 
     Yields:
         The utterance's id and its hypotheses, best first (at least one), in the order of ``posteriors``.

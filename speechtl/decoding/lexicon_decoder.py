@@ -193,7 +193,7 @@ class LexiconDecoder:
             beam = blank_margin = math.inf
         paths = self._search(scores, count, beam, blank_margin)
         if self.config.mode == "isolated" and not paths[0].hypothesis.complete and beam < math.inf:
-            # One word was said, so the nearest is the answer, however far.
+            # Exactly one word was spoken, so the nearest one is the answer, however far.
             paths = self._search(scores, count, math.inf, math.inf)
         return paths
 

@@ -30,7 +30,7 @@ GRID_WITHOUT_LANGUAGE_MODEL: dict[str, tuple[float, ...]] = {
 }
 
 
-# Confidences are judged on utterances that were held out, each part in turn.
+# Confidences are evaluated by cross-validation in this many parts.
 _PARTS = 5
 
 
@@ -77,7 +77,7 @@ def tune(
     *,
     jobs: int = 1,
 ) -> Tuning:
-    """Try every point of a grid of settings and take the one with the fewest word errors.
+    """Try every point of a grid of settings and choose the one with the fewest word errors.
 
     Among points with equally few errors, the one with the fewest on and around it (its neighbours in the grid) is
     taken, since a broad minimum is more likely to hold on other data; then the one in the middle of all such points.
@@ -129,7 +129,7 @@ def parse_grid(settings: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Read ``["lm_weight=0.5,1", "beam=10"]``.
 
     Raises:
-        ConfigError: no numbers behind a setting, no such setting, or one that stands twice; all are listed.
+        ConfigError: a setting without numbers, an unknown setting, or a repeated one; all are listed.
     """
     grid: dict[str, tuple[float, ...]] = {}
     problems = []

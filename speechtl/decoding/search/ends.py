@@ -63,7 +63,9 @@ def ends_of(graph, front, links, histories, passed, sequences):
     """
     ends = _whole(graph, front, links, histories, passed, sequences)
     node = _COMPLETE
-    order = _in_order(ends, sequences)
+    order = np.argsort(-ends.score)
+    if sequences:
+        order = _first_of_each(order, ends.words, histories.sequences.free[0])
     if not len(order):
         ends, node = _beginning(front, links, passed)
         order = np.zeros(1, np.int64)
@@ -115,17 +117,13 @@ def _whole(graph, front, links, histories, passed, sequences):
 
 
 @njit(nogil=True, cache=True)
-def _in_order(ends, sequences):
-    """Return the order of hypotheses, best first, every word sequence once."""
-    order = np.argsort(-ends.score)
-    if not sequences:
-        return order
-    # The same words may end in several states.
-    seen = {np.int32(-1)}
+def _first_of_each(order, words, count):
+    """Keep the best hypothesis of each of ``count`` word sequences: the same words may end in several states."""
+    seen = np.zeros(count, np.bool_)
     kept = 0
     for number in order:
-        if ends.words[number] not in seen:
-            seen.add(ends.words[number])
+        if not seen[words[number]]:
+            seen[words[number]] = True
             order[kept] = number
             kept += 1
     return order[:kept]

@@ -1,4 +1,4 @@
-"""From the links of a search to words, phones and their times."""
+"""Traceback: from the links of a search to words, phones and their times."""
 
 import dataclasses
 import math
@@ -43,7 +43,7 @@ class TokenPath:
         hypothesis: without spans.
         units: of the phones, silence included.
         owners: for each phone the index of its word, -1 for silence and for the beginning of a word that was cut.
-        ends: ``(words,)`` the frame in which the search saw each word end.
+        ends: ``(words,)`` the frame in which each word ended in the search.
     """
 
     hypothesis: Hypothesis
@@ -53,7 +53,7 @@ class TokenPath:
 
 
 def oov_word(phones: Iterable[str]) -> str:
-    """Return how speech that is no word of the lexicon is written: its phones, marked."""
+    """Return how out-of-vocabulary speech is written: its phones, marked."""
     return f"<oov:{'_'.join(phones)}>"
 
 
