@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 from command_line import verb
+from invented_corpus import corpus_maker
 
 import speechtl
 from speechtl.adaptation.adapt import adapt
@@ -50,8 +51,6 @@ def speak_otherwise(folder):
 @pytest.fixture(scope="module")
 def workshop(shared_config_maker):
     """Return a folder with a trained source and one new speaker: ten recordings, and others to test on."""
-    from conftest import corpus_maker
-
     root, make_config = shared_config_maker
     make = corpus_maker(root)
     make("train", utterances=48, seed=1)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import PHONES, WORDS
+from invented_corpus import PHONES, WORDS
 from training_runs import events
 
 from speechtl.batches.pipeline import Batch
