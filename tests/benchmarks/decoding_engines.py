@@ -21,7 +21,7 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 
 # The graph compiler of the tests.
-sys.path.insert(0, str(Path(__file__).parents[1] / "decoding"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 LN10 = math.log(10.0)
 # Without a grammar every word costs this, or short words would be found everywhere.
