@@ -56,6 +56,8 @@ class Synthesiser:
         self._library.espeak_SetParameter(1, speed, 0)
         self._library.espeak_SetParameter(3, pitch, 0)
         self._chunks.clear()
+        # The breath of some voices is drawn at random, from a seed that is otherwise the time of day.
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         encoded = text.encode() + b"\0"
         self._library.espeak_Synth(encoded, len(encoded), 0, 1, 0, 1, None, None)
         self._library.espeak_Synchronize()
