@@ -122,9 +122,7 @@ class CorpusDecoder:
             lexicons, self.languages = {NEW_LANGUAGE: lexicons[self.languages[0]]}, [NEW_LANGUAGE]
             self.source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
         for name, lexicon in lexicons.items():
-            for new in vocabulary.new_words(lexicon, self.inventories[name]):
-                for option in new.pronunciations:
-                    lexicon.add(new.word, option.phones, option.probability)
+            vocabulary.extend(lexicon, self.inventories[name])
         return lexicons
 
     def _rules(self, lexicons: dict[str, Lexicon]) -> NgramModel | WordGraph | None:

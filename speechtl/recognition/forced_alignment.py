@@ -89,9 +89,7 @@ def _lexicon(vocabulary: Vocabulary, experiment: Experiment, language: str) -> L
             f"{path}: this model was trained without a lexicon; give one with --lexicon, or align transcripts of "
             "phones with --phones"
         )
-    for new in vocabulary.new_words(lexicon, experiment.inventory(language)):
-        for option in new.pronunciations:
-            lexicon.add(new.word, option.phones, option.probability)
+    vocabulary.extend(lexicon, experiment.inventory(language))
     return lexicon
 
 

@@ -91,6 +91,21 @@ class Vocabulary:
                 logger.info(note)
         return words
 
+    def extend(self, lexicon: Lexicon, inventory: PhoneInventory, *, guess_from: Lexicon | None = None) -> None:
+        """Add the new words to a lexicon.
+
+        Args:
+            lexicon: that is changed.
+            inventory: the model's phones.
+            guess_from: the lexicon that guesses are learned from; None for ``lexicon``.
+
+        Raises:
+            LexiconError: lists everything that is wrong with any of them.
+        """
+        for new in self.new_words(lexicon if guess_from is None else guess_from, inventory):
+            for option in new.pronunciations:
+                lexicon.add(new.word, option.phones, option.probability)
+
     def read_rules(self, lexicon: Lexicon) -> NgramModel | WordGraph | None:
         """Read the language model or the grammar, and log which of its words have no pronunciation.
 
@@ -126,31 +141,23 @@ def make_decoder(
     inventory: PhoneInventory,
     config: DecodingConfig,
     vocabulary: Vocabulary | None = None,
-    *,
-    replace_phones: bool = True,
 ) -> LexiconDecoder:
     """Build a decoder for the words of a lexicon and those that the vocabulary adds.
+
+    Phones that the model lacks are replaced by the nearest that it has, and this is logged.
 
     Args:
         lexicon: the words.
         inventory: the model's phones.
         config: of the search.
         vocabulary: added words, and the language model or grammar.
-        replace_phones: phones that the model lacks are replaced by the nearest that it has, and this is logged;
-            otherwise they are an error.
 
     Raises:
         LexiconError: the lexicon, the language model, the grammar or a new word is wrong.
     """
     vocabulary = vocabulary or Vocabulary()
-    words = map_words(lexicon, inventory) if replace_phones else lexicon
-    if vocabulary.add_words:
-        extended = Lexicon()
-        extended.entries = {word: list(options) for word, options in words.entries.items()}
-        for new in vocabulary.new_words(lexicon, inventory):
-            for option in new.pronunciations:
-                extended.add(new.word, option.phones, option.probability)
-        words = extended
+    words = map_words(lexicon, inventory)
+    vocabulary.extend(words, inventory, guess_from=lexicon)
     rules = vocabulary.read_rules(words)
     decoder = LexiconDecoder(words, inventory, rules, config)
     warn_unreachable(decoder, vocabulary, rules)
