@@ -75,8 +75,8 @@ class Recogniser:
         self.vocabulary = vocabulary or Vocabulary()
         self.options = options or RecogniserOptions()
         only(("decoding", "segmentation"), self.options.settings)
-        self.languages = self._languages()
         self._lexicons: dict[str, Lexicon] = {}
+        self.languages = self._languages()
         self._pronouncers: dict[str, Pronouncer | None] = {}
         self.decoders = self._decoders() if self.options.words is not False else {}
         self._transcriber: Transcriber | None = None
@@ -169,8 +169,10 @@ class Recogniser:
     def _languages(self) -> list[str]:
         model, vocabulary, language = self.experiment, self.vocabulary, self.options.language
         if vocabulary.inventory == "lexicon":
-            lexicon = vocabulary.words(model.directory, self._language_of_lexicon())
-            model.add_language(NEW_LANGUAGE, PhoneInventory(sorted(lexicon.phones() if lexicon else ())))
+            # The vocabulary has made sure that there is a lexicon.
+            lexicon = vocabulary.words(model.directory, self._language_of_lexicon()) or Lexicon()
+            self._lexicons[NEW_LANGUAGE] = lexicon
+            model.add_language(NEW_LANGUAGE, PhoneInventory(sorted(lexicon.phones())))
             return [NEW_LANGUAGE]
         several = language is None and len(model.languages) > 1
         languages = LanguageIdentifier(model).languages if several else [model.language(language)]
@@ -185,8 +187,9 @@ class Recogniser:
         decoders: dict[str, LexiconDecoder] = {}
         lacking: list[str] = []
         for name in self.languages:
-            read_as = self._language_of_lexicon() if name == NEW_LANGUAGE else name
-            lexicon = self.vocabulary.words(self.experiment.directory, read_as)
+            lexicon = self._lexicons.get(name)
+            if lexicon is None:
+                lexicon = self.vocabulary.words(self.experiment.directory, name)
             if lexicon is None:
                 lacking.append(name)
                 continue
