@@ -45,6 +45,18 @@ def write_audio():
     return write
 
 
+@pytest.fixture(scope="session")
+def prepare_corpus(run_python):
+    """Return a function that runs the preparation of a corpus with all tables; it returns the finished process."""
+
+    def prepare(name, corpus, out, *options):
+        script = RECIPES / "corpora" / f"{name}.py"
+        arguments = ("--corpus", corpus, "--out", out, "--tables", "spk2gender,utt2lang,utt2dom")
+        return run_python(script, *arguments, *options)
+
+    return prepare
+
+
 @pytest.fixture
 def copy_recipe(tmp_path):
     """Return a function that copies a recipe, without data and models, and what it needs; it returns the copy."""

@@ -12,7 +12,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.lang.lexicon import Lexicon
 
 CORPORA = Path(__file__).resolve().parents[2] / "recipes" / "corpora"
-PREPARATIONS = [path for path in sorted(CORPORA.glob("*.py")) if path.stem not in ("data_dirs", "commonvoice_spelling")]
+PREPARATIONS = [path for path in sorted(CORPORA.glob("*.py")) if "\nHOW_TO_GET_IT" in path.read_text(encoding="utf-8")]
 
 
 def texts(folder):
