@@ -156,3 +156,17 @@ def remove_half_written(folder: Path) -> None:
     """Remove temporary files that killed processes left in a folder; no other process may be writing there."""
     for path in folder.glob(".*.*-*"):
         path.unlink(missing_ok=True)
+
+
+def user_cache() -> Path:
+    """Return the folder of what can be downloaded or computed again: ``$SPEECHTL_CACHE``, or the user's cache folder.
+
+    The latter is ``$XDG_CACHE_HOME/speechtl``, or ``~/.cache/speechtl`` (XDG Base Directory Specification). It need not
+    exist.
+    """
+    own = os.environ.get("SPEECHTL_CACHE")
+    if own:
+        return Path(own).expanduser().absolute()
+    folder = os.environ.get("XDG_CACHE_HOME", "")
+    # The specification: a path that is not absolute counts as none.
+    return (Path(folder) if os.path.isabs(folder) else Path.home() / ".cache") / "speechtl"

@@ -1,10 +1,11 @@
 import errno
 import os
+from pathlib import Path
 
 import pytest
 
 from speechtl.errors import DataError, LexiconError
-from speechtl.files import atomic_write, decode_lines, read_bytes, read_lines, read_text, replacing
+from speechtl.files import atomic_write, decode_lines, read_bytes, read_lines, read_text, replacing, user_cache
 
 
 def names(folder):
@@ -141,3 +142,18 @@ def test_a_file_that_cannot_be_read_is_named_with_the_advice(tmp_path, read):
     with pytest.raises(LexiconError) as caught:
         read(tmp_path / "none", error=LexiconError, advice="give the path of a lexicon")
     assert str(caught.value) == f"{tmp_path}/none: cannot read: No such file or directory; give the path of a lexicon"
+
+
+def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("SPEECHTL_CACHE", raising=False)
+    assert user_cache() == tmp_path / "home" / ".cache" / "speechtl"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert user_cache() == tmp_path / "home" / ".cache" / "speechtl"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert user_cache() == tmp_path / "xdg" / "speechtl"
+    monkeypatch.setenv("SPEECHTL_CACHE", "~/own")
+    assert user_cache() == tmp_path / "home" / "own"
+    monkeypatch.setenv("SPEECHTL_CACHE", "here")
+    assert user_cache() == Path.cwd() / "here"
