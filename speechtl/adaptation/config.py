@@ -6,6 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from speechtl.config import Section, override, parse
 from speechtl.errors import ConfigError
+from speechtl.training.config import Factor
 from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.method import TransferMethod
@@ -35,6 +36,8 @@ class AdaptationConfig(Section):
         optimizer: ``sgd``, plain gradient descent, or ``adam``. In the few steps there are, Adam moves every weight by
             about the learning rate, whether or not the recordings are informative about it; gradient descent moves
             those that matter.
+        rates: factors of the learning rate by patterns over weight paths, as in ``[training]``.
+        layer_decay: factor of the learning rate between an encoder block and the one below, as in ``[training]``.
         epochs: maximum; held-out speech decides when to stop.
         frames: of a batch.
         dropout: whether the model's dropout is active.
@@ -53,6 +56,8 @@ class AdaptationConfig(Section):
     weight: float = Field(default=0.0, ge=0)
     learning_rate: float = Field(gt=0)
     optimizer: Literal["sgd", "adam"] = "sgd"
+    rates: dict[str, Factor] = Field(default_factory=dict)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
     epochs: int = Field(default=6, gt=0)
     frames: int = Field(default=1500, gt=0)
     dropout: bool = True

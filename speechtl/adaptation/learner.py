@@ -23,6 +23,7 @@ from speechtl.errors import ModelError
 from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.evaluate import forward_function
+from speechtl.training.layer_rates import rate_factors
 from speechtl.training.objective import Objective, ctc_losses
 from speechtl.training.optimizer import cosine_schedule, make_optimizer
 from speechtl.training.update import Update
@@ -119,7 +120,8 @@ class Learner:
             self.model = method.prepare(self.model)
         self.variables = self.model.trainable_variables()
         self.start = {name: tf.identity(variable.value) for name, variable in self.variables.items()}
-        self.optimizer = make_optimizer(config.learning_rate, self.variables, kind=config.optimizer)
+        factors = rate_factors(self.model, config.rates, config.layer_decay)
+        self.optimizer = make_optimizer(config.learning_rate, self.variables, kind=config.optimizer, factors=factors)
         seed = config.seed if config.dropout else None
         self.update = Update(
             Objective(self.model, self.methods),

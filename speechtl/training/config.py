@@ -1,10 +1,13 @@
 """The ``[training]`` section."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from speechtl.config import Section
+
+Factor = Annotated[float, Field(gt=0)]
+Epoch = Annotated[int, Field(gt=0)]
 
 
 class TrainingConfig(Section):
@@ -17,6 +20,15 @@ class TrainingConfig(Section):
         warmup: see above.
         final_rate: see above.
         weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and normalisation.
+        rates: factors of the learning rate by shell-style patterns over weight paths, ``{"encoder/*" = 0.1}``; of
+            several that match a weight, the last counts.
+        layer_decay: each encoder block has the learning rate of the one above it times this, the top one (and heads and
+            attached layers) the whole (discriminative fine-tuning, Howard & Ruder 2018); times the factors of
+            ``rates``.
+        unfreeze: the epoch (counted from 1) from which blocks learn, by names, ``"first:4"`` or ``"all"``:
+            ``{"all" = 2, "first:4" = 5}`` trains heads and attached layers alone at first, then the upper blocks, then
+            all (gradual unfreezing, Howard & Ruder 2018). Of several that name a block, the last counts. Before, its
+            weights have no gradient and no decay.
         clip_norm: maximum global norm of the gradient.
         patience: epochs without a lower dev loss before training stops; 0 disables early stopping.
         average: number of epochs whose weights are averaged into the final model.
@@ -38,6 +50,9 @@ class TrainingConfig(Section):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     final_rate: float = Field(default=0.01, ge=0, le=1)
     weight_decay: float = Field(default=0.01, ge=0)
+    rates: dict[str, Factor] = Field(default_factory=dict)
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    unfreeze: dict[str, Epoch] = Field(default_factory=dict)
     clip_norm: float = Field(default=5.0, gt=0)
     patience: int = Field(default=0, ge=0)
     average: int = Field(default=5, gt=0)
@@ -55,4 +70,10 @@ class TrainingConfig(Section):
             raise ValueError('an alignment has chosen the pronunciations; with criterion = "framewise" leave this out')
         if self.criterion == "ctc" and self.prior_weight:
             raise ValueError('prior_weight needs criterion = "framewise"')
+        late = [blocks for blocks, epoch in self.unfreeze.items() if epoch > self.epochs]
+        if late:
+            raise ValueError(
+                f"unfreeze: {', '.join(late)} would never learn in {self.epochs} epochs; train longer, or freeze them "
+                "with a [[transfer]] method"
+            )
         return self

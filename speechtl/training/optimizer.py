@@ -1,12 +1,70 @@
 """Optimizers, and the learning-rate schedule: linear warm-up and cosine decay."""
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypeAlias
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 Schedule: TypeAlias = keras.optimizers.schedules.LearningRateSchedule
+
+
+class AdamW(keras.optimizers.AdamW):
+    """AdamW (Loshchilov & Hutter 2019) with a learning rate of its own for each weight, and a step at which it starts.
+
+    A weight with factor ``f`` moves as it would with ``f`` times the learning rate, by its gradient and by its decay.
+    One that starts at a later step moves as in an optimizer that is new at this step: its moments are corrected for the
+    number of its own updates (Kingma & Ba 2015). Until then it must not be among the weights given to ``apply``.
+    """
+
+    def __init__(
+        self, learning_rate: float | Schedule, factors: Sequence[float], starts: Sequence[int], **settings: Any
+    ):
+        """Configure the optimizer.
+
+        Args:
+            learning_rate: constant, or a schedule over the steps.
+            factors: of the learning rate, for each weight in the order of ``build``.
+            starts: for each weight, the number of updates before its first.
+            settings: others of ``keras.optimizers.AdamW``.
+        """
+        super().__init__(learning_rate, **settings)
+        self.factors, self.starts = tuple(factors), tuple(starts)
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """Update a weight: decay, then the step of Adam."""
+        index = self._get_variable_index(variable)
+        rate = tf.cast(learning_rate, variable.dtype)
+        if self.factors[index] != 1.0:
+            rate *= self.factors[index]
+        if self._use_weight_decay(variable):
+            self.assign_sub(variable, variable * tf.cast(self.weight_decay, variable.dtype) * rate)
+        if self.starts[index]:
+            done = tf.cast(self.iterations.value, variable.dtype) + 1.0
+            # Adam corrects for all updates; replace this by the correction for those of this weight.
+            rate *= self._correction(done - self.starts[index]) / self._correction(done)
+        super().update_step(gradient, variable, rate)
+
+    def _correction(self, updates: tf.Tensor) -> tf.Tensor:
+        return tf.sqrt(1.0 - self.beta_2**updates) / (1.0 - self.beta_1**updates)
+
+    def _apply_weight_decay(self, variables: Sequence[keras.Variable]) -> None:
+        """Do nothing: Keras would apply one rate to all weights here."""
+
+
+class GradientDescent(keras.optimizers.SGD):
+    """Plain gradient descent, with a learning rate of its own for each weight."""
+
+    def __init__(self, learning_rate: float | Schedule, factors: Sequence[float]):
+        """Configure the optimizer; the factors of the learning rate are in the order of ``build``."""
+        super().__init__(learning_rate)
+        self.factors = tuple(factors)
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: tf.Tensor) -> None:
+        """Update a weight."""
+        factor = self.factors[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate if factor == 1.0 else factor * learning_rate)
 
 
 def make_optimizer(
@@ -14,6 +72,9 @@ def make_optimizer(
     variables: Mapping[str, keras.Variable],
     weight_decay: float = 0.0,
     kind: Literal["adam", "sgd"] = "adam",
+    *,
+    factors: Mapping[str, float] | None = None,
+    starts: Mapping[str, int] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Build an optimizer; call it after every method's ``prepare``, or it trains the wrong variables.
 
@@ -22,11 +83,15 @@ def make_optimizer(
         variables: the weights to train, by path.
         weight_decay: decoupled decay of AdamW (Loshchilov & Hutter 2019), not applied to biases and normalisation.
         kind: AdamW, or plain gradient descent.
+        factors: of the learning rate, by path; 1 for weights that are not listed.
+        starts: the number of updates before the first of a weight, by path; 0 for weights that are not listed.
     """
+    scales = [(factors or {}).get(path, 1.0) for path in variables]
     if kind == "sgd":
-        optimizer = keras.optimizers.SGD(learning_rate)
+        optimizer: keras.optimizers.Optimizer = GradientDescent(learning_rate, scales)
     else:
-        optimizer = keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, beta_2=0.98)
+        first = [(starts or {}).get(path, 0) for path in variables]
+        optimizer = AdamW(learning_rate, scales, first, weight_decay=weight_decay, beta_2=0.98)
         optimizer.exclude_from_weight_decay(var_list=[v for v in variables.values() if len(v.shape) < 2])
     optimizer.build(list(variables.values()))
     return optimizer

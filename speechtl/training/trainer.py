@@ -21,6 +21,7 @@ from speechtl.progress import progress_bar
 from speechtl.training.config import TrainingConfig
 from speechtl.training.evaluate import evaluate, forward_function, terms_function
 from speechtl.training.framewise_criterion import FramewiseCriterion
+from speechtl.training.layer_rates import first_epochs, rate_factors
 from speechtl.training.objective import Objective
 from speechtl.training.optimizer import cosine_schedule, make_optimizer
 from speechtl.training.pronunciation_choice import apply_choices, choose_anew
@@ -60,6 +61,7 @@ class Trainer:
 
         Raises:
             DataError: utterances too short for their labels (all listed), or nothing to train on.
+            ConfigError: rates or unfreeze name what is not there.
             ModelError: every weight is frozen.
         """
         self.model, self.methods, self.data, self.config = model, methods, data, config
@@ -75,8 +77,9 @@ class Trainer:
             raise ModelError("nothing to train: every weight is frozen; check the transfer methods")
         self.steps = config.epochs * len(data.plan(0))
         rate = cosine_schedule(config.learning_rate, self.steps, warmup=config.warmup, final_rate=config.final_rate)
+        factors, starts = rate_factors(model, config.rates, config.layer_decay), self._starts()
         with self.strategy.scope():
-            self.optimizer = make_optimizer(rate, self.variables, config.weight_decay)
+            self.optimizer = make_optimizer(rate, self.variables, config.weight_decay, factors=factors, starts=starts)
         self.update = Update(
             Objective(model, methods, self.criterion),
             self.variables,
@@ -85,6 +88,7 @@ class Trainer:
             seed=data.seed,
             strategy=self.strategy,
             jit=config.jit,
+            starts=starts,
         )
         languages = dict.fromkeys(source.language for source in [*data.train, *data.dev])
         self.forward = {language: forward_function(model, language) for language in languages}
@@ -122,6 +126,12 @@ class Trainer:
             raise DataError("no training speech; name data directories under [[data]] train")
         if not self.methods and not self.is_labelled:
             raise DataError("no labelled speech, and no [[transfer]] method to learn from other; name some under train")
+
+    def _starts(self) -> dict[str, int]:
+        """Return the number of updates before the first of each weight that learns later than others, by path."""
+        epochs = first_epochs(self.model, self.config.unfreeze)
+        before = {last: sum(len(self.data.plan(epoch)) for epoch in range(last - 1)) for last in set(epochs.values())}
+        return {path: before[epoch] for path, epoch in epochs.items()}
 
     def _train_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
         data, plan = self.data, self.data.plan(progress.epoch)

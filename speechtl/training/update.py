@@ -24,6 +24,7 @@ class Update:
         seed: int | None,
         strategy: tf.distribute.Strategy | None = None,
         jit: bool = False,
+        starts: Mapping[str, int] | None = None,
     ):
         """Configure the update.
 
@@ -35,11 +36,14 @@ class Update:
             seed: of dropout; None trains without.
             strategy: the one in whose scope the model was made; by default the current one.
             jit: compile with XLA.
+            starts: the number of updates before the first of a weight, by path; 0 for weights that are not listed. No
+                gradient is computed for a weight that learns later, and it does not count in the norm.
         """
         self.objective, self.variables = objective, list(variables.values())
+        self.starts = [(starts or {}).get(path, 0) for path in variables]
         self.optimizer, self.clip_norm, self.seed, self.jit = optimizer, clip_norm, seed, jit
         self.strategy = strategy or tf.distribute.get_strategy()
-        self._functions: dict[str, Any] = {}
+        self._functions: dict[tuple[str, int], Any] = {}
 
     def __call__(self, batch: Batch, language: str, step: int, share: float) -> dict[str, float]:
         """Update the weights on a batch.
@@ -54,16 +58,23 @@ class Update:
             ``loss``, every term of it, the measures of the methods, and ``gradient_norm``.
         """
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
-        terms, norm = self.compiled(language)(batch, number, done)
+        terms, norm = self.compiled(language, step)(batch, number, done)
         return {name: float(value) for name, value in terms.items()} | {"gradient_norm": float(norm)}
 
-    def compiled(self, language: str) -> Any:
-        """Return the function ``(batch, step, share) -> (terms, gradient norm)`` that updates on ``language``."""
-        if language not in self._functions:
-            self._functions[language] = self._compile(language)
-        return self._functions[language]
+    def compiled(self, language: str, step: int = 0) -> Any:
+        """Return the function ``(batch, step, share) -> (terms, gradient norm)`` that updates on ``language``.
 
-    def _compile(self, language: str) -> Any:
+        Args:
+            language: whose head is trained.
+            step: number of updates before; the function serves until the next weights begin to learn.
+        """
+        learning = [variable for variable, start in zip(self.variables, self.starts, strict=True) if start <= step]
+        key = language, len(learning)
+        if key not in self._functions:
+            self._functions[key] = self._compile(language, learning)
+        return self._functions[key]
+
+    def _compile(self, language: str, learning: list[keras.Variable]) -> Any:
         replicas = self.strategy.num_replicas_in_sync
 
         def update(batch: Batch, step: tf.Tensor, share: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
@@ -76,17 +87,15 @@ class Update:
             with tf.GradientTape() as tape:
                 terms, measures = self.objective(batch, language, seed, share)
                 loss = tf.add_n(list(terms.values()))
-            found = tape.gradient(loss, [variable.value for variable in self.variables])
+            found = tape.gradient(loss, [variable.value for variable in learning])
             # Weights that a batch does not reach (heads and private blocks of other languages) are left out: a gradient
             # of zero would still move them, by weight decay and by the momentum of earlier batches.
-            reached = [
-                variable for variable, gradient in zip(self.variables, found, strict=True) if gradient is not None
-            ]
+            reached = [variable for variable, gradient in zip(learning, found, strict=True) if gradient is not None]
             gradients = [tf.convert_to_tensor(gradient) for gradient in found if gradient is not None]
             if not reached:
                 raise ModelError(
                     f"language {language}: nothing that its speech passes through is trained; leave its training data "
-                    "out, or check the transfer methods"
+                    "out, or check the transfer methods and training.unfreeze"
                 )
             logged = {"loss": loss, **terms, **measures}
             if replicas > 1:
