@@ -132,7 +132,7 @@ class LayerNorm(keras.layers.Layer):
 
 
 class DilatedConv(keras.layers.Layer):
-    """Convolution over time with dilation, as one matrix product over spliced frames.
+    """Convolution over time with dilation or stride, as one matrix product over spliced frames.
 
     A TDNN layer in the form of Peddinti et al. 2015. TensorFlow has no gradient for dilated convolutions on CPUs;
     splicing costs a copy, and the product is the same.
@@ -145,38 +145,79 @@ class DilatedConv(keras.layers.Layer):
     correction: Callable[[tf.Tensor], tf.Tensor] | None = None
     precision: tf.DType = tf.float32
 
-    def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int = 1, stride: int = 1, name: str = "conv"):
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        kernel: int,
+        dilation: int = 1,
+        stride: int = 1,
+        name: str = "conv",
+        *,
+        use_bias: bool = True,
+        padded: bool = True,
+    ):
+        """Make the weights.
+
+        Args:
+            inputs: width of the input.
+            outputs: width of the output.
+            kernel: width in time, in frames.
+            dilation: frames from one tap of the kernel to the next.
+            stride: input frames per output frame.
+            name: of the layer.
+            use_bias: whether there is a bias.
+            padded: with zeros beyond both ends, ``ceil(frames / stride)`` outputs; or else only the outputs whose
+                kernel lies within the input.
+        """
         super().__init__(name=name)
-        self.kernel_size, self.dilation, self.stride = kernel, dilation, stride
+        self.kernel_size, self.dilation, self.stride, self.padded = kernel, dilation, stride, padded
         # He initialisation: a ReLU follows.
         initializer = keras.initializers.VarianceScaling(2.0, "fan_in", "truncated_normal")
         self.kernel = self.add_weight(name="kernel", shape=(kernel * inputs, outputs), initializer=initializer)
-        self.bias = self.add_weight(name="bias", shape=(outputs,), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(outputs,), initializer="zeros") if use_bias else None
         self.built = True
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        """Map ``(batch, frames, inputs)`` to ``(batch, ceil(frames / stride), outputs)``, zeros beyond both ends."""
+        """Map ``(batch, frames, inputs)`` to ``(batch, steps, outputs)``."""
         frames = tf.shape(inputs)[1]
-        steps = -(-frames // self.stride)
         reach = (self.kernel_size - 1) * self.dilation
-        left = reach // 2
-        # The last window starts at (steps - 1) * stride - left and must not exceed the padded input.
-        right = tf.maximum((steps - 1) * self.stride - left + reach + 1 - frames, 0)
-        # Cast before splicing: half as much to copy.
-        padded = tf.pad(tf.cast(inputs, self.precision), [[0, 0], [left, right], [0, 0]])
-        span = (steps - 1) * self.stride + 1
-        reached = range(0, self.kernel_size * self.dilation, self.dilation)
-        # Plain slices, since the gradient of strided ones is slow; the stride, if any, is applied afterwards.
-        taps = [tf.slice(padded, (0, start, 0), (-1, span, -1)) for start in reached]
-        if self.stride > 1:
-            taps = [tap[:, :: self.stride] for tap in taps]
+        left = reach // 2 if self.padded else 0
+        steps = -(-frames // self.stride) if self.padded else (frames - reach - 1) // self.stride + 1
         # One large product: with three axes TensorFlow computes one per utterance, and as many kernel gradients.
-        rows = tf.reshape(tf.concat(taps, axis=-1), (-1, self.kernel.shape[0]))
-        product = tf.matmul(rows, tf.cast(self.kernel.value, self.precision))
-        outputs = tf.nn.bias_add(tf.cast(product, tf.float32), self.bias.value)
+        # Cast before splicing: half as much to copy.
+        rows = tf.reshape(self._splice(tf.cast(inputs, self.precision), left, steps), (-1, self.kernel.shape[0]))
+        outputs = tf.cast(tf.matmul(rows, tf.cast(self.kernel.value, self.precision)), tf.float32)
+        if self.bias is not None:
+            outputs = tf.nn.bias_add(outputs, self.bias.value)
         if self.correction is not None:
             outputs += self.correction(tf.cast(rows, tf.float32))
         return tf.reshape(outputs, (tf.shape(inputs)[0], steps, self.kernel.shape[1]))
+
+    def _splice(self, inputs: tf.Tensor, left: int, steps: tf.Tensor) -> tf.Tensor:
+        """Return the frames under the kernel, ``(batch, steps, kernel * inputs)``, ``left`` before the first step."""
+        if self.stride > 1 and self.dilation == 1:
+            # Whole strides side by side, the last one cut: the gradient of strided slices is slow.
+            size = inputs.shape[2]
+            strides = -(-self.kernel_size // self.stride)
+            blocks = self._fit(inputs, left, (steps - 1 + strides) * self.stride)
+            blocks = tf.reshape(blocks, (tf.shape(inputs)[0], steps - 1 + strides, self.stride * size))
+            taps = [blocks[:, number : number + steps] for number in range(strides)]
+            taps[-1] = taps[-1][:, :, : (self.kernel_size - (strides - 1) * self.stride) * size]
+            return tf.concat(taps, axis=-1)
+        span = (steps - 1) * self.stride + 1
+        padded = self._fit(inputs, left, span + (self.kernel_size - 1) * self.dilation)
+        reached = range(0, self.kernel_size * self.dilation, self.dilation)
+        taps = [tf.slice(padded, (0, start, 0), (-1, span, -1)) for start in reached]
+        if self.stride > 1:
+            taps = [tap[:, :: self.stride] for tap in taps]
+        return tf.concat(taps, axis=-1)
+
+    def _fit(self, inputs: tf.Tensor, left: int, frames: tf.Tensor) -> tf.Tensor:
+        """Put ``left`` frames of zeros in front, and add or cut frames at the end so that there are ``frames``."""
+        right = frames - left - tf.shape(inputs)[1]
+        padded = tf.pad(inputs, [[0, 0], [left, tf.maximum(right, 0)], [0, 0]])
+        return tf.slice(padded, (0, 0, 0), (-1, frames, -1))
 
 
 def linear_layers(block: Block) -> dict[str, Linear | DilatedConv]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from speechtl.config import parse
@@ -113,16 +113,19 @@ def test_means_over_time_are_those_of_the_valid_frames(size, lengths):
         np.testing.assert_allclose(means[row], mean, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("padded", [True, False])
 @settings(max_examples=25, deadline=None)
 @given(st.integers(1, 25), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4), st.integers(0, 10_000))
-def test_dilated_conv_agrees_with_the_definition(frames, kernel, dilation, stride, seed):
-    layer = DilatedConv(3, 2, kernel, dilation, stride)
+def test_dilated_conv_agrees_with_the_definition(padded, frames, kernel, dilation, stride, seed):
+    reach = (kernel - 1) * dilation
+    assume(padded or frames > reach)
+    layer = DilatedConv(3, 2, kernel, dilation, stride, padded=padded)
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(1, frames, 3)).astype(np.float32)
     weights = layer.kernel.value.numpy().reshape(kernel, 3, 2)
-    left = (kernel - 1) * dilation // 2
+    left = reach // 2 if padded else 0
     expected = []
-    for centre in range(0, frames, stride):
+    for centre in range(0, frames if padded else frames - reach, stride):
         places = [centre - left + tap * dilation for tap in range(kernel)]
         expected.append(sum(x[0, p] @ weights[tap] for tap, p in enumerate(places) if 0 <= p < frames) + np.zeros(2))
     np.testing.assert_allclose(layer(x).numpy()[0], np.array(expected).reshape(-1, 2), atol=1e-5)
