@@ -42,6 +42,13 @@ class ExperimentConfig(Section):
                 raise ValueError(
                     f"head = '{data.head_name}' is the name of a language that has another head; choose another name"
                 )
+        if self.model.encoder.kind == "whisper" and (
+            self.features.kind != "whisper" or self.normalisation.kind != "none"
+        ):
+            raise ValueError(
+                'an encoder of kind "whisper" needs features.kind = "whisper" and normalisation.kind = "none", as its '
+                f"own training had (got {self.features.kind!r} and {self.normalisation.kind!r})"
+            )
         return self
 
     @property

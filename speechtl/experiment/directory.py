@@ -60,7 +60,12 @@ class ExperimentDirectory(ExperimentLayout):
     def frame_shift(self) -> float:
         """Seconds from one frame of posteriors to the next."""
         # An experiment's config has every value written out.
-        return self.features.frame_shift_ms / 1000 * self._table["model"]["encoder"]["subsampling"]["factor"]
+        model = self._table["model"]
+        factor = (
+            model["encoder"]["subsampling"]["factor"]
+            * model.get("top", {"subsampling": {"factor": 1}})["subsampling"]["factor"]
+        )
+        return self.features.frame_shift_ms / 1000 * factor
 
     def language(self, wanted: str | None) -> str:
         """Return the language that is meant; see `choose_language`."""

@@ -11,7 +11,8 @@ class FeatureConfig(Section):
     """The features to compute; names and meanings are those of Kaldi's feature programs.
 
     Attributes:
-        kind: log mel filter bank energies or mel cepstra.
+        kind: log mel filter bank energies (``fbank``), mel cepstra (``mfcc``), or the log mel spectrogram of Whisper
+            models (``whisper``; see `speechtl.features.whisper_mel`), of which only ``num_mel_bins`` can be chosen.
         sample_rate: Hz; audio at any other rate is resampled to it.
         num_mel_bins: number of triangular mel filters.
         num_ceps: number of cepstral coefficients, including C0 (``mfcc`` only).
@@ -29,7 +30,7 @@ class FeatureConfig(Section):
         channel: of several channels, their mean (``mix``), the first (``first``) or the one with this number from 0.
     """
 
-    kind: Literal["fbank", "mfcc"] = "fbank"
+    kind: Literal["fbank", "mfcc", "whisper"] = "fbank"
     sample_rate: int = pydantic.Field(default=16000, gt=0)
     num_mel_bins: int = pydantic.Field(default=80, gt=2)
     num_ceps: int = pydantic.Field(default=13, gt=0)
@@ -47,6 +48,13 @@ class FeatureConfig(Section):
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "FeatureConfig":
+        if self.kind == "whisper":
+            given = self.sample_rate, self.frame_length_ms, self.frame_shift_ms, self.dither
+            if given != (16000, 25.0, 10.0, 0.0) or self.num_mel_bins not in (80, 128):
+                raise ValueError(
+                    'kind = "whisper" has windows of 25 ms every 10 ms at 16000 Hz, no dither, and 80 or 128 '
+                    "num_mel_bins; leave the rest out"
+                )
         if not self.low_freq < self.upper_edge <= self.sample_rate / 2:
             raise ValueError(
                 f"the filter bank would reach from {self.low_freq:g} to {self.upper_edge:g} Hz; low_freq and high_freq "
@@ -67,7 +75,9 @@ class FeatureConfig(Section):
     @property
     def dimension(self) -> int:
         """Number of values per frame."""
-        return self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
+        if self.kind == "mfcc":
+            return self.num_ceps
+        return self.num_mel_bins + (self.use_energy and self.kind == "fbank")
 
     @property
     def upper_edge(self) -> float:
@@ -84,8 +94,17 @@ class FeatureConfig(Section):
         """Frame shift in samples (rounded down, as in Kaldi)."""
         return int(self.sample_rate * 0.001 * self.frame_shift_ms)
 
+    @property
+    def lead(self) -> float:
+        """Seconds from the start of the signal to that of the shift which the first frame stands for."""
+        if self.kind == "whisper":
+            return -self.frame_shift / self.sample_rate / 2
+        return (self.frame_length - self.frame_shift) / self.sample_rate / 2 if self.snip_edges else 0.0
+
     def num_frames(self, samples: int) -> int:
         """Return the number of frames of a signal of ``samples`` samples."""
+        if self.kind == "whisper":
+            return samples // self.frame_shift
         if not self.snip_edges:
             return (samples + self.frame_shift // 2) // self.frame_shift
         return 0 if samples < self.frame_length else 1 + (samples - self.frame_length) // self.frame_shift

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from speechtl.features.config import FeatureConfig
 from speechtl.features.dct import cosine_transform
+from speechtl.features.whisper_mel import whisper_extractor
 
 _FLOOR = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy before the logarithm.
 # Frames that are computed together: few enough for their spectra to stay in the processor's cache, enough to outweigh
@@ -36,9 +37,10 @@ def compute(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tenso
         signal shorter than one frame.
     """
     waveform = tf.convert_to_tensor(waveform, tf.float32)
+    extract = whisper_extractor(config) if config.kind == "whisper" else _extractor(config, True)
     if waveform.shape.rank == 1:
-        return _extractor(config, True)(waveform[tf.newaxis])[0]
-    return _extractor(config, True)(waveform)
+        return extract(waveform[tf.newaxis])[0]
+    return extract(waveform)
 
 
 def fbank(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tensor:
@@ -64,7 +66,8 @@ def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list
     Returns:
         float32 ``(frames, bins)`` for each signal, equal to the result of `compute`.
     """
-    if config.dither:  # Noise must not depend on which signals are computed together.
+    # Noise must not depend on which signals are computed together, and Whisper's range is that of the whole signal.
+    if config.dither or config.kind == "whisper":
         return [compute(waveform, config).numpy() for waveform in waveforms]
     shift, length = config.frame_shift, config.frame_length
     counts = [config.num_frames(len(waveform)) for waveform in waveforms]

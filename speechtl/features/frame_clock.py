@@ -21,8 +21,8 @@ class FrameClock:
 
     Attributes:
         shift: seconds from one frame of features to the next.
-        offset: seconds at which the shift of the first frame starts: half of what a window is longer than a shift, or
-            0 where the signal is mirrored at its ends.
+        offset: seconds at which the shift of the first frame starts (`FeatureConfig.lead`): half of what a window is
+            longer than a shift, or 0 where the signal is mirrored at its ends.
         subsampling: frames of features per frame of posteriors.
     """
 
@@ -33,8 +33,7 @@ class FrameClock:
     @classmethod
     def of(cls, features: FeatureConfig, subsampling: int = 1) -> "FrameClock":
         """Return the clock of a feature configuration."""
-        shift, window = (length / features.sample_rate for length in (features.frame_shift, features.frame_length))
-        return cls(shift, (window - shift) / 2 if features.snip_edges else 0.0, subsampling)
+        return cls(features.frame_shift / features.sample_rate, features.lead, subsampling)
 
     def seconds(self, boundary: Places) -> Places:
         """Return the time of the boundary before a frame of features, or of an array of boundaries."""

@@ -1,6 +1,6 @@
 """Encoder blocks, named layers over padded sequences with explicit lengths, and the layers they are made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import tensorflow as tf
@@ -15,10 +15,12 @@ class Block(keras.layers.Layer):
 
     Attributes:
         output_size: width of the output.
-        context: input frames to the left or right that can change an output frame; None when unbounded.
+        reads: names of earlier blocks, where the block combines the outputs of several (`combine`) instead of
+            transforming that of the one before it.
     """
 
     output_size: int
+    reads: tuple[str, ...] = ()
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Transform a padded batch.
@@ -28,6 +30,10 @@ class Block(keras.layers.Layer):
             lengths: ``(batch,)`` valid input frames, int32.
             seed: ``(2,)`` int32 while training, the seed of this step's dropout; None for inference.
         """
+        raise NotImplementedError
+
+    def combine(self, outputs: Sequence[tf.Tensor], lengths: tf.Tensor) -> tf.Tensor:
+        """Combine the outputs of the blocks in ``reads``, each ``(batch, frames, size)``."""
         raise NotImplementedError
 
     def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:

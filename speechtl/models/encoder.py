@@ -1,6 +1,6 @@
 """An encoder: a list of named blocks, and the places where transfer methods attach layers."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,10 +10,19 @@ import tensorflow as tf
 from speechtl.errors import ModelError
 from speechtl.models.blocks import Block, DilatedConv, Linear, linear_layers
 from speechtl.models.blstm import blstm_blocks
-from speechtl.models.config import ModelConfig
+from speechtl.models.config import EncoderConfig, ModelConfig
 from speechtl.models.conformer import conformer_blocks
 from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import tdnn_blocks
+from speechtl.models.weighted_sum import WeightedSum
+from speechtl.models.whisper import whisper_blocks
+
+_BUILD: dict[str, Callable[..., list[Block]]] = {
+    "tdnn": tdnn_blocks,
+    "blstm": blstm_blocks,
+    "conformer": conformer_blocks,
+    "whisper": whisper_blocks,
+}
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Encoder:
             this order, each on the output of the one before, and map ``(batch, frames, size)`` to the same shape.
         within: layers whose output is added to that of a linear layer within a block, by ``block/layer`` (see
             `correct`).
+        core: names of the blocks of ``[model.encoder]``, without the weighted sum and the blocks on top of them.
         columns: frozen encoders that run in parallel on the same features, by number.
         laterals: lateral connections from the columns' outputs to this encoder, by block (`speechtl.models.lateral`).
     """
@@ -156,9 +166,12 @@ class Encoder:
             linear_layers(each)[name].correction = lambda inputs: tf.add_n([layer(inputs) for layer in attached])
 
     def _new_blocks(self) -> list[Block]:
-        encoder = self.config.encoder
-        build = {"tdnn": tdnn_blocks, "blstm": blstm_blocks, "conformer": conformer_blocks}[encoder.kind]
-        blocks: list[Block] = build(encoder, self.inputs)  # type: ignore[operator]
+        blocks = _build(self.config.encoder, self.inputs)
+        self.core = tuple(block.name for block in blocks)
+        if self.config.sum_over:
+            blocks.append(WeightedSum(blocks, self.config.sum_over))
+        if self.config.top is not None:
+            blocks += _build(self.config.top, blocks[-1].output_size)
         for block in blocks:
             for layer in linear_layers(block).values():
                 layer.precision = tf.as_dtype(self.config.precision)
@@ -227,11 +240,15 @@ class Encoder:
         private = self.private.get(language, {}) if language is not None else {}
         columns = [column.encode(features, lengths, language=language) for column in self.columns.values()]
         x = self._attached("input", features)
-        outputs, all_lengths = {}, {}
+        outputs: dict[str, tf.Tensor] = {}
+        all_lengths: dict[str, tf.Tensor] = {}
         for number, shared in enumerate(self.blocks):
             block = private.get(shared.name, shared)
             block_seed = None if seed is None else seed + tf.constant([0, 100 * (number + 1)], tf.int32)
-            x = block(x, lengths, block_seed)
+            if block.reads:
+                x = block.combine([outputs[name] for name in block.reads], lengths)
+            else:
+                x = block(x, lengths, block_seed)
             if columns:
                 x += self.laterals[block.name]([tf.stop_gradient(column.outputs[block.name]) for column in columns])
             x = self._attached(block.name, x)
@@ -254,3 +271,7 @@ class Encoder:
     def subsampling(self) -> int:
         """Feature frames per frame of logits."""
         return 3600 // int(self.output_lengths(3600))
+
+
+def _build(config: EncoderConfig, inputs: int) -> list[Block]:
+    return _BUILD[config.kind](config, inputs)

@@ -160,8 +160,9 @@ def choose_blocks(model: AcousticModel, blocks: str | tuple[str, ...]) -> list[s
 
     Args:
         model: the model.
-        blocks: ``"all"``; ``"first:3"``, counted from the features, or ``"last:3"``, from the heads; or names, in a
-            list or separated by commas.
+        blocks: ``"all"``; ``"encoder"``, those of ``[model.encoder]`` without what stands on top of them;
+            ``"first:3"``, counted from the features, or ``"last:3"``, from the heads; or names, in a list or separated
+            by commas.
 
     Raises:
         ModelError: unknown names (all listed), more blocks than there are, or another expression.
@@ -169,6 +170,8 @@ def choose_blocks(model: AcousticModel, blocks: str | tuple[str, ...]) -> list[s
     names = model.block_names
     if blocks == "all":
         return names
+    if blocks == "encoder":
+        return list(model.core)
     if isinstance(blocks, str) and ":" in blocks:
         side, _, text = blocks.partition(":")
         if side not in ("first", "last") or not text.isdecimal() or not 1 <= int(text) <= len(names):

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError, ModelError
+from speechtl.features.config import FeatureConfig
+from speechtl.features.fbank import compute
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import DilatedConv, dropout, mean_over_time
 from speechtl.models.config import ModelConfig
@@ -16,7 +18,11 @@ ENCODERS = {
     "tdnn_conv2d": {"kind": "tdnn", "size": 16, "dilations": (2,), "subsampling": {"kind": "conv2d", "channels": 4}},
     "blstm": {"kind": "blstm", "size": 16, "blocks": 2},
     "conformer": {"kind": "conformer", "size": 16, "blocks": 2, "heads": 2, "kernel": 5},
+    "whisper": {"kind": "whisper", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7},
+    "whisper_padded": {"kind": "whisper", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7, "pad": True},
 }
+# Frame rates that weights of others fix.
+FACTORS = {"whisper": (2,), "whisper_padded": (2,)}
 SEED = tf.constant([3, 4], tf.int32)
 
 
@@ -30,8 +36,9 @@ def logits(model, features, lengths, seed=None):
     return model.logits(encoded, "xx", seed).numpy(), encoded
 
 
-@pytest.mark.parametrize("encoder", sorted(ENCODERS))
-@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    ("encoder", "factor"), [(name, factor) for name in sorted(ENCODERS) for factor in FACTORS.get(name, (1, 2, 3, 4))]
+)
 def test_padding_and_company_change_nothing(encoder, factor):
     tf.keras.utils.set_random_seed(1)
     kind = ENCODERS[encoder].get("subsampling", {})
@@ -63,6 +70,9 @@ def test_every_weight_has_its_own_path_and_gets_a_gradient(encoder):
     variables = model.variables()
     assert all(path.startswith(("encoder/", "heads/xx/")) for path in variables)
     assert sum(int(np.prod(v.shape)) for v in variables.values()) == model.parameter_count()
+    fixed = {"encoder/stem/positions"} & set(variables)
+    assert variables.keys() - model.trainable_variables().keys() == fixed
+    variables = model.trainable_variables()
     features = tf.random.stateless_normal((2, 20, 10), [1, 2])
     with tf.GradientTape() as tape:
         encoded = model.encode(features, tf.constant([20, 13]), None)
@@ -178,10 +188,10 @@ def test_own_blocks_start_as_copies_and_then_go_their_own_way(encoder):
         return [output.numpy() for output in model.encode(features, lengths, seed, language).outputs.values()]
 
     before = outputs(None), outputs(None, SEED)
-    last = model.block_names[-1]
-    model.add_private_blocks("ru", [last, "subsampling"])
-    model.add_private_blocks("ru", ["subsampling"])
-    assert list(model.private["ru"]) == ["subsampling", last]
+    first, last = model.block_names[0], model.block_names[-1]
+    model.add_private_blocks("ru", [last, first])
+    model.add_private_blocks("ru", [first])
+    assert list(model.private["ru"]) == [first, last]
     for language in ("de", "ru", None):
         for one, other in zip((outputs(language), outputs(language, SEED)), before, strict=True):
             for ours, theirs in zip(one, other, strict=True):
@@ -235,3 +245,52 @@ def test_a_product_in_bfloat16_is_that_of_rounded_factors():
     layer.precision = tf.bfloat16
     # The product itself is rounded once more.
     np.testing.assert_allclose(layer(inputs), expected, rtol=0.01, atol=0.01)
+
+
+def with_top(**settings):
+    config = {"encoder": ENCODERS["whisper"], "top": ENCODERS["tdnn"], **settings}
+    return AcousticModel(ModelConfig.model_validate(config), 10, {"xx": 7})
+
+
+def test_blocks_on_top_continue_from_the_encoder():
+    model = with_top(top={**ENCODERS["tdnn"], "size": 12, "subsampling": {"factor": 2}})
+    assert model.block_names == ["stem", "transformer1", "transformer2", "norm", "subsampling", "tdnn1", "tdnn2"]
+    assert model.core == ("stem", "transformer1", "transformer2", "norm")
+    assert model.subsampling == 4
+    _, encoded = logits(model, np.zeros((2, 9, 10), np.float32), [9, 5])
+    assert encoded.outputs["norm"].shape == (2, 5, 16)
+    assert encoded.outputs["tdnn2"].shape == (2, 3, 12)
+
+
+def test_the_weighted_sum_is_the_mean_of_normalised_outputs_at_first_and_can_be_any_of_them():
+    model = with_top(sum_over=["transformer1", "norm"])
+    features = np.random.default_rng(0).normal(size=(1, 9, 10)).astype(np.float32)
+    _, encoded = logits(model, features, [9])
+
+    def normalised(name):
+        x = encoded.outputs[name].numpy()
+        return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+
+    expected = (normalised("transformer1") + normalised("norm")) / 2
+    np.testing.assert_allclose(encoded.outputs["sum"], expected, atol=1e-5)
+    model.block("sum").mixture.assign([50.0, 0.0])
+    _, encoded = logits(model, features, [9])
+    np.testing.assert_allclose(encoded.outputs["sum"], normalised("transformer1"), atol=1e-5)
+    assert with_top(sum_over="all").block("sum").reads == ("stem", "transformer1", "transformer2", "norm")
+
+
+def test_a_sum_over_blocks_that_are_not_there_names_those_that_are():
+    with pytest.raises(ModelError, match=r"stem, transformer1, transformer2, norm(.|\n)*conformer1"):
+        with_top(sum_over=["conformer1"])
+
+
+def test_padding_of_whisper_continues_with_what_silence_is_in_its_features():
+    config = FeatureConfig(kind="whisper")
+    noise = np.random.default_rng(0).normal(size=16000) * 1000
+    features = compute(np.concatenate([noise, np.zeros(32000)]), config).numpy()
+    model = AcousticModel(
+        ModelConfig.model_validate({"encoder": {**ENCODERS["whisper"], "window": 150, "pad": True}}), 80, {"xx": 7}
+    )
+    padded, _ = logits(model, features[np.newaxis, :103], [103])
+    whole, _ = logits(model, features[np.newaxis], [300])
+    np.testing.assert_allclose(padded[0], whole[0, :52], atol=2e-5)
