@@ -118,8 +118,8 @@ def taiwanese_phones(syllable: str) -> list[str]:
     coda = CODAS[match["coda"] or ""]
     if vowels[0] == "i":
         initial = [BEFORE_I.get(phone, phone) for phone in initial]
-    if vowels == ["o"] and coda and coda[0] in ("ŋ", "k", "m", "p"):
-        vowels = ["ɔ"]
+    if vowels[-1] == "o" and (match["nasal"] or (coda and coda[0] in ("ŋ", "k", "m", "p"))):
+        vowels = [*vowels[:-1], "ɔ"]
     elif vowels == ["i", "a"] and coda and coda[0] in ("n", "t"):
         vowels = ["i", "ɛ"]
     if match["nasal"]:

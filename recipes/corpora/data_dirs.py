@@ -105,7 +105,10 @@ def by_utterance(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
 
 
 def write_data_dir(folder: Path, utterances: Iterable[Utterance], tables: Sequence[str] = ()) -> None:
-    """Write one data directory: the tables that every one has, and those of ``OPTIONAL_TABLES`` that are asked for."""
+    """Write one data directory: the tables that every one has, and those of ``OPTIONAL_TABLES`` that are asked for.
+
+    ``spk2gender`` has the speakers whose gender is known; there is none if it is of nobody.
+    """
     rows = sorted(utterances, key=lambda utterance: utterance.id)
     speakers: dict[str, list[str]] = {}
     genders: dict[str, str] = {}
@@ -120,12 +123,13 @@ def write_data_dir(folder: Path, utterances: Iterable[Utterance], tables: Sequen
     write_lines(folder / "utt2spk", [f"{row.id} {row.speaker}" for row in rows])
     write_lines(folder / "spk2utt", [f"{name} {' '.join(ids)}" for name, ids in sorted(speakers.items())])
     optional = {
-        "spk2gender": [f"{name} {genders[name]}" for name in sorted(speakers)],
+        "spk2gender": [f"{name} {genders[name]}" for name in sorted(speakers) if genders[name]],
         "utt2lang": [f"{row.id} {row.language}" for row in rows],
         "utt2dom": [f"{row.id} {row.domain}" for row in rows],
     }
     for table in tables:
-        write_lines(folder / table, optional[table])
+        if optional[table]:
+            write_lines(folder / table, optional[table])
     minutes = sum(end - start for _, start, end in kept) / 60
     print(
         f"{folder}: {len(rows)} utterances, {len(speakers)} speakers"
