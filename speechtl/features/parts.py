@@ -78,7 +78,9 @@ def _read_part(journal: Path) -> Part:
     try:
         content = json.loads(journal.read_text(encoding="utf-8"))
         utterances = {key: Stored(*values) for key, values in content["utterances"].items()}
-        return Part(journal, int(content["number"]), dict(content["config"]), utterances)
+        # Settings that are younger than the journal had their default.
+        config = FeatureConfig().model_dump() | content["config"]
+        return Part(journal, int(content["number"]), config, utterances)
     except OSError as error:
         raise DataError(f"{journal}: cannot read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

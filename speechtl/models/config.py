@@ -8,9 +8,12 @@ from speechtl.config import Section
 from speechtl.models.blstm import BlstmConfig
 from speechtl.models.conformer import ConformerConfig
 from speechtl.models.tdnn import TdnnConfig
+from speechtl.models.wav2vec2_config import Wav2Vec2Config
 from speechtl.models.whisper import WhisperConfig
 
-EncoderConfig = Annotated[TdnnConfig | BlstmConfig | ConformerConfig | WhisperConfig, Field(discriminator="kind")]
+EncoderConfig = Annotated[
+    TdnnConfig | BlstmConfig | ConformerConfig | WhisperConfig | Wav2Vec2Config, Field(discriminator="kind")
+]
 TopConfig = Annotated[TdnnConfig | BlstmConfig | ConformerConfig, Field(discriminator="kind")]
 
 

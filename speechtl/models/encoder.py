@@ -14,6 +14,7 @@ from speechtl.models.config import EncoderConfig, ModelConfig
 from speechtl.models.conformer import conformer_blocks
 from speechtl.models.lateral import Lateral
 from speechtl.models.tdnn import tdnn_blocks
+from speechtl.models.wav2vec2 import wav2vec2_blocks
 from speechtl.models.weighted_sum import WeightedSum
 from speechtl.models.whisper import whisper_blocks
 
@@ -22,6 +23,7 @@ _BUILD: dict[str, Callable[..., list[Block]]] = {
     "blstm": blstm_blocks,
     "conformer": conformer_blocks,
     "whisper": whisper_blocks,
+    "wav2vec2": wav2vec2_blocks,
 }
 
 

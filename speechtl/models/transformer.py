@@ -91,3 +91,16 @@ class TransformerBlock(Block):
         x = tf.pad(x, [[0, 0], [0, count * span - frames], [0, 0]])
         x = tf.reshape(x, (batch * count, span, self.heads, self.output_size // self.heads))
         return tf.transpose(x, (0, 2, 1, 3))
+
+
+class FinalNorm(Block):
+    """The normalisation after the last block; leaves off frames beyond the longest utterance, which a stem may add."""
+
+    def __init__(self, size: int):
+        super().__init__(name="norm")
+        self.output_size = size
+        self.norm = layer_norm(size, "norm")
+        self.finish()
+
+    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
+        return self.norm(inputs[:, : tf.reduce_max(lengths)])

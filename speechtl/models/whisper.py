@@ -7,8 +7,8 @@ import tensorflow as tf
 from pydantic import Field, model_validator
 
 from speechtl.config import Section
-from speechtl.models.blocks import Block, DilatedConv, dropout, layer_norm, mask
-from speechtl.models.transformer import TransformerBlock
+from speechtl.models.blocks import Block, DilatedConv, dropout, mask
+from speechtl.models.transformer import FinalNorm, TransformerBlock
 
 # Silence in Whisper's features (`speechtl.features.whisper_mel`): as far below the loudest value of the utterance as
 # their dynamic range goes, but not below the floor of all logarithms.
@@ -94,19 +94,6 @@ class WhisperStem(Block):
         return tf.where(valid, x, tf.maximum(loudest - _RANGE, _SILENCE))
 
 
-class WhisperNorm(Block):
-    """The final normalisation; leaves off what the stem has padded."""
-
-    def __init__(self, size: int):
-        super().__init__(name="norm")
-        self.output_size = size
-        self.norm = layer_norm(size, "norm")
-        self.finish()
-
-    def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
-        return self.norm(inputs[:, : tf.reduce_max(lengths)])
-
-
 def sinusoids(length: int, size: int) -> np.ndarray:
     """Return Whisper's positions ``(length, size)``: sines, then cosines, of geometrically spaced frequencies."""
     half = size // 2
@@ -131,4 +118,4 @@ def whisper_blocks(config: WhisperConfig, inputs: int) -> list[Block]:
         )
         for number in range(1, config.blocks + 1)
     ]
-    return [*blocks, WhisperNorm(config.size)]
+    return [*blocks, FinalNorm(config.size)]
