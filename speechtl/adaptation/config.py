@@ -28,7 +28,9 @@ class AdaptationConfig(Section):
             on the distance to the source; ``layer_transfer``, fine-tuning of all but some blocks; or speaker layers
             (``lhuc``, ``lin``, ``adapter``, ``lora``) on a frozen source.
         blocks: those that are frozen (``layer_transfer``) or that get speaker layers.
+        layers: of ``adapter`` and ``lora``, the linear layers within blocks; by default those of the method.
         rank: of ``adapter`` and ``lora``.
+        alpha: of ``lora``; its product is multiplied by ``alpha / rank``.
         distance: to the source, of its posteriors (``output``) or its weights (``parameter``).
         weight: of the distance to the source in the loss; by default that of the method, 0 for all but conservative
             training.
@@ -51,7 +53,9 @@ class AdaptationConfig(Section):
 
     method: str
     blocks: str | tuple[str, ...] | None = None
+    layers: str | tuple[str, ...] | None = None
     rank: int = Field(default=4, gt=0)
+    alpha: float | None = Field(default=None, gt=0)
     distance: Literal["output", "parameter"] = "output"
     weight: float = Field(default=0.0, ge=0)
     learning_rate: float = Field(gt=0)
@@ -93,7 +97,8 @@ class AdaptationConfig(Section):
         kind = TRANSFER_METHODS[self.method]
         if kind not in (FineTuning, ConservativeTraining):
             blocks = self.blocks or METHODS[self.method].get("blocks")
-            given = {"method": self.method, "source": source, "blocks": blocks, "rank": self.rank}
+            given = {"method": self.method, "source": source, "blocks": blocks}
+            given |= {"layers": self.layers, "rank": self.rank, "alpha": self.alpha}
             fields = {name: value for name, value in given.items() if name in kind.model_fields and value is not None}
             methods.insert(0, kind.model_validate(fields))
         return methods

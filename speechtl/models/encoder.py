@@ -136,7 +136,7 @@ class Encoder:
         """
         if place == "input":
             return self.inputs
-        return int(self._linear_at(place).kernel.shape[-1]) if "/" in place else self.block(place).output_size
+        return int(self.linear_at(place).kernel.shape[-1]) if "/" in place else self.block(place).output_size
 
     def linear_layers(self, name: str) -> dict[str, Linear | DilatedConv]:
         """Return the linear layers within a block, by their names."""
@@ -148,11 +148,16 @@ class Encoder:
         Raises:
             ModelError: there is no such linear layer; lists the existing ones.
         """
-        self._linear_at(place)
+        self.linear_at(place)
         self.within.setdefault(place, []).append(layer)
         self._connect(place)
 
-    def _linear_at(self, place: str) -> Linear | DilatedConv:
+    def linear_at(self, place: str) -> Linear | DilatedConv:
+        """Return a linear layer within a block, by ``"block/layer"``.
+
+        Raises:
+            ModelError: there is no such linear layer; lists the existing ones.
+        """
         block, _, name = place.partition("/")
         linear = self.linear_layers(block)
         if name not in linear:

@@ -22,9 +22,9 @@ class Lhuc(SpeakerLayers):
 
     method: Literal["lhuc"] = "lhuc"
 
-    def layer(self, size: int, name: str) -> keras.layers.Layer:
+    def layer(self, inputs: int, outputs: int, name: str) -> keras.layers.Layer:
         """Return a new layer."""
-        return LhucLayer(size, name)
+        return LhucLayer(outputs, name)
 
 
 class LhucLayer(keras.layers.Layer):

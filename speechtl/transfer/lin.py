@@ -28,9 +28,9 @@ class Lin(SpeakerLayers):
     method: Literal["lin"] = "lin"
     blocks: str | tuple[str, ...] = "input"
 
-    def layer(self, size: int, name: str) -> keras.layers.Layer:
+    def layer(self, inputs: int, outputs: int, name: str) -> keras.layers.Layer:
         """Return a new layer."""
-        return LinLayer(size, name)
+        return LinLayer(outputs, name)
 
 
 class LinLayer(keras.layers.Layer):

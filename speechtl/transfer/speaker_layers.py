@@ -8,7 +8,7 @@ from typing import ClassVar
 import keras
 import numpy as np
 
-from speechtl.errors import ModelError
+from speechtl.errors import ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.restore import restore
 from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
@@ -37,34 +37,78 @@ class SpeakerLayers(TransferMethod):
         Raises:
             ModelError: unknown blocks, or a block in which such a layer has no place.
         """
-        places = ["input"] if self.blocks in ("input", ("input",)) else choose_blocks(model, self.blocks)
+        places = self.places(model)
         freeze(model, but=frozenset(model.speaker_paths))
         for place in places:
-            model.speaker_paths += self.insert(model, place)
+            model.speaker_paths.append(self.insert(model, place))
         return model
 
-    def insert(self, model: AcousticModel, place: str) -> list[str]:
-        """Insert layers at a place: by default, one after the block.
+    def places(self, model: AcousticModel) -> list[str]:
+        """Return where layers are inserted, as in `Encoder.size_at`: by default after each block.
+
+        Raises:
+            ModelError: unknown blocks, or a block in which such a layer has no place.
+        """
+        return ["input"] if self.blocks in ("input", ("input",)) else choose_blocks(model, self.blocks)
+
+    def insert(self, model: AcousticModel, place: str) -> str:
+        """Insert a layer.
 
         Args:
             model: the model.
-            place: name of a block, or ``"input"`` for the features.
+            place: ``"input"`` for the features, a block, or a linear layer within one (``"tdnn1/conv"``).
 
         Returns:
-            Paths of the new layers, as in `AcousticModel.layers`: ``after/tdnn1/lhuc1``, where the number counts the
+            The path of the new layer, as in `AcousticModel.layers`: ``after/tdnn1/lhuc1``, where the number counts the
             layers at one place in the order in which they act.
-
-        Raises:
-            ModelError: no such block, or no place for such a layer in it.
         """
-        size = model.size_at(place)
-        attached = model.after.setdefault(place, [])
-        attached.append(self.layer(size, f"{self.method}{len(attached) + 1}"))
-        return [f"after/{place}/{attached[-1].name}"]
+        if "/" in place:
+            inputs, outputs = model.linear_at(place).kernel.shape
+            layer = self.layer(inputs, outputs, f"{self.method}{len(model.within.get(place, [])) + 1}")
+            model.correct(place, layer)
+            return f"within/{place}/{layer.name}"
+        size, attached = model.size_at(place), model.after.setdefault(place, [])
+        attached.append(self.layer(size, size, f"{self.method}{len(attached) + 1}"))
+        return f"after/{place}/{attached[-1].name}"
 
-    def layer(self, size: int, name: str) -> keras.layers.Layer:
-        """Return a new layer ``(batch, frames, size)`` to ``(batch, frames, size)``, the identity at first."""
+    def layer(self, inputs: int, outputs: int, name: str) -> keras.layers.Layer:
+        """Return a new layer without effect at first: after a block the identity, within a linear layer an addend of 0.
+
+        Args:
+            inputs: size of the output of the block, or of the input of the linear layer.
+            outputs: of the output of either.
+            name: of the layer.
+        """
         raise NotImplementedError
+
+
+def linear_places(model: AcousticModel, blocks: str | tuple[str, ...], layers: str | tuple[str, ...]) -> list[str]:
+    """Return the linear layers within blocks, as ``"block/layer"``.
+
+    Args:
+        model: the model.
+        blocks: as in `choose_blocks`.
+        layers: ``"all"``, of every block, where one that has no matrix (nothing but normalisation) is passed over; or
+            names, in a list or separated by commas, wherever the blocks have them.
+
+    Raises:
+        ModelError: unknown blocks; blocks whose weights are not those of linear layers; or names that no block has.
+    """
+    found = {place: list(model.linear_layers(place)) for place in choose_blocks(model, blocks)}
+    if layers == "all":
+        for place, names in found.items():
+            if not names and any(len(variable.shape) > 1 for variable in model.block(place).weights):
+                raise ModelError(f"block '{place}' has no linear layer; choose other blocks or another method")
+        chosen = {name for names in found.values() for name in names}
+    else:
+        given = layers.split(",") if isinstance(layers, str) else layers
+        chosen = {name.strip() for name in given}
+    known = dict.fromkeys(name for names in found.values() for name in names)
+    unknown = sorted(chosen - known.keys())
+    if unknown or not chosen:
+        heading = f"layers: no such linear layers in {', '.join(found)}, which have: {', '.join(known) or 'none'}"
+        raise ModelError(list_problems(heading, unknown))
+    return [f"{place}/{name}" for place, names in found.items() for name in names if name in chosen]
 
 
 def speaker_variables(model: AcousticModel) -> dict[str, keras.Variable]:

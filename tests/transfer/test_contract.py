@@ -37,6 +37,8 @@ METHODS = {
         {"method": "layer_transfer", "source": "SOURCE", "blocks": ["subsampling", "tdnn2"]},
     ],
     **{kind: [COPY, {"method": kind}] for kind in ("lhuc", "lin", "adapter", "lora")},
+    "adapter_within": [COPY, {"method": "adapter", "layers": ["conv"], "blocks": "last:2"}],
+    "lora_by_name": [COPY, {"method": "lora", "layers": "conv", "alpha": 8.0}],
     "domain_adversarial": [COPY, {"method": "domain_adversarial", "by": "speaker", "weight": 2.0}],
     "progressive": [{"method": "progressive", "columns": "SOURCE", "lateral": 3}],
     "weight_interpolation": [COPY, {"method": "weight_interpolation", "source": "SOURCE", "weight": 0.25}],

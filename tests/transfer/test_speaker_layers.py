@@ -11,6 +11,7 @@ from speechtl.experiment.config import load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.blstm import BlstmConfig
 from speechtl.models.config import ModelConfig
 from speechtl.models.conformer import ConformerConfig
 from speechtl.models.restore import restore, restores_layer
@@ -22,7 +23,14 @@ from speechtl.transfer.lin import Lin
 from speechtl.transfer.lora import Lora
 from speechtl.transfer.speaker_layers import SpeakerLayers, load_speaker, save_speaker, speaker_variables
 
-KINDS = {"lhuc": Lhuc(), "lin": Lin(), "adapter": Adapter(rank=3), "lora": Lora(rank=3)}
+KINDS = {
+    "lhuc": Lhuc(),
+    "lin": Lin(),
+    "adapter": Adapter(rank=3),
+    "adapter_within": Adapter(rank=3, layers="all"),
+    "lora": Lora(rank=3),
+    "lora_scaled": Lora(rank=3, alpha=12.0),
+}
 FEATURES = np.random.default_rng(0).normal(size=(45, 12)).astype(np.float32)
 
 
@@ -55,7 +63,7 @@ def test_layers_start_as_the_identity_in_a_conformer(kind):
 def test_gradients_are_only_where_they_should_be(kind, source):
     model = Experiment.load(source).model
     KINDS[kind].prepare(model)
-    own = speaker_variables(model)
+    own = {path: variable for path, variable in speaker_variables(model).items() if variable.trainable}
     assert model.trainable_variables().keys() == own.keys()
     with tf.GradientTape() as tape:
         encoded = model.encode(FEATURES[np.newaxis], tf.constant([len(FEATURES)]))
@@ -66,7 +74,7 @@ def test_gradients_are_only_where_they_should_be(kind, source):
     gradients = tape.gradient(loss, [v.value for v in own.values()])
     moves = {name.rsplit("/", 1)[1] for name, g in zip(own, gradients) if float(tf.reduce_max(tf.abs(g))) > 0}
     # Where the way out starts at zero, the way in learns from the second step on.
-    assert moves == {"lhuc": {"amplitude"}, "lin": {"matrix", "offset"}, "adapter": {"up"}, "lora": {"up"}}[kind]
+    assert moves == {"lhuc": {"amplitude"}, "lin": {"matrix", "offset"}}.get(kind, {"up"})
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -129,11 +137,67 @@ def test_a_speaker_of_another_model_is_refused(source, shared_config_maker, tmp_
         load_speaker(tmp_path / "speaker.h5", Experiment.load(source).model)
 
 
+def moved_from_the_start(method):
+    """Return a conformer with layers of a method that have random weights."""
+    model = small_conformer()
+    method.prepare(model)
+    rng = np.random.default_rng(4)
+    for variable in model.trainable_variables().values():
+        variable.assign(rng.normal(0, 0.3, variable.shape))
+    return model
+
+
+@pytest.mark.parametrize(("alpha", "scale"), [(None, 1.0), (16.0, 4.0)])
+def test_low_rank_adaptation_is_an_update_of_the_kernel(alpha, scale):
+    """That of the paper and of peft: ``W + alpha / rank · (down · up)``."""
+    model = moved_from_the_start(Lora(rank=4, alpha=alpha, layers=["query_key_value"]))
+    adapted = logits(model)
+    (layer,) = model.within["conformer1/query_key_value"]
+    product = layer.down.numpy().astype(float) @ layer.up.numpy().astype(float)
+    plain = small_conformer()
+    kernel = plain.linear_at("conformer1/query_key_value").kernel
+    kernel.assign(kernel.numpy() + scale * product)
+    np.testing.assert_allclose(adapted, logits(plain), atol=2e-5)
+    assert np.max(np.abs(adapted - logits(small_conformer()))) > 0.01
+
+
+def test_a_parallel_adapter_adds_a_bottleneck_of_the_input_to_the_output():
+    model = moved_from_the_start(Adapter(rank=4, layers="attention_out"))
+    x = np.random.default_rng(5).normal(size=(2, 7, 16)).astype(np.float32)
+    linear, (layer,) = model.linear_at("conformer1/attention_out"), model.within["conformer1/attention_out"]
+    down, bias, up = (variable.numpy() for variable in (layer.down, layer.bias, layer.up))
+    expected = x @ linear.kernel.numpy() + linear.bias.numpy() + np.maximum(x @ down + bias, 0) @ up
+    np.testing.assert_allclose(linear(x).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", [Lora, Adapter])
+def test_layers_are_chosen_by_name(method):
+    model = moved_from_the_start(method(layers=["feed1_widen", "attention_out"]))
+    assert model.speaker_paths == [
+        f"within/conformer1/{name}/{method.__name__.lower()}1" for name in ("feed1_widen", "attention_out")
+    ]
+    with pytest.raises(
+        ModelError, match=r"layers: no such .* in subsampling, conformer1, which have: .*widen, .*\n  val"
+    ):
+        method(layers="feed1_widen, value").prepare(model)
+    with pytest.raises(
+        ModelError, match=r"layers: no such linear layers in subsampling, which have: projection\n  gate$"
+    ):
+        method(layers=["gate"], blocks="first:1").prepare(model)
+
+
+def test_matrices_that_are_not_those_of_linear_layers_are_not_passed_over_in_silence():
+    model = AcousticModel(ModelConfig(encoder=BlstmConfig(size=8, blocks=1)), 12, {"xx": 7})
+    with pytest.raises(ModelError, match=r"block 'blstm1' has no linear layer; choose other blocks"):
+        Lora().prepare(model)
+    assert not model.speaker_paths and model.trainable_variables()
+
+
 def test_a_layer_without_a_place_is_refused(source):
     model = Experiment.load(source).model
     with pytest.raises(ModelError, match=r"blocks: not in this encoder, which has: subsampling, tdnn1, tdnn2\n  tdnn9"):
         Lora(blocks="tdnn9").prepare(model)
-    with pytest.raises(ModelError, match=r"no encoder block 'input'"):
+    with pytest.raises(ModelError, match=r"blocks: not in this encoder, which has: .*\n  input"):
         Lora(blocks="input").prepare(model)
 
 
@@ -152,8 +216,8 @@ class Shift(SpeakerLayers):
 
     method: Literal["shift"] = "shift"
 
-    def layer(self, size, name):
-        return ShiftLayer(size, name)
+    def layer(self, inputs, outputs, name):
+        return ShiftLayer(outputs, name)
 
 
 @restores_layer("after", "shift")
