@@ -22,13 +22,13 @@ class TrainingConfig(Section):
         weight_decay: decoupled decay (Loshchilov & Hutter 2019), not applied to biases and normalisation.
         rates: factors of the learning rate by shell-style patterns over weight paths, ``{"encoder/*" = 0.1}``; of
             several that match a weight, the last counts.
-        layer_decay: each encoder block has the learning rate of the one above it times this, the top one (and heads and
-            attached layers) the whole (discriminative fine-tuning, Howard & Ruder 2018); times the factors of
-            ``rates``.
-        unfreeze: the epoch (counted from 1) from which blocks learn, by names, ``"first:4"`` or ``"all"``:
-            ``{"all" = 2, "first:4" = 5}`` trains heads and attached layers alone at first, then the upper blocks, then
-            all (gradual unfreezing, Howard & Ruder 2018). Of several that name a block, the last counts. Before, its
-            weights have no gradient and no decay.
+        layer_decay: each block of ``[model.encoder]`` has the learning rate of the one above it times this; the top
+            one, what stands on it and attached layers have the whole (discriminative fine-tuning, Howard & Ruder 2018).
+            Multiplied by ``rates``.
+        unfreeze: the epoch (counted from 1) from which blocks learn, by names, ``"first:4"``, ``"encoder"`` or
+            ``"all"``: ``{"encoder" = 2, "first:4" = 5}`` trains heads and attached layers alone at first, then the
+            upper blocks, then all (gradual unfreezing, Howard & Ruder 2018). Of several that name a block, the last
+            counts. Before, its weights have no gradient and no decay.
         clip_norm: maximum global norm of the gradient.
         patience: epochs without a lower dev loss before training stops; 0 disables early stopping.
         average: number of epochs whose weights are averaged into the final model.

@@ -17,7 +17,7 @@ def rate_factors(model: AcousticModel, rates: Mapping[str, float], layer_decay: 
         model: prepared by every method.
         rates: factors by shell-style patterns over weight paths; of several that match, the last counts.
         layer_decay: factor between a block and the one below it, times that of ``rates`` (discriminative fine-tuning,
-            Howard & Ruder 2018). The top block, heads and attached layers have 1.
+            Howard & Ruder 2018). The top block of ``[model.encoder]``, what stands on it and attached layers have 1.
 
     Raises:
         ConfigError: patterns that match no trained weight.
@@ -28,7 +28,7 @@ def rate_factors(model: AcousticModel, rates: Mapping[str, float], layer_decay: 
         raise ConfigError(
             list_problems(f"rates: patterns that match no trained weight; there are {_folders(trained)}", unused)
         )
-    depth = {name: number for number, name in enumerate(reversed(model.block_names))}
+    depth = {name: number for number, name in enumerate(reversed(model.core))}
     factors = {}
     for path in trained:
         given = [rate for pattern, rate in rates.items() if fnmatchcase(path, pattern)]

@@ -127,6 +127,17 @@ def test_factors_by_pattern_and_by_depth():
     assert set(rate_factors(model_of(Lora()), {}, 0.5).values()) == {1.0}
 
 
+def test_blocks_on_top_of_the_encoder_learn_as_fast_as_heads():
+    whisper = {"kind": "whisper", "size": 8, "blocks": 2, "heads": 2, "hidden": 8, "window": 20}
+    config = {"encoder": whisper, "sum_over": "all", "top": {"kind": "tdnn", "size": 8, "dilations": (1,)}}
+    model = AcousticModel(ModelConfig.model_validate(config), 10, {"xx": 5})
+    factors = rate_factors(model, {}, 0.5)
+    by_block = {path.split("/")[1]: factor for path, factor in factors.items()}
+    names = [*("stem", "transformer1", "transformer2", "norm", "sum"), *(model.block_names[-2:]), "xx"]
+    assert [by_block[name] for name in names] == [0.125, 0.25, 0.5, 1.0, 1.0, 1.0, 1.0, 1.0]
+    assert set(first_epochs(model, {"encoder": 3})) == {path for path in factors if path.split("/")[1] in model.core}
+
+
 def test_epochs_by_block():
     model = model_of(Multitask(shared="first:2"))
     epochs = first_epochs(model, {"all": 2, "first:1": 5, "tdnn2": 3})

@@ -16,6 +16,7 @@ from speechtl.models.config import ModelConfig
 from speechtl.models.conformer import ConformerConfig
 from speechtl.models.restore import restore, restores_layer
 from speechtl.models.weights import arrays_of
+from speechtl.models.whisper import WhisperConfig
 from speechtl.training.objective import ctc_losses
 from speechtl.transfer.adapter import Adapter
 from speechtl.transfer.lhuc import Lhuc
@@ -184,6 +185,17 @@ def test_layers_are_chosen_by_name(method):
         ModelError, match=r"layers: no such linear layers in subsampling, which have: projection\n  gate$"
     ):
         method(layers=["gate"], blocks="first:1").prepare(model)
+
+
+def test_a_block_of_normalisation_alone_is_passed_over():
+    whisper = WhisperConfig(size=8, blocks=1, heads=2, hidden=8, window=20)
+    model = AcousticModel(ModelConfig(encoder=whisper), 12, {"xx": 7})
+    before = logits(model)
+    Lora(blocks="encoder").prepare(model)
+    np.testing.assert_array_equal(before, logits(model))
+    assert {path.split("/")[1] for path in model.speaker_paths} == {"stem", "transformer1"}
+    Adapter(layers=["query", "value"]).prepare(model)
+    assert sum("adapter" in path for path in model.speaker_paths) == 2
 
 
 def test_matrices_that_are_not_those_of_linear_layers_are_not_passed_over_in_silence():
