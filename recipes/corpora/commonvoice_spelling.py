@@ -28,7 +28,8 @@ def words_of(sentence: str, units: str, vocabulary: frozenset[str] = frozenset()
     if units == "romanised":
         inside = " ".join(re.findall(r"[(（]([^)）]*)[)）]", sentence))
         return syllables(inside or sentence)
-    kept = "".join(c if _spoken(c) else " " for c in sentence)
+    # Characters of format, such as the zero-width non-joiner of Persian, stand within words.
+    kept = "".join(c if _spoken(c) else " " for c in sentence if unicodedata.category(c) != "Cf")
     words = [word.strip("'") for word in kept.split()]
     if units == "words":
         return [word for word in words if word]

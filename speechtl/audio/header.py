@@ -18,6 +18,7 @@ _STREAMED_BYTES = 0x7FFF0000
 # The number of samples that marks a FLAC stream of unknown length.
 _UNKNOWN_FRAMES = 1 << 40
 _BLOCK_FRAMES = 1 << 18
+_MP3_FRAME = 1152  # samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +136,15 @@ def check_wav_length(log: str, name: str) -> None:
         )
 
 
+def guessed_samples(file: Any) -> int:
+    """Return how many samples of an open recording's length may be a guess: one frame of an MP3, else none.
+
+    libsndfile estimates the length of an MP3 without a Xing header, as those of Common Voice are, from the size of the
+    file, and takes the ID3 tag before the first frame for sound.
+    """
+    return _MP3_FRAME if file.format == "MP3" else 0
+
+
 def _existing_file(audio: str) -> str:
     path = Path(audio)
     try:
@@ -168,7 +178,7 @@ def _read_last_sample(audio: str, file: Any) -> None:
     import soundfile
 
     try:
-        file.seek(file.frames - 1)
+        file.seek(max(0, file.frames - 1 - guessed_samples(file)))
         complete = len(file.read(1, dtype="int16")) == 1
     except soundfile.LibsndfileError:
         complete = False
@@ -191,6 +201,6 @@ def _decode(audio: str, file: Any) -> bool:
     except soundfile.LibsndfileError as error:
         reason = str(error.error_string).rstrip(".")
         raise DataError(f"{audio}: damaged after {total / file.samplerate:.2f} s ({reason}); replace it") from error
-    if total < file.frames:
+    if total < file.frames - guessed_samples(file):
         raise DataError(f"{audio}: truncated ({total} of {file.frames} samples are there); replace it")
     return silent

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechtl.audio.header import check_wav_length
+from speechtl.audio.header import check_wav_length, guessed_samples
 from speechtl.audio.waveform import FULL_SCALE, choose_channel, explain
 from speechtl.errors import DataError
 
@@ -108,7 +108,7 @@ def _blocks(
     read = 0
     try:
         with soundfile.SoundFile(file, **(raw if raw_rate else {})) as sound:
-            rate, total = sound.samplerate, sound.frames
+            rate, total, guessed = sound.samplerate, sound.frames, guessed_samples(sound)
             resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
             while len(samples := sound.read(round(rate * _BLOCK), dtype="float32")):
                 read += len(samples)
@@ -125,7 +125,7 @@ def _blocks(
         raise DataError(f"{name}: {explain(file, error)}") from error
     if not read:
         raise DataError(f"{name}: holds no samples")
-    if total < 2**31 - 1 and read < total:
+    if total < 2**31 - 1 and read < total - guessed:
         raise DataError(
             f"{name}: truncated or damaged (got {read / rate:.2f} s, expected {total / rate:.2f}); restore the file"
         )

@@ -8,7 +8,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from speechtl.audio.header import check_wav_length
+from speechtl.audio.header import check_wav_length, guessed_samples
 from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.errors import DataError
 
@@ -101,7 +101,7 @@ def _decode(
             wanted = -1 if last is None else last - first
             samples = file.read(wanted, dtype="float32")
             expected = total - first if last is None else min(last, total) - first
-            if known and len(samples) < expected:
+            if known and len(samples) < expected - guessed_samples(file):
                 raise DataError(
                     f"{name}: truncated or damaged (got {len(samples) / rate:.2f} s, expected {expected / rate:.2f}); "
                     "restore the file or remove its utterances"

@@ -3,6 +3,8 @@ import pytest
 import soundfile
 
 from speechtl.audio.header import AudioHeader, read_headers
+from speechtl.audio.stream import stream_blocks
+from speechtl.audio.waveform import read_waveform
 from speechtl.errors import DataError
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 16000)
@@ -118,3 +120,18 @@ def test_one_bad_recording_does_not_lose_the_rest(tmp_path):
     headers, faults = read_headers([("one", good), ("two", str(tmp_path / "none")), ("three", good)])
     assert list(headers) == ["one", "three"]
     assert list(faults) == ["two"]
+
+
+def test_an_mp3_whose_length_is_a_guess_is_read(tmp_path):
+    """As in Common Voice: libsndfile takes the tag before the first frame for sound where no header has the length."""
+    path = written(tmp_path / "a.mp3", np.tile(NOISE, 3), bitrate_mode="CONSTANT", compression_level=0.5)
+    content = path.read_bytes()
+    after_header = content.index(content[:2], 4)
+    tag = b"ID3\x04\x00\x00\x00\x00\x01\x16" + bytes(150)
+    path.write_bytes(tag + content[after_header:])
+    samples = len(soundfile.read(path)[0])
+    assert samples < soundfile.info(path).frames < samples + 1152
+    assert not AudioHeader.read(str(path), decode=True).silent
+    assert AudioHeader.read(str(path)).frames - samples < 1152
+    assert len(read_waveform(str(path), 16000)) == samples
+    assert len(np.concatenate(list(stream_blocks(path, 16000)))) == samples

@@ -77,6 +77,7 @@ def test_sentences_become_words_by_language(spelling):
     assert words_of("天氣，很好。", "characters", frozenset({"天氣", "好"})) == ["天氣", "很", "好"]
     assert words_of("自然 (tsū-jiân)", "romanised") == ["tsu", "jian"]
     assert words_of("自然", "romanised") == []
+    assert words_of("نمی\u200cشود.", "words") == ["نمیشود"]
     assert spelling["letters"]("नमस्ते") == ["न", "म", "स्", "ते"]
 
 
