@@ -26,4 +26,4 @@ def train(config: StrPath, out: StrPath, *, settings: Sequence[str] = ()) -> "Tr
     from speechtl.experiment.train import train as run
 
     result = run(load_config(Path(config), settings), Path(out))
-    return Trained(Path(out), result.get("dev_loss"), result.get("dev_per"))
+    return Trained(Path(out), result.get("dev_loss"), result.get("dev_per"), result.get("dev_pfer"))

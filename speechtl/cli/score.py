@@ -1,11 +1,14 @@
 """``speechtl score`` and ``speechtl compare``: error rates, how sure they are, and whether two systems differ."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from speechtl.cli import options
+
+if TYPE_CHECKING:
+    from speechtl.scoring.feature_error_rate import FeatureErrorRate
 
 Reference = Annotated[Path, typer.Argument(metavar="REF", help="Text table, or a data directory with one.")]
 Unit = Annotated[Literal["word", "character", "phone"], typer.Option(help="What to count.")]
@@ -61,6 +64,8 @@ def score(
     if empty:
         path = result.references.path
         typer.echo(f"warning: {path}: {empty} without words; what was found there counts as insertions", err=True)
+    if unit == "phone":
+        _warn_unknown(result.features)
     if result.interval is None:
         typer.echo("warning: one utterance or speaker alone has no confidence interval", err=True)
     if out is not None:
@@ -90,6 +95,8 @@ def compare(
     for name, path, errors in zip("AB", (first, second), (result.first, result.second), strict=True):
         _warn_missing(path, errors.missing)
         typer.echo(f"{name} {errors.kaldi_line()} {path}")
+    if unit == "phone":
+        _warn_unknown(*(result.features or [None]))
     for line in result.lines(scoring):
         typer.echo(line)
 
@@ -100,3 +107,20 @@ def _warn_missing(path: Path, missing: list[str]) -> None:
 
         heading = f"warning: {path}: no hypothesis of {len(missing)}; all their words count as deletions:"
         typer.echo(list_problems(heading, missing, limit=20), err=True)
+
+
+def _warn_unknown(*systems: "FeatureErrorRate | None") -> None:
+    """Say which phones the feature error rate does not count, or that there is none."""
+    from speechtl.scoring.feature_error_rate import describe_unknown
+
+    unknown: dict[str, int] = {}
+    for features in systems:
+        if features is None:
+            typer.echo(
+                "warning: no phone of the references is one of panphon's; without IPA, there is no PFER", err=True
+            )
+            return
+        for phone, count in features.unknown.items():
+            unknown[phone] = max(count, unknown.get(phone, 0))
+    if unknown:
+        typer.echo(f"warning: {describe_unknown(unknown)}", err=True)

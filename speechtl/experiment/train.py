@@ -33,11 +33,13 @@ class Trained:
         directory: of the experiment.
         dev_loss: loss of the final model on the dev speech; None without any.
         dev_per: its greedy phone error rate there, per cent; None without any.
+        dev_pfer: its phone feature error rate there, per cent; None without any, and where phones are not IPA.
     """
 
     directory: Path
     dev_loss: float | None
     dev_per: float | None
+    dev_pfer: float | None = None
 
 
 def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         directory: where everything is kept.
 
     Returns:
-        ``dev_loss`` and ``dev_per`` of the final model, empty without dev data.
+        ``dev_loss``, ``dev_per`` and ``dev_pfer`` of the final model, empty without dev data.
 
     Raises:
         ConfigError: the directory holds another experiment, or a source experiment does not fit.

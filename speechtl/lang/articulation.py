@@ -2,15 +2,13 @@
 
 import csv
 import functools
-import importlib.util
 import unicodedata
-from pathlib import Path
 
 from speechtl.errors import LexiconError
 from speechtl.lang.ipa import split_ipa
 from speechtl.lang.ipa_symbols import TIE
+from speechtl.lang.panphon_table import Features, data_folder, feature_table
 
-Features = tuple[int, ...]
 RHOTIC = "˞"
 
 
@@ -130,27 +128,16 @@ def _difference(first: Features, second: Features, weights: tuple[float, ...]) -
     return sum(abs(a - b) * weight for a, b, weight in zip(first, second, weights)) / 2.0
 
 
-def _data_folder() -> Path:
-    # Importing panphon takes a second; its tables are all that is needed.
-    spec = importlib.util.find_spec("panphon")
-    if spec is None or not spec.submodule_search_locations:
-        raise LexiconError("panphon is not installed, and articulatory distances need it; pip install panphon")
-    return Path(spec.submodule_search_locations[0]) / "data"
-
-
 @functools.cache
 def _table() -> dict[str, Features]:
-    sign = {"+": 1, "0": 0, "-": -1}
-    with open(_data_folder() / "ipa_all.csv", encoding="utf-8", newline="") as file:
-        rows = csv.reader(file)
-        header = next(rows)
-        columns = [header.index(name) for name in _weight_row()]
-        return {unicodedata.normalize("NFD", row[0]): tuple(sign[row[column]] for column in columns) for row in rows}
+    names, table = feature_table()
+    columns = [names.index(name) for name in _weight_row()]
+    return {segment: tuple(vector[column] for column in columns) for segment, vector in table.items()}
 
 
 @functools.cache
 def _weight_row() -> dict[str, float]:
-    with open(_data_folder() / "feature_weights.csv", encoding="utf-8", newline="") as file:
+    with open(data_folder() / "feature_weights.csv", encoding="utf-8", newline="") as file:
         names, values = csv.reader(file)
     return {name: float(value) for name, value in zip(names, values)}
 

@@ -18,7 +18,8 @@ class History:
     """The events of a training run, each as it was logged.
 
     Attributes:
-        epochs: ``epoch`` (from 1), ``train_loss`` and, with held-out speech, ``dev_loss``, ``dev_per`` (percent).
+        epochs: ``epoch`` (from 1), ``train_loss`` and, with held-out speech, ``dev_loss``, ``dev_per`` and
+            ``dev_pfer`` (percent).
         steps: every 20 updates: ``frames_per_second``, ``gradient_norm`` and the loss terms by name.
         pronunciations: each time pronunciations were chosen again: ``changed`` words, and ``epoch``.
         final: of the averaged weights: ``epochs_averaged``, ``dev_loss``, ``dev_per``; None while training goes on.

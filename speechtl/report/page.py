@@ -131,11 +131,20 @@ def _training_table(experiments: Sequence[ReportedExperiment]) -> str:
             _number(last, "dev_loss"),
             f"{_number(best, 'dev_per')} <span class=pale>(epoch {best['epoch']})</span>" if best else "–",
             _number(final, "dev_per"),
+            _number(final, "dev_pfer"),
             short(round(speeds[len(speeds) // 2])) if speeds else "–",
         ]
         row = f'<td class="left">{escape(experiment.name)}</td><td class="left">{cells[0]}</td>'
         rows.append(row + "".join(f"<td>{cell}</td>" for cell in cells[1:]))
-    names = ("epochs", "train loss", "dev loss", "best dev PER %", "averaged: dev PER %", "frames per second")
+    names = (
+        "epochs",
+        "train loss",
+        "dev loss",
+        "best dev PER %",
+        "averaged: dev PER %",
+        "dev PFER %",
+        "frames per second",
+    )
     head = '<th class="left">experiment</th><th class="left">encoder</th>' + "".join(f"<th>{n}</th>" for n in names)
     body = "".join(f"<tr>{row}</tr>" for row in rows)
     return f'<h2>Training</h2><div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
@@ -161,6 +170,8 @@ def _curves(experiments: Sequence[ReportedExperiment]) -> str:
         draw("loss per utterance, nats (dashed: train)", "epoch", "train_loss", "dev_loss", log=True),
         draw("phone error rate of dev, greedy, %", "epoch", "dev_per"),
     ]
+    if any("dev_pfer" in entry for experiment in experiments for entry in experiment.history.epochs):
+        charts.append(draw("phone feature error rate of dev, greedy, %", "epoch", "dev_pfer"))
     names = dict.fromkeys(name for experiment in experiments for name in experiment.history.step_names)
     terms = [name for name in names if name not in _STEP_TITLES]
     charts += [draw(f"loss term {name}", "step", name, log=True) for name in terms]

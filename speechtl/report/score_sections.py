@@ -32,20 +32,20 @@ def rate_table(tests: Sequence[Scored]) -> str:
             total = test.score.total
             cells = [
                 f"<b>{percent(total.rate)}</b>",
-                f"{percent(test.interval[0])} to {percent(test.interval[1])}" if test.interval else "–",
-                _range(test, top, colour),
+                _interval(test.interval),
+                _range(test.interval, _finite(test.score.total), top, colour),
                 *(_difference(first, test) if several else []),
                 f'{total.errors:,} <span class="pale">/ {total.reference_length:,}</span>',
                 *(f"{n:,}" for n in (total.insertions, total.deletions, total.substitutions)),
                 percent(total.sentence_rate),
             ]
-            names = "".join(f'<td class="left">{escape(name)}</td>' for name in (test.name, test.measure, experiment))
-            rows.append(f"<tr>{names}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
+            rows.append(_row((test.name, test.measure, experiment), cells))
             notes.append(test.interval_note)
             if test.missing:
                 notes.append(
                     f"{experiment}, {test.name}: {test.missing} utterances without a hypothesis count as deletions"
                 )
+        rows += _feature_rows(scored, several)
     if several:
         notes.append(
             "Difference to the first system in points; p by matched pairs (MAPSSWE), where references are the same"
@@ -55,6 +55,31 @@ def rate_table(tests: Sequence[Scored]) -> str:
     return f'<h2>Error rates</h2><div class="scroll"><table><tr>{names}</tr>{"".join(rows)}</table></div>' + "".join(
         f'<p class="note">{escape(note)}.</p>' for note in dict.fromkeys(notes) if note
     )
+
+
+def _feature_rows(scored: Scored, several: bool) -> list[str]:
+    """Return the phone feature error rates of a test; there is no test of matched pairs for them."""
+    measured = {key: (test, test.features) for key, test in scored.items() if test.features}
+    tops = [features.interval[1] if features.interval else features.rate for _, features in measured.values()]
+    first = next(iter(scored.values())).features
+    rows = []
+    for (experiment, colour), (test, features) in measured.items():
+        compared = first if several and first is not features else None
+        cells = [
+            f"<b>{percent(features.rate)}</b>",
+            _interval(features.interval),
+            _range(features.interval, features.rate, max(tops) or 1.0, colour),
+            *([f"{100 * (features.rate - compared.rate):+.2f}" if compared else "", ""] if several else []),
+            f'{features.errors:,.1f} <span class="pale">/ {features.segments:,}</span>',
+            *[""] * 4,
+        ]
+        rows.append(_row((test.name, "PFER", experiment), cells))
+    return rows
+
+
+def _row(names: Sequence[str], cells: Sequence[str]) -> str:
+    left = "".join(f'<td class="left">{escape(name)}</td>' for name in names)
+    return f"<tr>{left}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
 def score_section(scored: Scored) -> str:
@@ -76,9 +101,13 @@ def _finite(counts: ErrorCounts) -> float:
     return counts.rate if math.isfinite(counts.rate) else 1.0
 
 
-def _range(test: ScoredTest, top: float, colour: int) -> str:
-    low, high = test.interval or (_finite(test.score.total),) * 2
-    left, width, dot = (f"{100 * rate / top:.1f}%" for rate in (low, high - low, _finite(test.score.total)))
+def _interval(interval: tuple[float, float] | None) -> str:
+    return f"{percent(interval[0])} to {percent(interval[1])}" if interval else "–"
+
+
+def _range(interval: tuple[float, float] | None, rate: float, top: float, colour: int) -> str:
+    low, high = interval or (rate, rate)
+    left, width, dot = (f"{100 * value / top:.1f}%" for value in (low, high - low, rate))
     bar = f'<i style="left:{left};width:{width}"></i><b style="left:{dot}"></b>'
     return f'<span class="range c{colour}">{bar}</span>'
 

@@ -16,7 +16,25 @@ MEASURES = tuple(_UNITS)
 _RATE = re.compile(r"%(WER|CER|PER) ")
 _MISSING = re.compile(r"Scored \d+ sentences, (\d+) not present")
 _AGAIN = "score again with speechtl score --out"
+_FEATURE_RATE = re.compile(r"%PFER (\S+) \[ (\S+) / (\d+) segments")
 _INTERVAL = re.compile(r"(?P<note>\S+ % confidence) interval (?P<low>\S+) to (?P<high>\S+) \((?P<how>.*)\)")
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoredFeatures:
+    """The phone feature error rate of a scored decoding.
+
+    Attributes:
+        rate: 1.0 is 100 %.
+        errors: sum of the distances.
+        segments: of the references.
+        interval: as that of `ScoredTest`.
+    """
+
+    rate: float
+    errors: float
+    segments: int
+    interval: tuple[float, float] | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +50,7 @@ class ScoredTest:
         interval: lower and upper end of the confidence interval of the rate; None if it was not drawn.
         interval_note: what the interval is.
         speakers: counts of each speaker; empty if speakers are not known.
+        features: phone feature errors; None for words, characters and phones that are not IPA.
     """
 
     place: str
@@ -42,6 +61,7 @@ class ScoredTest:
     interval: tuple[float, float] | None
     interval_note: str
     speakers: dict[str, ErrorCounts]
+    features: ScoredFeatures | None = None
 
 
 def find_scored_tests(experiment: Path) -> list[ScoredTest]:
@@ -70,7 +90,9 @@ def read_scored_test(folder: Path, experiment: Path) -> ScoredTest:
         raise DataError(
             f"{folder}: per_utt and wer are not of the same score (per_utt sums up to {score.kaldi_line()}); {_AGAIN}"
         )
-    interval = next((match for line in lines if (match := _INTERVAL.match(line))), None)
+    # The phone feature error rate comes after the phone error rate, each followed by its interval.
+    start = next((number for number, line in enumerate(lines) if _FEATURE_RATE.match(line)), len(lines))
+    interval = _read_interval(lines[:start])
     place = folder.relative_to(experiment)
     trimmed = len(place.parts) > 1 and place.name.upper() in _UNITS
     return ScoredTest(
@@ -79,10 +101,34 @@ def read_scored_test(folder: Path, experiment: Path) -> ScoredTest:
         measure,
         score,
         next((int(match[1]) for line in lines if (match := _MISSING.match(line))), 0),
-        (float(interval["low"]) / 100, float(interval["high"]) / 100) if interval else None,
-        f"{interval['note']}, {interval['how']}" if interval else "",
+        interval.bounds if interval else None,
+        interval.note if interval else "",
         _read_speakers(folder / "per_spk") if (folder / "per_spk").exists() else {},
+        _read_features(lines[start:]),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Interval:
+    bounds: tuple[float, float]
+    note: str
+
+
+def _read_interval(lines: Sequence[str]) -> _Interval | None:
+    match = next((match for line in lines if (match := _INTERVAL.match(line))), None)
+    if match is None:
+        return None
+    bounds = (float(match["low"]) / 100, float(match["high"]) / 100)
+    return _Interval(bounds, f"{match['note']}, {match['how']}")
+
+
+def _read_features(lines: Sequence[str]) -> ScoredFeatures | None:
+    match = _FEATURE_RATE.match(lines[0]) if lines else None
+    if match is None:
+        return None
+    interval = _read_interval(lines)
+    bounds = interval.bounds if interval else None
+    return ScoredFeatures(float(match[1]) / 100, float(match[2]), int(match[3]), bounds)
 
 
 def _folders(experiment: Path) -> Iterator[Path]:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 import jiwer
 
@@ -166,6 +166,37 @@ def error_rate(references: Mapping[str, str], hypotheses: Mapping[str, str], uni
     return ErrorRate(unit, _sum(per_utterance.values()), per_utterance, alignments, missing)
 
 
+class Counts(Protocol):
+    """Errors of an utterance: whole ones, or by how different phones are."""
+
+    @property
+    def errors(self) -> float:
+        """Sum of the errors."""
+        ...
+
+    @property
+    def reference_length(self) -> int:
+        """Units in the reference."""
+        ...
+
+
+CountsOfOneKind = TypeVar("CountsOfOneKind", bound=Counts, covariant=True)
+
+
+class Scored(Protocol[CountsOfOneKind]):
+    """A score that is a sum over utterances: an `ErrorRate` or a `FeatureErrorRate`."""
+
+    @property
+    def per_utterance(self) -> Mapping[str, CountsOfOneKind]:
+        """Errors of each utterance."""
+        ...
+
+    @property
+    def rate(self) -> float:
+        """Errors per unit of the reference."""
+        ...
+
+
 def per_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, ErrorCounts]:
     """Return the counts of each speaker, sorted by speaker.
 
@@ -176,7 +207,7 @@ def per_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, Error
     return {speaker: _sum(score.per_utterance[utterance] for utterance in groups[speaker]) for speaker in groups}
 
 
-def group_by_speaker(score: ErrorRate, utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
+def group_by_speaker(score: Scored[Counts], utt2spk: Mapping[str, str]) -> dict[str, list[str]]:
     """Return the scored utterances of each speaker, sorted.
 
     Raises:

@@ -1,15 +1,22 @@
 """Score a test from its files: error rate, confidence interval, tables."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
 from speechtl.errors import ConfigError, DataError
 from speechtl.lang.lexicon import Lexicon, Notation
-from speechtl.scoring.error_rate import ErrorRate, Unit
+from speechtl.scoring.error_rate import Counts, ErrorRate, Scored, Unit
+from speechtl.scoring.feature_error_rate import FeatureErrorRate, feature_error_rate
 from speechtl.scoring.score_files import confusion_lines, speaker_table, summary_lines, write_scores
-from speechtl.scoring.significance import ConfidenceInterval, PairedComparison, bootstrap_interval, compare
+from speechtl.scoring.significance import (
+    ConfidenceInterval,
+    PairedComparison,
+    bootstrap_interval,
+    compare,
+    paired_bootstrap,
+)
 from speechtl.scoring.transcripts import References, read_hypotheses, read_references
 from speechtl.scoring.transcripts import score as score_transcripts
 
@@ -62,6 +69,24 @@ class Scoring:
             raise DataError(f"--resample speaker needs at least 2 speakers (got {speakers}); give --utt2spk")
         return utt2spk if self.resample == "speaker" or (self.resample is None and speakers >= 2) else None
 
+    def interval(self, errors: Scored[Counts], utt2spk: Mapping[str, str]) -> ConfidenceInterval | None:
+        """Return the interval of an error rate; None where there is one utterance or speaker alone.
+
+        Raises:
+            DataError: speakers are to be drawn, and there are not two.
+        """
+        groups = self.groups(utt2spk)
+        if len(set(groups.values()) if groups else errors.per_utterance) < 2:
+            return None
+        return bootstrap_interval(errors, groups, samples=self.samples, confidence=self.confidence, seed=self.seed)
+
+    def describe(self, interval: ConfidenceInterval) -> str:
+        """Write an interval in percent."""
+        return (
+            f"{100 * self.confidence:g} % confidence interval {100 * interval.low:.2f} to {100 * interval.high:.2f} "
+            f"(bootstrap over {interval.groups} {interval.by}s, {self.samples} samples)"
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Score:
@@ -72,12 +97,16 @@ class Score:
         errors: counts and alignments.
         interval: of the error rate; None where one utterance or speaker alone has none.
         scoring: how it was scored.
+        features: phone feature errors; None for words, characters and phones of which panphon knows none.
+        feature_interval: of their rate.
     """
 
     references: References
     errors: ErrorRate
     interval: ConfidenceInterval | None
     scoring: Scoring
+    features: FeatureErrorRate | None = None
+    feature_interval: ConfidenceInterval | None = None
 
     @property
     def error_rate(self) -> float:
@@ -90,20 +119,20 @@ class Score:
         return self.errors.missing
 
     def summary(self) -> list[str]:
-        """Return Kaldi's lines, and the confidence interval."""
+        """Return Kaldi's lines, and the confidence interval; of phones also the feature error rate with its own."""
         lines = summary_lines(self.errors)
         if self.interval is not None:
-            interval, scoring = self.interval, self.scoring
-            lines.append(
-                f"{100 * scoring.confidence:g} % confidence interval {100 * interval.low:.2f} to "
-                f"{100 * interval.high:.2f} (bootstrap over {interval.groups} {interval.by}s, {scoring.samples} "
-                "samples)"
-            )
+            lines.append(self.scoring.describe(self.interval))
+        if self.features is not None:
+            lines.append(self.features.kaldi_line())
+        if self.feature_interval is not None:
+            lines.append(self.scoring.describe(self.feature_interval))
         return lines
 
     def table(self) -> list[str]:
         """Return one row for each speaker, and their sum; nothing where speakers are unknown."""
-        return speaker_table(self.errors, self.references.utt2spk) if self.references.utt2spk else []
+        utt2spk = self.references.utt2spk
+        return speaker_table(self.errors, utt2spk, self.features) if utt2spk else []
 
     def confusions(self, limit: int) -> list[str]:
         """Return the most frequent errors."""
@@ -115,7 +144,7 @@ class Score:
         Raises:
             DataError: a file cannot be written.
         """
-        write_scores(folder, self.errors, self.summary(), self.references.utt2spk)
+        write_scores(folder, self.errors, self.summary(), self.references.utt2spk, self.features)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,24 +155,23 @@ class SystemComparison:
         first: errors of the baseline.
         second: errors of the other system.
         paired: the difference, and how sure it is.
+        features: phone feature errors of both; None for words, characters and phones of which panphon knows none.
+        paired_features: their difference.
     """
 
     first: ErrorRate
     second: ErrorRate
     paired: PairedComparison
+    features: tuple[FeatureErrorRate, FeatureErrorRate] | None = None
+    paired_features: PairedComparison | None = None
 
     def lines(self, scoring: Scoring) -> list[str]:
-        """Return the difference, its confidence interval and the test of matched pairs."""
-        paired, interval = self.paired, self.paired.interval
-        relative = f", {100 * paired.difference / self.first.rate:+.1f} % relative" if self.first.rate else ""
-        lines = [
-            f"B - A: {100 * paired.difference:+.2f} points{relative}",
-            f"{100 * scoring.confidence:g} % confidence interval {100 * interval.low:+.2f} to "
-            f"{100 * interval.high:+.2f} points "
-            f"(paired bootstrap over {interval.groups} {interval.by}s, {scoring.samples} samples)",
-            f"probability that B is better: {paired.probability_of_improvement:.3f}",
-        ]
-        pairs = paired.matched_pairs
+        """Return the difference, its confidence interval and the test of matched pairs; then those of phone features.
+
+        The test counts whole errors, so there is none of phone features.
+        """
+        lines = _difference("B - A", self.first.rate, self.paired, scoring)
+        pairs = self.paired.matched_pairs
         if pairs is None:
             lines.append("matched pairs: not for phones by best-matching pronunciation, whose references differ")
         elif pairs.segments < 2:
@@ -151,6 +179,9 @@ class SystemComparison:
         else:
             few = "; few segments, take it with care" if pairs.segments < 50 else ""
             lines.append(f"matched pairs (MAPSSWE): z {pairs.z:+.2f}, p {pairs.p:.4f} ({pairs.segments} segments{few})")
+        if self.features is not None and self.paired_features is not None:
+            lines += [f"{name} {errors.kaldi_line()}" for name, errors in zip("AB", self.features, strict=True)]
+            lines += _difference("PFER, B - A", self.features[0].rate, self.paired_features, scoring)
         return lines
 
 
@@ -170,14 +201,10 @@ def score(reference: Path, hypothesis: Path, scoring: Scoring | None = None) -> 
     pronunciations = scoring.pronunciations()
     hypotheses = read_hypotheses(hypothesis, scoring.unit, references)
     errors = score_transcripts(references, hypotheses, scoring.unit, pronunciations)
-    groups = scoring.groups(references.utt2spk)
-    drawn = len(set(groups.values())) if groups else len(references.text)
-    interval = None
-    if drawn > 1:
-        interval = bootstrap_interval(
-            errors, groups, samples=scoring.samples, confidence=scoring.confidence, seed=scoring.seed
-        )
-    return Score(references, errors, interval, scoring)
+    interval = scoring.interval(errors, references.utt2spk)
+    features = _feature_errors(errors)
+    feature_interval = None if features is None else scoring.interval(features, references.utt2spk)
+    return Score(references, errors, interval, scoring, features, feature_interval)
 
 
 def compare_systems(reference: Path, first: Path, second: Path, scoring: Scoring | None = None) -> SystemComparison:
@@ -200,6 +227,36 @@ def compare_systems(reference: Path, first: Path, second: Path, scoring: Scoring
         for path in (first, second)
     )
     groups = scoring.groups(references.utt2spk)
-    options = {"samples": scoring.samples, "seed": scoring.seed}
-    paired = compare(baseline, other, groups, confidence=scoring.confidence, **options)
-    return SystemComparison(baseline, other, paired)
+    samples, confidence, seed = scoring.samples, scoring.confidence, scoring.seed
+    paired = compare(baseline, other, groups, samples=samples, confidence=confidence, seed=seed)
+    one, two = _feature_errors(baseline), _feature_errors(other)
+    if one is None or two is None:
+        return SystemComparison(baseline, other, paired)
+    paired_features = paired_bootstrap(one, two, groups, samples=samples, confidence=confidence, seed=seed)
+    return SystemComparison(baseline, other, paired, (one, two), paired_features)
+
+
+def _feature_errors(errors: ErrorRate) -> FeatureErrorRate | None:
+    """Return the feature errors of phones, against the references that the errors were counted against."""
+    if errors.unit != "phone":
+        return None
+    references = {name: _phones(pair.reference for pair in pairs) for name, pairs in errors.alignments.items()}
+    hypotheses = {name: _phones(pair.hypothesis for pair in pairs) for name, pairs in errors.alignments.items()}
+    features = feature_error_rate(references, hypotheses)
+    return features if features.total.reference_length else None
+
+
+def _phones(side: Iterable[str | None]) -> list[str]:
+    return [phone for phone in side if phone is not None]
+
+
+def _difference(what: str, first: float, paired: PairedComparison, scoring: Scoring) -> list[str]:
+    interval = paired.interval
+    relative = f", {100 * paired.difference / first:+.1f} % relative" if first else ""
+    return [
+        f"{what}: {100 * paired.difference:+.2f} points{relative}",
+        f"{100 * scoring.confidence:g} % confidence interval {100 * interval.low:+.2f} to "
+        f"{100 * interval.high:+.2f} points "
+        f"(paired bootstrap over {interval.groups} {interval.by}s, {scoring.samples} samples)",
+        f"probability that B is better: {paired.probability_of_improvement:.3f}",
+    ]

@@ -7,14 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from speechtl.files import atomic_write
-from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, per_speaker
+from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, group_by_speaker, per_speaker
+from speechtl.scoring.feature_error_rate import FeatureErrorRate, FeatureErrors
 
 # Placeholder for the missing side of an insertion or deletion.
 NOTHING = "***"
 _OPERATION_NAMES = {"C": "correct", "S": "substitution", "D": "deletion", "I": "insertion"}
 
 
-def write_scores(folder: str | Path, score: ErrorRate, summary: Iterable[str], utt2spk: Mapping[str, str]) -> None:
+def write_scores(
+    folder: str | Path,
+    score: ErrorRate,
+    summary: Iterable[str],
+    utt2spk: Mapping[str, str],
+    features: FeatureErrorRate | None = None,
+) -> None:
     """Write a score into a folder.
 
     ``wer`` has the summary, ``per_utt`` the alignments, ``ops`` the counts of each operation on each word pair,
@@ -25,6 +32,7 @@ def write_scores(folder: str | Path, score: ErrorRate, summary: Iterable[str], u
         score: the score.
         summary: the lines of ``wer``.
         utt2spk: utterance -> speaker, or empty.
+        features: phone feature errors, for a column of the speakers.
 
     Raises:
         DataError: a file cannot be written.
@@ -34,7 +42,7 @@ def write_scores(folder: str | Path, score: ErrorRate, summary: Iterable[str], u
     _write(folder / "per_utt", alignment_lines(score))
     _write(folder / "ops", operation_lines(score))
     if utt2spk:
-        _write(folder / "per_spk", speaker_table(score, utt2spk))
+        _write(folder / "per_spk", speaker_table(score, utt2spk, features))
 
 
 def summary_lines(score: ErrorRate) -> list[str]:
@@ -73,15 +81,21 @@ def confusion_lines(score: ErrorRate, limit: int) -> list[str]:
     return [line for line in frequent if not line.startswith("correct ")]
 
 
-def speaker_table(score: ErrorRate, utt2spk: Mapping[str, str]) -> list[str]:
-    """Return a row for each speaker, and their sum.
+def speaker_table(score: ErrorRate, utt2spk: Mapping[str, str], features: FeatureErrorRate | None = None) -> list[str]:
+    """Return a row for each speaker, and their sum; with phone feature errors, their rate is the last column.
 
     Raises:
         DataError: ``utt2spk`` lacks scored utterances.
     """
     heading = ("speaker", "sentences", f"{score.unit}s", "sub", "del", "ins", "errors", "rate %", "wrong sentences %")
     rows = [_speaker_row(speaker, counts) for speaker, counts in per_speaker(score, utt2spk).items()]
-    return _table([heading, *rows, _speaker_row("SUM", score.total)], right_from=1)
+    rows = [heading, *rows, _speaker_row("SUM", score.total)]
+    if features is not None:
+        groups = group_by_speaker(features, utt2spk).values()
+        by_speaker = [sum((features.per_utterance[name] for name in group), FeatureErrors()) for group in groups]
+        rates = [f"{100 * errors.rate:.2f}" for errors in (*by_speaker, features.total)]
+        rows = [(*row, cell) for row, cell in zip(rows, ["PFER %", *rates], strict=True)]
+    return _table(rows, right_from=1)
 
 
 def _speaker_row(name: str, counts: ErrorCounts) -> tuple[str, ...]:

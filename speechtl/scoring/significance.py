@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from speechtl.errors import DataError, list_problems
-from speechtl.scoring.error_rate import ErrorCounts, ErrorRate, Pair, group_by_speaker
+from speechtl.scoring.error_rate import Counts, ErrorRate, Pair, Scored, group_by_speaker
 
 SAMPLES = 10_000
 CONFIDENCE = 0.95
@@ -66,7 +66,8 @@ class PairedComparison:
         difference: error rate of the second minus that of the first; below zero, the second is better.
         interval: confidence interval of the difference, by the paired bootstrap.
         probability_of_improvement: fraction of samples in which the second system is better; ties count half.
-        matched_pairs: None if the systems have different references (phones by best-matching pronunciation).
+        matched_pairs: None if the systems have different references (phones by best-matching pronunciation), or errors
+            that are no whole ones (phone features).
     """
 
     difference: float
@@ -76,7 +77,7 @@ class PairedComparison:
 
 
 def bootstrap_interval(
-    score: ErrorRate,
+    score: Scored[Counts],
     utt2spk: Mapping[str, str] | None = None,
     *,
     samples: int = SAMPLES,
@@ -130,6 +131,20 @@ def compare(
         raise DataError(
             f"cannot compare a score of {first.unit}s with one of {second.unit}s; score both with the same unit"
         )
+    paired = paired_bootstrap(first, second, utt2spk, samples=samples, confidence=confidence, seed=seed)
+    return dataclasses.replace(paired, matched_pairs=matched_pairs(first, second))
+
+
+def paired_bootstrap(
+    first: Scored[Counts],
+    second: Scored[Counts],
+    utt2spk: Mapping[str, str] | None = None,
+    *,
+    samples: int = SAMPLES,
+    confidence: float = CONFIDENCE,
+    seed: int = 0,
+) -> PairedComparison:
+    """Compare two systems on the same utterances by the paired bootstrap alone; see `compare`."""
     different = sorted(first.per_utterance.keys() ^ second.per_utterance.keys())
     if different:
         heading = f"{len(different)} utterances were scored for one system only; score both on the same test:"
@@ -140,7 +155,7 @@ def compare(
     differences = sums[2] / sums[3] - sums[0] / sums[1]
     better = float(np.mean(differences < 0) + 0.5 * np.mean(differences == 0))
     interval = _interval(differences, confidence, len(errors), by)
-    return PairedComparison(second.rate - first.rate, interval, better, matched_pairs(first, second))
+    return PairedComparison(second.rate - first.rate, interval, better, None)
 
 
 def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
@@ -169,9 +184,9 @@ def matched_pairs(first: ErrorRate, second: ErrorRate) -> MatchedPairs | None:
     return MatchedPairs(count, mean, z, math.erfc(abs(z) / math.sqrt(2.0)))
 
 
-def _groups(score: ErrorRate, utt2spk: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray, str]:
+def _groups(score: Scored[Counts], utt2spk: Mapping[str, str] | None) -> tuple[np.ndarray, np.ndarray, str]:
     """Return the errors and reference lengths of each utterance or speaker, and which of the two was used."""
-    counts: list[list[ErrorCounts]]
+    counts: list[list[Counts]]
     if utt2spk is None:
         counts = [[count] for count in score.per_utterance.values()]
     else:

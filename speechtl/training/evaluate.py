@@ -1,7 +1,7 @@
-"""Loss and greedy phone error rate on held-out speech."""
+"""Loss and greedy phone error rates on held-out speech."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 from rapidfuzz.distance import Levenshtein
@@ -12,10 +12,13 @@ from speechtl.batches.pipeline import Batch, make_dataset
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.scoring.feature_error_rate import feature_distances, unknown_phones
 from speechtl.training.objective import LossTerms, Objective, ctc_losses
 
 Forward = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 Terms = Callable[[Batch], LossTerms]
+# What was found and what was said, as units of a head.
+Pair = tuple[Sequence[int], Sequence[int]]
 
 
 def forward_function(model: AcousticModel, language: str) -> Forward:
@@ -59,11 +62,13 @@ def evaluate(
     Returns:
         ``dev_loss``, the CTC loss in nats per labelled utterance or, where nothing is labelled, the loss of the
         transfer methods; ``dev_per``, the phone error rate of the best path against the first pronunciations, in
-        percent, where speech is labelled; with several languages also ``dev_per_LANGUAGE``, since what helps one may
-        harm another; and, as ``dev_NAME``, each loss term and measure on speech whose language has no head.
+        percent, where speech is labelled, and ``dev_pfer``, its phone feature error rate (see
+        ``scoring.feature_error_rate``) where phones are IPA; with several languages also ``dev_per_LANGUAGE`` and
+        ``dev_pfer_LANGUAGE``, since what helps one may harm another; and, as ``dev_NAME``, each loss term and measure
+        on speech whose language has no head.
     """
     losses, count = 0.0, 0
-    errors, phones = defaultdict[str, int](int), defaultdict[str, int](int)
+    pairs = defaultdict[str, list[Pair]](list)
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
     for number, source in enumerate(sources):
         plan = [batch for batch in plan_once([s.frames for s in sources], config) if batch.source == number]
@@ -83,15 +88,52 @@ def evaluate(
                 reference = source.labels[index]
                 if not reference:
                     continue
-                errors[source.language] += Levenshtein.distance(
-                    merge_repeats(best[row, : int(lengths[row])]), reference
-                )
-                phones[source.language] += len(reference)
+                pairs[source.language].append((merge_repeats(best[row, : int(lengths[row])]), reference))
                 count += 1
     unlabelled = {f"dev_{name}": value / utterances for name, value in sums.items() if name != "ctc"}
     if utterances and not count:
         return {"dev_loss": loss / utterances, **unlabelled}
-    rates = {"dev_per": 100.0 * sum(errors.values()) / max(sum(phones.values()), 1)}
-    if len(phones) > 1:
-        rates |= {f"dev_per_{language}": 100.0 * errors[language] / phones[language] for language in phones}
+    phones = {language: _phone_errors(spoken) for language, spoken in pairs.items()}
+    features = {language: _feature_errors(model, language, spoken) for language, spoken in pairs.items()}
+    rates = {**(_rates("dev_per", phones) or {"dev_per": 0.0}), **_rates("dev_pfer", features)}
     return {"dev_loss": losses / max(count, 1), **rates, **unlabelled}
+
+
+def unmeasured_phones(model: AcousticModel, sources: Sequence[Source]) -> dict[str, int]:
+    """Return the phones that ``dev_pfer`` counts in part or not at all, and how often they occur in references."""
+    every: list[list[str]] = []
+    for source in sources:
+        if model.has_head(source.language) and model.head_name(source.language) in model.inventories:
+            every += _decode(model, source.language, source.labels)
+    return unknown_phones(every)
+
+
+def _phone_errors(pairs: Sequence[Pair]) -> tuple[float, int]:
+    """Return the phone errors, and the phones of the references."""
+    return sum(Levenshtein.distance(*pair) for pair in pairs), sum(len(reference) for _, reference in pairs)
+
+
+def _feature_errors(model: AcousticModel, language: str, pairs: Sequence[Pair]) -> tuple[float, int]:
+    """Return the feature distances, and the segments of the references; 0 where phones are unknown or not IPA."""
+    if model.head_name(language) not in model.inventories:
+        return 0.0, 0
+    found, references = (_decode(model, language, side) for side in zip(*pairs, strict=True))
+    distances, lengths = feature_distances(references, found)
+    return float(distances.sum()), int(lengths.sum())
+
+
+def _decode(model: AcousticModel, language: str, every: Sequence[Sequence[int]]) -> list[list[str]]:
+    inventory = model.inventories[model.head_name(language)]
+    return [inventory.decode(units) for units in every]
+
+
+def _rates(name: str, counts: Mapping[str, tuple[float, int]]) -> dict[str, float]:
+    """Return an error rate in percent, and where there are several languages that of each."""
+    measured = {language: (errors, length) for language, (errors, length) in counts.items() if length}
+    if not measured:
+        return {}
+    errors, lengths = zip(*measured.values(), strict=True)
+    rates = {name: 100.0 * sum(errors) / sum(lengths)}
+    if len(measured) > 1:
+        rates |= {f"{name}_{language}": 100.0 * errors / length for language, (errors, length) in measured.items()}
+    return rates

@@ -18,8 +18,9 @@ from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, assign, average, save_arrays
 from speechtl.progress import progress_bar
+from speechtl.scoring.feature_error_rate import describe_unknown
 from speechtl.training.config import TrainingConfig
-from speechtl.training.evaluate import evaluate, forward_function, terms_function
+from speechtl.training.evaluate import evaluate, forward_function, terms_function, unmeasured_phones
 from speechtl.training.framewise_criterion import FramewiseCriterion
 from speechtl.training.layer_rates import first_epochs, rate_factors
 from speechtl.training.objective import Objective
@@ -94,6 +95,8 @@ class Trainer:
         self.forward = {language: forward_function(model, language) for language in languages}
         objective = Objective(model, methods)
         self.terms = {source.language: terms_function(objective, source.language) for source in data.dev}
+        if unmeasured := unmeasured_phones(model, data.dev):
+            logger.info(describe_unknown(unmeasured))
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the checkpoint if there is one.

@@ -50,6 +50,8 @@ def describe_epoch(entry: Mapping[str, Any], epochs: int) -> str:
         text += f", dev loss {entry['dev_loss']:.3f}"
     if "dev_per" in entry:
         text += f", dev PER {entry['dev_per']:.2f} %"
+    if "dev_pfer" in entry:
+        text += f", PFER {entry['dev_pfer']:.2f} %"
     by_language = [name for name in entry if name.startswith("dev_per_")]
     rates = [f"{name.removeprefix('dev_per_')} {entry[name]:.2f}" for name in by_language]
     if rates:

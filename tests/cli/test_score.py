@@ -106,6 +106,38 @@ def test_phones_are_scored_by_the_best_matching_pronunciation(files):
     assert "whose references differ" in result.output
 
 
+def test_phones_have_feature_errors_too(files):
+    write(files / "ref", {"a-1": "p a", "a-2": "t͡ʃ i", "b-1": "s ʡ"})
+    # In panphon's table p and b differ in one of 24 features, s is wrongly inserted.
+    write(files / "first", {"a-1": "b a", "a-2": "t͡ʃ i s", "b-1": "s ʡ"})
+    write(files / "second", {"a-1": "b a", "a-2": "t͡ʃ i", "b-1": "sil s ʡ"})
+    write(files / "utt2spk", {"a-1": "a", "a-2": "a", "b-1": "b"})
+    options = ("--unit", "phone", "--utt2spk", files / "utt2spk")
+    result = run("score", files / "ref", files / "first", *options, "--out", files / "out")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[4] == "%PFER 20.83 [ 1.04 / 5 segments, 0.347 per utterance ]"
+    assert lines[5] == "95 % confidence interval 0.00 to 26.04 (bootstrap over 2 speakers, 10000 samples)"
+    assert [line.split()[-1] for line in lines[7:10]] == ["26.04", "0.00", "20.83"]
+    assert (files / "out" / "wer").read_text(encoding="utf-8").splitlines() == lines[:6]
+    assert "panphon does not know, or not all of, 2 phones, which count as far as it does: ʡ (2)" in result.stderr
+    result = run("compare", files / "ref", files / "first", files / "second", *options, "--resample", "utterance")
+    lines = result.stdout.splitlines()
+    assert lines[6:8] == [
+        "A %PFER 20.83 [ 1.04 / 5 segments, 0.347 per utterance ]",
+        "B %PFER 0.83 [ 0.04 / 5 segments, 0.014 per utterance ]",
+    ]
+    assert lines[8] == "PFER, B - A: -20.00 points, -96.0 % relative"
+    assert result.stderr.count("ʡ (2)") == 1
+
+
+def test_phones_that_are_not_ipa_have_no_feature_errors(files):
+    write(files / "ref", {"u": "AA1 B", "v": "SIL D"})
+    result = run("score", files / "ref", files / "ref", "--unit", "phone")
+    assert result.stdout.startswith("%PER 0.00")
+    assert "PFER" not in result.stdout and "there is no PFER" in result.stderr
+
+
 def test_missing_hypotheses_and_empty_references_are_told(files):
     write(files / "ref", {**REFERENCES, "c-1": ""})
     write(files / "hyp" / "text", {"a-1": "YES", "c-1": "UH"})

@@ -6,12 +6,13 @@ from phone_strategies import CONSONANTS, SEGMENTS
 
 from speechtl.lang import articulation
 from speechtl.lang.ipa_symbols import VOWELS
+from speechtl.lang.panphon_table import data_folder
 
 
 def test_distance_of_segments_is_the_weighted_difference_of_panphons_features():
     panphon = pytest.importorskip("panphon")
     table = panphon.FeatureTable()
-    with open(articulation._data_folder() / "feature_weights.csv", encoding="utf-8", newline="") as file:
+    with open(data_folder() / "feature_weights.csv", encoding="utf-8", newline="") as file:
         names, values = csv.reader(file)
     weights = dict(zip(names, map(float, values)))
     letters = ["p", "b", "t͡ʃ", "s", "ʁ", "n̩", "i", "ɔ̃", "uː", "sˤ", "kʰ"]

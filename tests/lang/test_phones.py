@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from phone_strategies import SEGMENTS
 
 from speechtl.errors import LexiconError
-from speechtl.lang import articulation
 from speechtl.lang.notations import ARPABET, XSAMPA
+from speechtl.lang.panphon_table import data_folder
 from speechtl.lang.phone_inventory import PhoneInventory, arpabet_to_ipa, normalise_ipa, split_ipa, xsampa_to_ipa
 
 FORMS = st.sampled_from(["NFC", "NFD"])
@@ -122,7 +122,7 @@ def test_any_text_is_either_split_stably_or_refused(text):
 
 
 def test_every_segment_of_panphon_is_one_segment():
-    with open(articulation._data_folder() / "ipa_all.csv", encoding="utf-8", newline="") as file:
+    with open(data_folder() / "ipa_all.csv", encoding="utf-8", newline="") as file:
         names = [row[0] for row in csv.reader(file)][1:]
     names = [name for name in names if name[0] not in "˩˨˧˦˥"]
     assert len(names) > 6000
@@ -166,7 +166,7 @@ def test_what_is_not_arpabet_is_refused(symbol):
 
 
 def test_xsampa_agrees_with_panphons_table():
-    with open(articulation._data_folder() / "ipa-xsampa.csv", encoding="utf-8", newline="") as file:
+    with open(data_folder() / "ipa-xsampa.csv", encoding="utf-8", newline="") as file:
         rows = [(row["X-SAMPA"], row["IPA"].strip()) for row in csv.DictReader(file)]
     # Not in the table's terms: a quoting slip, affricates without a tie bar, tone letters for tone diacritics.
     rows = [

@@ -71,7 +71,7 @@ def test_the_page_of_one_experiment(tmp_path):
     assert result.output.split() == [str(experiment / "report.html")]
     page = Page((experiment / "report.html").read_text(encoding="utf-8"))
     for text in (
-        "tdnn tdnn 2 of 2 4.00 3.00 25.00 (epoch 2) 24.25 4,000",
+        "tdnn tdnn 2 of 2 4.00 3.00 25.00 (epoch 2) 24.25 – 4,000",
         "test WER tdnn 33.33 25.00 to 40.00 3 / 9 1 1 1 100.00",
         "95 % confidence, bootstrap over 2 speakers, 10000 samples.",
         "11 words changed their pronunciation",
@@ -125,6 +125,25 @@ def test_several_side_by_side(tmp_path):
     ):
         assert text in page.words
     assert not (first / "report.html").exists()
+
+
+def test_phone_feature_errors_are_shown_beside_the_phone_errors(tmp_path):
+    paths = [make_experiment(tmp_path / name) for name in ("base", "adapted")]
+    for path, rate in zip(paths, ("20.83", "0.83"), strict=True):
+        text = (path / "log.jsonl").read_text()
+        (path / "log.jsonl").write_text(text.replace('"dev_per": 2', '"dev_pfer": 7.125, "dev_per": 2'))
+        score = error_rate({"u": "p a"}, {"u": "b a"}, "phone")
+        feature_line = f"%PFER {rate} [ 1.04 / 5 segments, 0.347 per utterance ]"
+        write_scores(path / "test" / "per", score, [*summary_lines(score), INTERVAL, feature_line, INTERVAL], {})
+    write_report(paths, tmp_path / "page.html")
+    page = Page((tmp_path / "page.html").read_text(encoding="utf-8"))
+    for text in (
+        "24.25 7.12 4,000",
+        "phone feature error rate of dev, greedy, %",
+        "test PFER base 20.83 25.00 to 40.00 1.0 / 5",
+        "test PFER adapted 0.83 25.00 to 40.00 -20.00 1.0 / 5",
+    ):
+        assert text in page.words
 
 
 def test_without_output_each_has_its_own_page(tmp_path):

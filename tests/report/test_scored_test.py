@@ -42,6 +42,18 @@ def test_interval_measure_and_names(tmp_path, unit, measure):
     assert test.speakers == {}
 
 
+def test_phone_feature_errors_are_read_beside_the_phone_errors(tmp_path):
+    other = "95 % confidence interval 1.50 to 9.25 (bootstrap over 2 speakers, 10000 samples)"
+    lines = [INTERVAL, "%PFER 20.83 [ 1.04 / 5 segments, 0.347 per utterance ]"]
+    for name, more in (("dev", [*lines, other]), ("test", lines), ("words", [INTERVAL])):
+        scored(tmp_path / name, {"u1": "p a"}, {"u1": "b a"}, "phone", lines=more)
+    dev, test, words = find_scored_tests(tmp_path)
+    assert dev.interval == test.interval == words.interval == pytest.approx((0.125, 0.4))
+    assert (dev.features.rate, dev.features.errors, dev.features.segments) == pytest.approx((0.2083, 1.04, 5))
+    assert dev.features.interval == pytest.approx((0.015, 0.0925))
+    assert test.features.interval is None and words.features is None
+
+
 def test_experiments_inside_are_left_out(tmp_path):
     for name in ("dev", "inner/dev", "deep/er/dev"):
         scored(tmp_path / name, {"u": "a"}, {"u": "a"})

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import panphon.distance
 import pytest
 import tensorflow as tf
 from command_line import verb
@@ -239,20 +240,27 @@ def test_errors_of_held_out_speech_are_told_for_each_language(experiment, corpor
     # The head of the second language is fresh, so its errors are others.
     source = {"method": "fine_tuning", "source": str(experiment), "fresh": ["heads/yy/*"]}
     told = train(config(data, [source]), root / "told")
-    model, counts = Experiment.load(root / "told"), {}
+    model, counts, features = Experiment.load(root / "told"), {}, {}
+    panphons = panphon.distance.Distance()
     for language in ("xx", "yy"):
         pronounced, text = model.lexicon(language), read_table(root / f"test_{language}" / "text")
         phones = model.inventory(language).phones
         errors = total = 0
+        distance = segments = 0
         for name, posteriors in model.posteriors_of(root / f"test_{language}", language):
             said = [phones[unit - 1] for unit in merge_repeats(posteriors.argmax(axis=1))]
             meant = pronounced.phones_of(text[name].split())
             errors, total = errors + Levenshtein.distance(said, meant), total + len(meant)
-        counts[language] = (errors, total)
+            distance += panphons.hamming_feature_edit_distance("".join(meant), "".join(said))
+            segments += len(panphons.fm.ipa_segs("".join(meant)))
+        counts[language], features[language] = (errors, total), (distance, segments)
         assert told[f"dev_per_{language}"] == pytest.approx(100 * errors / total)
+        assert told[f"dev_pfer_{language}"] == pytest.approx(100 * distance / segments)
     assert told["dev_per_xx"] != told["dev_per_yy"]
     errors, totals = zip(*counts.values(), strict=True)
     assert told["dev_per"] == pytest.approx(100 * sum(errors) / sum(totals))
+    distances, segments = zip(*features.values(), strict=True)
+    assert told["dev_pfer"] == pytest.approx(100 * sum(distances) / sum(segments))
 
 
 def test_the_language_is_recognised_or_what_utt2lang_says(experiment, corpora, tmp_path):
