@@ -33,6 +33,7 @@ from speechtl.errors import DataError, list_problems
 from speechtl.experiment.experiment import Experiment
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
+from speechtl.lang.phone_mapping import fit_lexicon
 from speechtl.layout import ExperimentLayout
 
 
@@ -65,8 +66,10 @@ class Adaptation:
         self.lexicon = request.lexicon
         if self.lexicon is None and self.experiment.directory.lexicon(self.language).is_file():
             self.lexicon = self.experiment.lexicon(self.language)
-        if self.lexicon is not None and request.new_words is not None:
-            self.lexicon.merge(request.new_words)
+        if self.lexicon is not None:
+            self.lexicon = fit_lexicon(self.lexicon, self.inventory, request.missing_phones)
+            if request.new_words is not None:
+                self.lexicon.merge(request.new_words)
         decoding = request.decoding or self.experiment.config.decoding
         self.scorer = Scorer(self.inventory, self.lexicon, request.lm, decoding)
 
@@ -206,5 +209,5 @@ class Adaptation:
         else:
             file = save_experiment(request.out, self.experiment, source, learner, data.path, self.lexicon)
         if request.new_words is not None and self.lexicon is not None:
-            self.lexicon.save(ExperimentLayout(request.out).lexicon(self.language))
+            self.lexicon.save(ExperimentLayout(request.out).lexicon(self.language), any_name=True)
         return file

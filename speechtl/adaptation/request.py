@@ -12,6 +12,7 @@ from speechtl.g2p.new_words import choose_pronouncer
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phone_mapping import MissingPhones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Request:
         language: which head; may be None if there is only one.
         lexicon: of the words; None for the source's own.
         new_words: out-of-vocabulary words, with their pronunciations.
+        missing_phones: of the lexicon, that the model lacks; see `fit_lexicon`.
         lm: the language model, or None.
         decoding: settings of the search; None for the source's.
         test: held-out recordings of the same speaker, or None.
@@ -47,6 +49,7 @@ class Request:
     language: str | None = None
     lexicon: Lexicon | None = None
     new_words: Lexicon | None = None
+    missing_phones: MissingPhones = "nearest"
     lm: NgramModel | None = None
     decoding: DecodingConfig | None = None
     test: Path | None = None

@@ -20,9 +20,11 @@ from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
+from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.experiment import Experiment
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
 
@@ -112,7 +114,13 @@ def _new_words_first(order: np.ndarray, texts: Sequence[str]) -> list[int]:
 
 
 def run_study(
-    study: Study, out: Path, lexicon: Lexicon | None, lm: NgramModel | None, decoding: Any, language: str | None
+    study: Study,
+    out: Path,
+    lexicon: Lexicon | None,
+    lm: NgramModel | None,
+    decoding: Any,
+    language: str | None,
+    missing_phones: MissingPhones = "nearest",
 ) -> list[dict[str, Any]]:
     """Run everything that ``out`` does not have yet.
 
@@ -123,6 +131,7 @@ def run_study(
         lm: the language model, or None.
         decoding: settings of the search.
         language: which head, or None for the only one.
+        missing_phones: of the lexicon, that the model lacks; see `fit_lexicon`.
 
     Returns:
         All lines.
@@ -139,6 +148,12 @@ def run_study(
     lines = [line for line in lines if tuple(line[key] for key in keys) in done]
     out.mkdir(parents=True, exist_ok=True)
     data = DataDir.load(study.data)
+    source = ExperimentDirectory(study.source)
+    language = source.language(language)
+    if lexicon is None and source.lexicon(language).is_file():
+        lexicon = source.own_lexicon(language)
+    if lexicon is not None:
+        lexicon = fit_lexicon(lexicon, source.inventory(language), missing_phones)
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         for system, (method, settings) in study.systems.items():
@@ -167,20 +182,19 @@ class _Bench:
         lexicon: Lexicon | None,
         lm: NgramModel | None,
         decoding: Any,
-        language: str | None,
+        language: str,
     ):
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
         experiment = Experiment.load(study.source)
-        self.language = experiment.language(language)
+        self.language = language
         inventory = experiment.inventory(self.language)
-        words = lexicon or (experiment.lexicon(self.language) if _has_lexicon(experiment, self.language) else None)
-        self.scorer = Scorer(inventory, words, lm, decoding)
+        self.scorer = Scorer(inventory, lexicon, lm, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
         self.learners: dict[AdaptationConfig, Learner] = {}
         self.replay: Source | None = None
         table = DataConfig(language=self.language)
         features = experiment.config.features
-        labelling = Labelling(inventory, words)
+        labelling = Labelling(inventory, lexicon)
         if study.replay is not None:
             self.replay = Source([study.replay], table, experiment.normaliser, features, labelling)
         learner = self._learner(0.0)
@@ -264,7 +278,3 @@ def stored_bytes(learner: Learner) -> int:
 def _numbers(score: Scores) -> dict[str, Any]:
     rates = (("words", score.words), ("phones", score.phones))
     return {name: [rate.total.errors, rate.reference_length] for name, rate in rates if rate is not None}
-
-
-def _has_lexicon(experiment: Experiment, language: str) -> bool:
-    return experiment.directory.lexicon(language).is_file()

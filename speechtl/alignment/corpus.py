@@ -9,7 +9,7 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
-from speechtl.lang.phone_mapping import map_lexicon
+from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 
 _logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ class Corpus:
         lexicon: pronunciations of the words; None where the transcripts are phones.
         features: the configuration that the features of ``data`` were computed with.
         subsampling: frames of features per frame of posteriors.
+        missing_phones: of the lexicon, that the model lacks; see `fit_lexicon`.
     """
 
     data: DataDir
@@ -31,6 +32,7 @@ class Corpus:
     lexicon: Lexicon | None
     features: FeatureConfig
     subsampling: int
+    missing_phones: MissingPhones = "nearest"
 
     @property
     def clock(self) -> FrameClock:
@@ -51,10 +53,7 @@ class Corpus:
         needed = sorted({word for text in self.data.text.values() for word in text.split()})
         kept = Lexicon()
         kept.entries = {word: self.lexicon.entries[word] for word in needed if word in self.lexicon}
-        kept, replaced = map_lexicon(kept, self.inventory)
-        if replaced:
-            lines = [f"{phone} -> {other or 'nothing'}" for phone, other in replaced.items()]
-            _logger.warning(list_problems("phones that the model lacks, and what stands for them:", lines))
+        kept = fit_lexicon(kept, self.inventory, self.missing_phones)
         missing = [word for word in needed if word not in self.lexicon]
         if missing:
             heading = f"{len(missing)} words are not in the lexicon; add them (speechtl lexicon add, g2p):"

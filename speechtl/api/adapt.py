@@ -9,6 +9,7 @@ from speechtl.api.paths import StrPath, optional_path
 if TYPE_CHECKING:
     from speechtl.adaptation.result import Adapted
     from speechtl.lang.lexicon import Notation
+    from speechtl.lang.phone_mapping import MissingPhones
 
 
 def adapt(
@@ -22,6 +23,7 @@ def adapt(
     lexicon: StrPath | None = None,
     add_words: Sequence[str] = (),
     notation: "Notation" = "ipa",
+    missing_phones: "MissingPhones" = "nearest",
     g2p: StrPath | None = None,
     rules: str | None = None,
     lm: StrPath | None = None,
@@ -49,6 +51,7 @@ def adapt(
         lexicon: pronunciations of the words; by default the model's own.
         add_words: words that it lacks, ``"WORD=PHONES"`` or ``"WORD"``.
         notation: how ``lexicon`` and ``add_words`` write phones.
+        missing_phones: of the lexicon, that the model lacks: take the ``"nearest"`` that it has, or ``"refuse"``.
         g2p: a grapheme-to-phoneme model: all out-of-vocabulary words of the transcripts are guessed.
         rules: the same with the spelling rules of a language.
         lm: a language model.
@@ -79,6 +82,7 @@ def adapt(
         lexicon=optional_path(lexicon),
         add_words=add_words,
         notation=notation,
+        missing_phones=missing_phones,
         g2p=optional_path(g2p),
         rules=rules,
         lm=optional_path(lm),

@@ -9,6 +9,7 @@ from speechtl.api.paths import StrPath, optional_path
 if TYPE_CHECKING:
     from speechtl.alignment.align_corpus import CorpusAlignment
     from speechtl.lang.lexicon import Notation
+    from speechtl.lang.phone_mapping import MissingPhones
 
 
 def align(
@@ -19,6 +20,7 @@ def align(
     lexicon: StrPath | None = None,
     add_words: Sequence[str] = (),
     notation: "Notation" = "ipa",
+    missing_phones: "MissingPhones" = "nearest",
     g2p: StrPath | None = None,
     rules: str | None = None,
     phones: bool = False,
@@ -37,6 +39,7 @@ def align(
         lexicon: pronunciations of the words; by default the model's own.
         add_words: words that it lacks, ``"WORD=PHONES"`` or ``"WORD"``.
         notation: how ``lexicon`` and ``add_words`` write phones.
+        missing_phones: of the lexicon, that the model lacks: take the ``"nearest"`` that it has, or ``"refuse"``.
         g2p: a grapheme-to-phoneme model that guesses.
         rules: spelling rules that guess.
         phones: transcripts are phones of the model; no lexicon is used.
@@ -52,7 +55,14 @@ def align(
     from speechtl.recognition.forced_alignment import AlignRequest, align_data
     from speechtl.recognition.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary(optional_path(lexicon), tuple(add_words), notation, optional_path(g2p), rules)
+    vocabulary = Vocabulary(
+        optional_path(lexicon),
+        tuple(add_words),
+        notation,
+        optional_path(g2p),
+        rules,
+        missing_phones=missing_phones,
+    )
     request = AlignRequest(
         model=Path(model),
         data=Path(data),

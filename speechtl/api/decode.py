@@ -8,6 +8,7 @@ from speechtl.api.paths import StrPath, optional_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
+    from speechtl.lang.phone_mapping import MissingPhones
     from speechtl.recognition.decoded import Decoded
 
 
@@ -19,6 +20,7 @@ def decode(
     lexicon: StrPath | None = None,
     add_words: Sequence[str] = (),
     notation: "Notation" = "ipa",
+    missing_phones: "MissingPhones" = "nearest",
     g2p: StrPath | None = None,
     rules: str | None = None,
     lm: StrPath | None = None,
@@ -45,6 +47,7 @@ def decode(
         lexicon: pronunciations of the words to find; without it and added words, phones alone.
         add_words: see `load`, as for the next ones.
         notation: of the lexicon and the added words.
+        missing_phones: of the lexicon, that the model lacks: take the ``"nearest"`` that it has, or ``"refuse"``.
         g2p: a model that guesses pronunciations.
         rules: spelling rules that guess them.
         lm: a language model.
@@ -73,6 +76,7 @@ def decode(
         lexicon=optional_path(lexicon),
         add_words=tuple(add_words),
         notation=notation,
+        missing_phones=missing_phones,
         g2p=optional_path(g2p),
         rules=rules,
         lm=optional_path(lm),

@@ -8,6 +8,7 @@ from speechtl.api.paths import StrPath, optional_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
+    from speechtl.lang.phone_mapping import MissingPhones
     from speechtl.recognition.recogniser import Recogniser
 
 
@@ -17,6 +18,7 @@ def load(
     lexicon: StrPath | None = None,
     add_words: Sequence[str] = (),
     notation: "Notation" = "ipa",
+    missing_phones: "MissingPhones" = "nearest",
     g2p: StrPath | None = None,
     rules: str | None = None,
     lm: StrPath | None = None,
@@ -41,6 +43,7 @@ def load(
         add_words: more words, ``"WORD=PHONES"``, or ``"WORD"`` to have its phones guessed; see also
             `Recogniser.add_word`.
         notation: how ``lexicon`` and added words write phones.
+        missing_phones: of the lexicon, that the model lacks: take the ``"nearest"`` that it has, or ``"refuse"``.
         g2p: a grapheme-to-phoneme model to guess with; by default one is trained on the lexicon when it is needed.
         rules: in its place, the code of a language whose spelling rules are used.
         lm: a language model, ARPA or a trie of KenLM; by default any word may follow any word.
@@ -67,6 +70,7 @@ def load(
         lexicon=optional_path(lexicon),
         add_words=tuple(add_words),
         notation=notation,
+        missing_phones=missing_phones,
         g2p=optional_path(g2p),
         rules=rules,
         lm=optional_path(lm),

@@ -31,6 +31,7 @@ def adapt(
     lexicon: options.Lexicon = None,
     add_word: options.AddWord = None,
     notation: options.Notation = "ipa",
+    missing_phones: options.MissingPhones = "nearest",
     g2p: Annotated[
         Path | None,
         typer.Option("--g2p", help="Grapheme-to-phoneme model: guess all words of the transcripts that are OOV."),
@@ -75,6 +76,7 @@ def adapt(
         lexicon=lexicon,
         add_words=add_word or (),
         notation=notation,
+        missing_phones=missing_phones,
         g2p=g2p,
         rules=rules,
         lm=lm,

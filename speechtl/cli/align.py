@@ -15,6 +15,7 @@ def align(
     lexicon: options.Lexicon = None,
     add_word: options.AddWord = None,
     notation: options.Notation = "ipa",
+    missing_phones: options.MissingPhones = "nearest",
     g2p: options.G2p = None,
     rules: options.Rules = None,
     phones: Annotated[
@@ -53,6 +54,7 @@ def align(
         lexicon=lexicon,
         add_words=add_word or (),
         notation=notation,
+        missing_phones=missing_phones,
         g2p=g2p,
         rules=rules,
         phones=phones,

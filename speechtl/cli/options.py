@@ -70,6 +70,13 @@ Inventory = Annotated[
         '(needs a model with the transfer method "attributes").',
     ),
 ]
+MissingPhones = Annotated[
+    Literal["nearest", "refuse"],
+    typer.Option(
+        "--missing-phones",
+        help="Phones of the lexicon that the model lacks: take the nearest that it has and say so, or refuse them.",
+    ),
+]
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file; its [decoding] table overrides that of the experiment.")
 ]

@@ -44,6 +44,7 @@ def study(
     ] = None,
     lexicon: options.Lexicon = None,
     notation: options.Notation = "ipa",
+    missing_phones: options.MissingPhones = "nearest",
     lm: options.Lm = None,
     config: options.Config = None,
     settings: options.Settings = None,
@@ -79,6 +80,7 @@ def study(
         read_language_model(lm) if lm else None,
         kept.decoding_config(config, options.decoding_settings(settings, beam)),
         language,
+        missing_phones,
     )
     rows = study_rows(lines)
     with atomic_write(out / "table.md") as file:

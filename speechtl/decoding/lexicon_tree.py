@@ -12,6 +12,7 @@ from speechtl.errors import LexiconError, list_problems
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Pronunciation
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.lang.phone_mapping import require_phones
 
 _NO_WORD = -1
 
@@ -173,10 +174,7 @@ def check_lexicon(lexicon: Lexicon, inventory: PhoneInventory) -> None:
     """
     if not lexicon.entries:
         raise LexiconError("the lexicon has no words; give at least one word and its phones")
-    problems = lexicon.check(inventory)
-    if problems:
-        heading = "the model lacks phones of the lexicon; write these words with the model's phones or leave them out:"
-        raise LexiconError(list_problems(heading, problems))
+    require_phones(lexicon, inventory)
 
 
 def _prefix_tree(options: Sequence[Pronunciation], inventory: PhoneInventory) -> PrefixTree:

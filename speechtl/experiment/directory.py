@@ -194,7 +194,7 @@ def write_experiment(
     for head, inventory in inventories.items():
         inventory.save(directory.phones(head))
     for language, lexicon in lexicons.items():
-        lexicon.save(directory.lexicon(language))
+        lexicon.save(directory.lexicon(language), any_name=True)
     if global_stats is not None:
         save_arrays(directory.cmvn, {"global": global_stats})
     # Last, since its presence says that the rest is there.

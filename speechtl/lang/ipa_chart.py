@@ -166,7 +166,8 @@ def read_chart_phone(phone: str) -> ChartPhone:
     segments = split_ipa(phone, stress="drop", tone="drop")
     decomposed = unicodedata.normalize("NFD", "".join(segments)).replace("c\u0327", "ç")
     letters = tuple(character for character in decomposed if character in LETTERS)
-    if not letters or len(segments) > 2:
+    on_chart = letters and letters[0] in VOWEL_CHART and all(one in VOWEL_CHART or one in GLIDES for one in letters)
+    if len(segments) > 2 or not (on_chart or (letters and all(one in PLACE for one in letters))):
         raise LexiconError(f"'{phone}' is not a phone that the IPA chart has")
     marks = frozenset(character for character in decomposed if character not in LETTERS and character != TIE)
     if any(letter in "ɚɝ" for letter in letters):

@@ -36,15 +36,19 @@ class Lexicon:
     ) -> "Lexicon":
         """Read a lexicon: one pronunciation a line, ``word phone phone ...`` or ``word probability phone phone ...``.
 
-        There are probabilities if the file's name starts with ``lexiconp``, or if the second field of every line is a
-        number from 0 to 1. A pronunciation that a word already has is merged with it and keeps the higher
-        probability; if it is repeated in the file itself (not made equal by dropping stress or tone), this is logged
-        as a warning.
+        There are probabilities if the file's name starts with ``lexiconp``, if the second field of every line is a
+        number from 0 to 1, or on lines where it has a decimal point; of the four numbers of MFA's dictionaries and of
+        Kaldi's ``lexiconp_silprob.txt`` the first is the probability, the others are not used (see
+        ``lexicon_columns``). ``word(2)`` is a variant of ``word``. Entries without phones of speech (``!SIL SIL``,
+        ``<unk> spn``) are left out, which is logged.
+
+        A pronunciation that a word already has is merged with it and keeps the higher probability; if it is repeated
+        in the file itself (not made equal by dropping stress or tone), this is logged as a warning.
 
         Args:
             path: the file, UTF-8.
-            notation: how phones are written: ``"ipa"``; ``"arpabet"``, where words may have CMU's markers of
-                alternatives, ``word(2)``, and ``;;;`` and `` # `` start a comment; or ``"xsampa"``.
+            notation: how phones are written: ``"ipa"``; ``"arpabet"``, where ``;;;`` and `` # `` start a comment, as in
+                CMU's dictionary; or ``"xsampa"``.
             stress: ``"drop"`` or ``"keep"``, see ``split_ipa`` and ``arpabet_to_ipa``.
             tone: ``"keep"``, ``"drop"`` or ``"separate"``, see ``split_ipa``.
 
@@ -55,8 +59,13 @@ class Lexicon:
         lexicon.entries = read_lexicon(Path(path), notation, stress, tone)
         return lexicon
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, any_name: bool = False) -> None:
         """Write the lexicon, words in C order, atomically; with probabilities if the name starts with ``lexiconp``.
+
+        Args:
+            path: the file.
+            any_name: write probabilities other than 1 whatever the name is; `load` finds them by their form, but other
+                tools may not.
 
         Raises:
             LexiconError: there are probabilities other than 1 and the name has no place for them.
@@ -65,7 +74,9 @@ class Lexicon:
         path = Path(path)
         with_probability = path.name.startswith("lexiconp")
         if not with_probability and any(p.probability != 1.0 for options in self.entries.values() for p in options):
-            raise LexiconError(f"{path}: this lexicon has probabilities; call the file lexiconp.txt to keep them")
+            if not any_name:
+                raise LexiconError(f"{path}: this lexicon has probabilities; call the file lexiconp.txt to keep them")
+            with_probability = True
         with atomic_write(path) as file:
             for word in sorted(self.entries):
                 for pronunciation in self.entries[word]:

@@ -13,6 +13,7 @@ from speechtl.errors import LexiconError, list_problems
 from speechtl.files import decode_lines, read_bytes
 from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
+from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, without_variant
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
 Notation = Literal["ipa", "arpabet", "xsampa"]
@@ -23,7 +24,8 @@ MAX_SEGMENTS_PER_PHONE = 3
 
 # White space to str.split(), or invisible, but letters to Kaldi.
 _STRANGE_SPACE = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0\u1680\u2000-\u200b\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
-_ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
+_EXAMPLES = 3
+_NUMBERS_FIRST = "numbers stand right after the word: a probability, or four of MFA and of Kaldi's silprob"
 logger = logging.getLogger(__name__)
 
 
@@ -89,32 +91,42 @@ def _read_entries(
 ) -> tuple[Entries, set[str]]:
     """Return the entries and the words that have a pronunciation twice; add to ``problems``."""
     read_phone = _phone_reader(notation, stress, tone)
-    with_probability = path.name.startswith("lexiconp") or _have_probabilities(lines)
+    columns = Columns(path.name, (text for _, text in lines))
     cmu = notation == "arpabet"
     move_stress = stress == "keep" and not cmu
-    start = 2 if with_probability else 1
-    probability = 1.0
     single: dict[str, str] = {}
     entries: Entries = {}
     repeated: set[str] = set()
+    variants: list[str] = []
+    noise: list[str] = []
     for number, text in lines:
         fields = text.split()
         if cmu:
-            fields = _strip_cmu_marks(fields, text)
+            fields = _strip_cmu_comments(fields, text)
         if not fields:
             continue
-        word = fields[0]
-        if with_probability:
-            problem, probability = _parse_probability(fields)
-            if problem:
-                problems.append((number, f"'{word}': {problem}"))
-                continue
+        word = without_variant(fields[0])
+        if word != fields[0]:
+            variants.append(fields[0])
+        numbers = columns.numbers(fields)
+        if numbers.problem:
+            place = f" (column {column_of(text, 1)})" if len(fields) > 1 else ""
+            problems.append((number, f"'{word}': {numbers.problem}{place}"))
+            continue
+        start = 1 + numbers.fields
         if len(fields) <= start:
             problems.append((number, f"'{word}' has no phones; add them or remove the line"))
             continue
         try:
             phones = tuple([single[field] for field in fields[start:]])
         except KeyError:
+            if is_noise(word, fields[start:]):
+                noise.append(f"{fields[0]} {' '.join(fields[start:])}")
+                continue
+            if (among := _number_among(fields, start, notation)) is not None:
+                where = f"'{fields[among]}' in column {column_of(text, among)}"
+                problems.append((number, f"'{word}': {where} is a number, not a phone; {_NUMBERS_FIRST}"))
+                continue
             before = len(problems)
             phones = _read_phones(word, fields[start:], read_phone, single, number, problems)
             if not phones:
@@ -123,9 +135,32 @@ def _read_entries(
                 continue
         if move_stress:
             phones = tuple(place_stress(phones))
-        if not add_pronunciation(entries, word, phones, probability):
+        if not add_pronunciation(entries, word, phones, numbers.probability):
             repeated.add(word)
+    _tell(path, noise, [] if cmu else variants)
     return entries, repeated
+
+
+def _number_among(fields: list[str], start: int, notation: Notation) -> int | None:
+    """Return the place of a number among the phones: a decimal one, or a whole one where the first phone should be."""
+    # X-SAMPA has phones that are digits; the digits of tones never come first.
+    if notation != "xsampa" and fields[start].isascii() and fields[start].isdigit():
+        return start
+    return next((place for place in range(start, len(fields)) if is_decimal(fields[place])), None)
+
+
+def _tell(path: Path, noise: list[str], variants: list[str]) -> None:
+    """Log what was left out and what was taken together."""
+    if noise:
+        logger.warning(f"{path}: left out, for silence and noise are no words: {_counted(noise)}")
+    if variants:
+        logger.info(f"{path}: variants of one word: {_counted(variants)}")
+
+
+def _counted(entries: list[str]) -> str:
+    """Return some entries in a line, and how many there are."""
+    shown = ", ".join(entries[:_EXAMPLES])
+    return shown if len(entries) <= _EXAMPLES else f"{shown}, ... ({len(entries)} entries)"
 
 
 def _read_phones(
@@ -189,39 +224,11 @@ def _read_lines(path: Path) -> tuple[list[tuple[int, str]], Problems]:
     return lines, problems
 
 
-def _have_probabilities(lines: list[tuple[int, str]]) -> bool:
-    """Tell whether every line has a number for its second field."""
-    for _, text in lines:
-        fields = text.split(None, 2)
-        if fields and (len(fields) < 2 or _number(fields[1]) is None):
-            return False
-    return bool(lines)
-
-
-def _number(text: str) -> float | None:
-    # float() would also accept "nan", "1_0" and the digits of other scripts.
-    return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII) else None
-
-
-def _parse_probability(fields: list[str]) -> tuple[str, float]:
-    value = _number(fields[1]) if len(fields) > 1 else None
-    if value is None or not 0.0 < value <= 1.0:
-        got = f"'{fields[1]}'" if len(fields) > 1 else "nothing"
-        return f"bad probability (got {got}, expected a number above 0 and at most 1 after the word)", 1.0
-    return "", value
-
-
-def _strip_cmu_marks(fields: list[str], text: str) -> list[str]:
-    """Take comments and the marker of an alternative pronunciation off a line of a CMU dictionary."""
+def _strip_cmu_comments(fields: list[str], text: str) -> list[str]:
+    """Take comments off a line of a CMU dictionary."""
     if text.startswith(";;;"):
         return []
-    if "#" in fields[1:]:
-        fields = fields[: fields.index("#", 1)]
-    if fields and fields[0][-1] == ")":
-        found = _ALTERNATIVE.fullmatch(fields[0])
-        if found:
-            fields[0] = found.group(1)
-    return fields
+    return fields[: fields.index("#", 1)] if "#" in fields[1:] else fields
 
 
 def _phone_reader(notation: Notation, stress: Stress, tone: Tone) -> Callable[[str], tuple[str, ...]]:

@@ -1,8 +1,10 @@
 """Replace phones that a model lacks by the nearest that it has."""
 
 import functools
+import logging
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.lang.ipa import normalise_ipa, split_ipa
@@ -10,6 +12,10 @@ from speechtl.lang.ipa_chart import chart_distance, is_vowel, read_chart_phone
 from speechtl.lang.ipa_symbols import TIE
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.lang.sounds import sounds_of
+
+MissingPhones = Literal["nearest", "refuse"]
+logger = logging.getLogger(__name__)
 
 # What two phones in place of one cost beside their distance from the two parts: a diphthong is served best by its own
 # two vowels, an affricate by another affricate of the same voice.
@@ -23,18 +29,19 @@ _SYLLABIC = "\u0329"
 def map_to_inventory(phones: Sequence[str], inventory: PhoneInventory) -> tuple[tuple[str, ...], list[tuple[str, str]]]:
     """Replace each phone that an inventory lacks by the nearest that it has.
 
-    Phones of the inventory stay as they are. For the others, stress, tone and length go first; a diphthong, an
-    affricate, a rhotic vowel, ɲ, ʎ or a syllabic consonant may become two phones where these are nearer than any one
-    phone (by ``ipa_chart.chart_distance``). A tone that is a separate phone is left out, and so is a glottal stop
-    where there is nothing like it.
+    Phones of the inventory stay as they are. For the others, stress, tone and length go first; a unit of several
+    sounds is taken apart (``ʃi``, ``ɔːɹ``, see ``sounds``); a diphthong, an affricate, a rhotic vowel, ɲ, ʎ or a
+    syllabic consonant may become two phones where these are nearer than any one phone (by
+    ``ipa_chart.chart_distance``). A tone that is a separate phone is left out, and so is a glottal stop where there is
+    nothing like it.
 
     Args:
         phones: IPA phones.
         inventory: what the result may have in it.
 
     Returns:
-        The phones of the inventory, and each replaced phone once with what stands for it: a phone, two phones with a
-        space between them, or nothing.
+        The phones of the inventory, and each replaced phone once with what stands for it: a phone, several phones with
+        spaces between them, or nothing.
 
     Raises:
         LexiconError: lists the phones that are not IPA; or nothing is left; or the inventory has no IPA phone in it.
@@ -71,7 +78,8 @@ def map_lexicon(lexicon: Lexicon, inventory: PhoneInventory) -> tuple[Lexicon, d
         The new lexicon, and each replaced phone with what stands for it.
 
     Raises:
-        LexiconError: lists the phones that are not IPA, and the words that have no phones left.
+        LexiconError: lists the phones that are not IPA with the words that need them, and the words that have no
+            phones left.
     """
     needed = dict.fromkeys(
         phone for options in lexicon.entries.values() for option in options for phone in option.phones
@@ -83,7 +91,9 @@ def map_lexicon(lexicon: Lexicon, inventory: PhoneInventory) -> tuple[Lexicon, d
             try:
                 replaced[phone] = _replace(phone, inventory)
             except LexiconError as error:
-                problems.append(str(error))
+                words = lexicon.words_with(phone)
+                more = f" and {len(words) - 5} more words" if len(words) > 5 else ""
+                problems.append(f"{error}; needed by: {' '.join(words[:5])}{more}")
     result = Lexicon()
     if not problems:
         for word, options in lexicon.entries.items():
@@ -96,6 +106,37 @@ def map_lexicon(lexicon: Lexicon, inventory: PhoneInventory) -> tuple[Lexicon, d
     if problems:
         raise LexiconError(list_problems("the lexicon cannot be mapped to the model's phones:", problems))
     return result, {phone: " ".join(replacement) for phone, replacement in replaced.items()}
+
+
+def fit_lexicon(lexicon: Lexicon, inventory: PhoneInventory, missing: MissingPhones = "nearest") -> Lexicon:
+    """Return a lexicon in the phones of a model, for every verb alike; what was replaced is logged once.
+
+    Args:
+        lexicon: any.
+        inventory: the model's phones.
+        missing: phones that the model lacks are replaced by the ``"nearest"``, or ``"refuse"``d.
+
+    Raises:
+        LexiconError: see ``map_lexicon``; or phones that the model lacks are refused.
+    """
+    if missing == "refuse":
+        require_phones(lexicon, inventory)
+    words, replaced = map_lexicon(lexicon, inventory)
+    if replaced:
+        logger.info(f"lexicon: {describe_replacements(replaced)}")
+    return words
+
+
+def require_phones(lexicon: Lexicon, inventory: PhoneInventory) -> None:
+    """Check that a model has all phones of a lexicon.
+
+    Raises:
+        LexiconError: lists the phones that it lacks, with the nearest that it has.
+    """
+    problems = lexicon.check(inventory)
+    if problems:
+        heading = "the model lacks phones of the lexicon; write these words with the model's phones or leave them out:"
+        raise LexiconError(list_problems(heading, problems))
 
 
 def describe_replacements(replacements: Mapping[str, str] | Iterable[tuple[str, str]]) -> str:
@@ -114,6 +155,12 @@ def _replace(phone: str, inventory: PhoneInventory) -> tuple[str, ...]:
         return (spelled,)
     if not split_ipa(phone, tone="drop"):
         return ()
+    sounds = sounds_of(phone)
+    if len(sounds) > 1:
+        return tuple(new for sound in sounds for new in _replace(sound, inventory))
+    (phone,) = sounds
+    if phone in inventory:
+        return (phone,)
     best, cost = _nearest(phone, inventory)
     if read_chart_phone(phone).letters == ("ʔ",) and cost > _NO_GLOTTAL_STOP:
         return ()

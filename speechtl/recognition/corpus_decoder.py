@@ -121,9 +121,7 @@ class CorpusDecoder:
         if self.new_phones:
             lexicons, self.languages = {NEW_LANGUAGE: lexicons[self.languages[0]]}, [NEW_LANGUAGE]
             self.source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
-        for name, lexicon in lexicons.items():
-            vocabulary.extend(lexicon, self.inventories[name])
-        return lexicons
+        return {name: vocabulary.fit(lexicon, self.inventories[name]) for name, lexicon in lexicons.items()}
 
     def _rules(self, lexicons: dict[str, Lexicon]) -> NgramModel | WordGraph | None:
         if not lexicons:

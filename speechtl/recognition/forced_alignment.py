@@ -70,7 +70,12 @@ def align_data(request: AlignRequest) -> CorpusAlignment:
     language = experiment.language(request.language)
     lexicon = None if request.phones else _lexicon(request.vocabulary, experiment, language)
     corpus = Corpus(
-        data, experiment.inventory(language), lexicon, experiment.config.features, experiment.model.subsampling
+        data,
+        experiment.inventory(language),
+        lexicon,
+        experiment.config.features,
+        experiment.model.subsampling,
+        request.vocabulary.missing_phones,
     )
     config = AlignmentConfig(
         silence_phone=experiment.config.decoding.silence_phone, refine=request.refine, jobs=request.jobs

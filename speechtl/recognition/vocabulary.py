@@ -15,7 +15,7 @@ from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciatio
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
-from speechtl.lang.phone_mapping import describe_replacements, map_lexicon
+from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class Vocabulary:
         grammar: in its place, a grammar of commands.
         inventory: ``"model"``, the phones of a trained head; ``"lexicon"``, all phones of the lexicon, in training or
             not, which takes a model with the method ``attributes``.
+        missing_phones: phones that the model lacks are replaced by the ``"nearest"``, or ``"refuse"``d.
     """
 
     lexicon: Path | None = None
@@ -44,6 +45,7 @@ class Vocabulary:
     lm: Path | None = None
     grammar: Path | None = None
     inventory: Literal["model", "lexicon"] = "model"
+    missing_phones: MissingPhones = "nearest"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.
@@ -106,6 +108,16 @@ class Vocabulary:
             for option in new.pronunciations:
                 lexicon.add(new.word, option.phones, option.probability)
 
+    def fit(self, lexicon: Lexicon, inventory: PhoneInventory) -> Lexicon:
+        """Return the words of a lexicon and those that are added, in the model's phones; see `fit_lexicon`.
+
+        Raises:
+            LexiconError: phones that cannot be replaced or are refused, or what is wrong with an added word.
+        """
+        words = fit_lexicon(lexicon, inventory, self.missing_phones)
+        self.extend(words, inventory, guess_from=lexicon)
+        return words
+
     def read_rules(self, lexicon: Lexicon) -> NgramModel | WordGraph | None:
         """Read the language model or the grammar, and log which of its words have no pronunciation.
 
@@ -128,14 +140,6 @@ def missing_lexicon(directory: ExperimentDirectory, language: str) -> LexiconErr
     )
 
 
-def map_words(lexicon: Lexicon, inventory: PhoneInventory) -> Lexicon:
-    """Return a lexicon in which phones that a model lacks are replaced by the nearest that it has; log which."""
-    words, replaced = map_lexicon(lexicon, inventory)
-    if replaced:
-        logger.info(f"lexicon: {describe_replacements(replaced)}")
-    return words
-
-
 def make_decoder(
     lexicon: Lexicon,
     inventory: PhoneInventory,
@@ -156,8 +160,7 @@ def make_decoder(
         LexiconError: the lexicon, the language model, the grammar or a new word is wrong.
     """
     vocabulary = vocabulary or Vocabulary()
-    words = map_words(lexicon, inventory)
-    vocabulary.extend(words, inventory, guess_from=lexicon)
+    words = vocabulary.fit(lexicon, inventory)
     rules = vocabulary.read_rules(words)
     decoder = LexiconDecoder(words, inventory, rules, config)
     warn_unreachable(decoder, vocabulary, rules)

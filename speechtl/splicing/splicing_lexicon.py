@@ -57,4 +57,4 @@ class SplicingLexicon:
         Raises:
             DataError: it cannot be written.
         """
-        self._lexicon.save(folder / self._path.name)
+        self._lexicon.save(folder / self._path.name, any_name=True)

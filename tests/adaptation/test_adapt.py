@@ -154,6 +154,23 @@ def test_other_methods_give_an_experiment_that_stands_alone(request_of, workshop
     assert changed == bool(result.epochs)
 
 
+def test_a_lexicon_with_probabilities_and_other_phones_is_trained_with_and_kept(workshop, tmp_path, capsys):
+    # Every "a" is written as the model lacks it, and a pronunciation is less probable.
+    lines = [line.split() for line in (workshop / "lexicon.txt").read_text().splitlines()]
+    said = [f"{word} {1 - 0.5 * (phones == ['k', 'i', 's'])} {' '.join(phones)}\n" for word, *phones in lines]
+    (tmp_path / "my.dict").write_text("".join(said).replace(" a", " aː"))
+    place, out = [workshop / "source", workshop / "own"], tmp_path / "out"
+    options = {"lexicon": tmp_path / "my.dict", "set_": FEW, "add_word": "neu=t u"}
+    with pytest.raises(LexiconError, match="phone 'aː' is unknown; nearest known: a"):
+        verb("adapt", *place, out, missing_phones="refuse", **options)
+    assert verb("adapt", *place, out, method="fine_tuning", **options) == 0
+    assert capsys.readouterr().out.count("aː -> a") == 1
+    kept = Experiment.load(out).lexicon("xx")
+    assert {one.phones: one.probability for one in kept.pronounce("kus")} == {("k", "u", "s"): 1, ("k", "i", "s"): 0.5}
+    assert kept.phones_of(["tak", "neu"]) == ["t", "a", "k", "t", "u"]
+    assert verb("align", out, workshop / "own", tmp_path / "ali") == 0
+
+
 def test_gradient_descent_moves_what_matters_and_adam_moves_everything(workshop):
     changes = {}
     for optimizer in ("sgd", "adam"):

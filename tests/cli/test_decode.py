@@ -95,6 +95,16 @@ def test_times_are_in_a_ctm(world, capsys):
     assert "confidence of 6 words: mean 0." in capsys.readouterr().out
 
 
+def test_phones_that_the_model_lacks_are_the_nearest_or_refused(world, capsys):
+    (world / "other.dict").write_text("abba 0.9 aː bʲ b a\nback 1.0 p a ɡ\n")
+    with pytest.raises(LexiconError, match=r"the model lacks phones of the lexicon(?s:.)*'bʲ' is unknown"):
+        run(world, lexicon=world / "other.dict", missing_phones="refuse")
+    capsys.readouterr()
+    run(world, lexicon=world / "other.dict")
+    assert read_table(world / "out" / "text") == TEXTS
+    assert capsys.readouterr().out.count("as the nearest that it has: aː -> a, bʲ -> b, p -> b, ɡ -> k") == 1
+
+
 def test_phones_where_no_word_fits(world):
     (world / "few.txt").write_text(f"back {WORDS['back']}\n")
     run(world, lexicon=world / "few.txt", oov="phones", set_=["decoding.filler_phone_penalty=2"])
@@ -186,7 +196,7 @@ def test_mistakes(world):
         run(world, set_=["decoding.beem=3"])
     (world / "lexicon.txt").write_text("key k i\n")
     with pytest.raises(LexiconError, match="phone 'i' is unknown"):
-        run(world)
+        run(world, missing_phones="refuse")
     with pytest.raises(ModelError, match="not an experiment directory"):
         verb("decode", world, world / "data", world / "out")
     assert not (world / "out").exists()

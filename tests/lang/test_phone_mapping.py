@@ -9,7 +9,8 @@ from speechtl.lang.ipa_chart import chart_distance, read_chart_phone
 from speechtl.lang.ipa_symbols import LETTERS
 from speechtl.lang.lexicon import Lexicon, Pronunciation
 from speechtl.lang.phone_inventory import PhoneInventory
-from speechtl.lang.phone_mapping import describe_replacements, map_lexicon, map_to_inventory
+from speechtl.lang.phone_mapping import describe_replacements, fit_lexicon, map_lexicon, map_to_inventory
+from speechtl.lang.sounds import sounds_of
 
 FOLDER = Path(__file__).parents[2] / "lexicons"
 LEXICONS = {path.parent.name: Lexicon.load(path) for path in sorted(FOLDER.glob("*/lexicon.txt"))}
@@ -39,6 +40,72 @@ def replacement(phone, inventory=ENGLISH):
 )
 def test_replacements_are_what_a_phonetician_would_take(phones, expected):
     assert " ".join(replacement(phone) for phone in phones.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "sounds"),
+    [
+        # Syllables; r-coloured and other units of espeak; diphthongs of MFA and affricates without tie bars.
+        ("ʃi", "ʃ i"),
+        ("stɔp", "s t ɔ p"),
+        ("ɔːɹ", "ɔː ɹ"),
+        ("əl", "ə l"),
+        ("aɪɚ", "a͡ɪ ɚ"),
+        ("aɪə", "a͡ɪ ə"),
+        ("ow", "o͡w"),
+        ("aj", "a͡j"),
+        ("aja", "a j a"),
+        ("ɪə", "ɪ͡ə"),
+        ("tʃ", "t͡ʃ"),
+        ("t͡ʃiː", "t͡ʃ iː"),
+        ("ts", "t͡s"),
+        ("kʃ", "k ʃ"),
+        ("tz", "t z"),
+        ("ˈaɪ˥", "ˈa͡ɪ˥"),
+        ("t͡ʃ", "t͡ʃ"),
+        ("n̩", "n̩"),
+    ],
+)
+def test_a_unit_is_taken_apart_into_its_sounds(unit, sounds):
+    assert " ".join(sounds_of(unit)) == sounds
+
+
+def test_units_of_several_sounds_are_said_and_what_is_none_names_its_words():
+    lexicon = Lexicon()
+    lexicon.add("she", ["ʃi"])
+    lexicon.add("fire", ["f", "aɪɚ"])
+    lexicon.add("north", ["n", "ɔːɹ", "θ"])
+    lexicon.add("go", ["ɡ", "ow"])
+    mapped, replaced = map_lexicon(lexicon, ENGLISH)
+    assert replaced == {"ʃi": "ʃ i", "aɪɚ": "a͡ɪ ɝ", "ɔːɹ": "ɔ ɹ", "ow": "o͡ʊ"}
+    assert mapped.entries["fire"] == [Pronunciation(("f", "a͡ɪ", "ɝ"))]
+    # A model that was trained on such units has them.
+    assert map_to_inventory(["ʃi", "t", "i"], PhoneInventory(["ʃi", "p", "i"]))[0] == ("ʃi", "p", "i")
+    lexicon.add("noise", ["NSN", "a"])
+    with pytest.raises(LexiconError, match=r"'NSN'.*; needed by: noise"):
+        map_lexicon(lexicon, ENGLISH)
+
+
+@given(st.lists(st.sampled_from(ALL_PHONES), min_size=1, max_size=4))
+def test_any_unit_is_mapped_or_an_error_of_ours(phones):
+    try:
+        mapped, _ = map_to_inventory(["p", "".join(phones)], ENGLISH)
+    except LexiconError:
+        return
+    assert all(phone in ENGLISH for phone in mapped)
+
+
+def test_a_lexicon_is_fitted_or_refused_and_what_was_replaced_is_logged_once(caplog):
+    caplog.set_level("INFO")
+    lexicon = Lexicon()
+    lexicon.add("rat", ["ʁ", "æ", "t"])
+    lexicon.add("rot", ["ʁ", "ɑ", "t"])
+    assert fit_lexicon(lexicon, ENGLISH).entries["rat"] == [Pronunciation(("ɹ", "æ", "t"))]
+    assert [one.getMessage() for one in caplog.records] == [
+        "lexicon: phones that the model lacks, as the nearest that it has: ʁ -> ɹ"
+    ]
+    with pytest.raises(LexiconError, match=r"phone 'ʁ' is unknown; nearest known: .*; needed by: rat rot"):
+        fit_lexicon(lexicon, ENGLISH, "refuse")
 
 
 def test_two_vowels_for_a_diphthong_and_two_consonants_for_an_affricate_where_no_other_is_near():

@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 from command_line import verb
-from training_runs import assert_same, events, train_killed, weights
+from training_runs import SHORT, assert_same, events, train_killed, weights
 
 from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment.config import load_config
@@ -155,6 +155,14 @@ def test_an_experiment_stands_alone(make_config, tmp_path):
     assert experiment.posteriors(features).shape == (16, 7)
     with pytest.raises(ModelError, match=r"no head for language 'yy'; this model has: xx"):
         experiment.posteriors(features, "yy")
+
+
+def test_a_lexicon_with_probabilities_is_trained_on_and_kept(make_config, lexicon_file, tmp_path):
+    text = lexicon_file.read_text().splitlines()
+    lexicon_file.write_text("".join(f"{one.replace(' ', ' 0.5 ' if 'k i' in one else ' 1.0 ', 1)}\n" for one in text))
+    train(load_config(make_config(), SHORT), tmp_path / "exp")
+    kept = Experiment.load(tmp_path / "exp").lexicon("xx")
+    assert [one.probability for one in kept.pronounce("kus")] == [0.5, 1.0]
 
 
 def test_unfinished_and_missing_experiments_say_so(tmp_path, whole):
