@@ -1,5 +1,7 @@
 """Noise and SpecAugment as pure functions of the features and some random numbers."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import tensorflow as tf
 
@@ -31,17 +33,27 @@ def draw(config: AugmentationConfig, seed: tuple[int, ...]) -> np.ndarray:
     return np.random.default_rng(seed).random((numbers(config), 2), dtype=np.float32)
 
 
-def augment(features: tf.Tensor, lengths: tf.Tensor, draws: tf.Tensor, config: AugmentationConfig) -> tf.Tensor:
+def augment(
+    features: tf.Tensor,
+    lengths: tf.Tensor,
+    draws: tf.Tensor,
+    config: AugmentationConfig,
+    sizes: Sequence[int] = (),
+) -> tf.Tensor:
     """Add noise, then mask.
 
     Args:
-        features: ``(batch, frames, bins)``, normalised.
+        features: ``(batch, frames, bins)``, normalised; or outputs of blocks, side by side.
         lengths: ``(batch,)`` valid frames.
         draws: ``(batch, numbers, 2)`` from `draw`.
         config: settings.
+        sizes: of these blocks, which are masked at the same places; none for features.
     """
     if config.noise:
         features = add_noise(features, lengths, draws[:, -_NOISE:], config)
+    if len(sizes) > 1:
+        parts = tf.split(features, list(sizes), axis=-1)
+        return tf.concat([spec_augment(part, lengths, draws, config) for part in parts], axis=-1)
     return spec_augment(features, lengths, draws, config)
 
 

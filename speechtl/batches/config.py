@@ -75,6 +75,9 @@ class AugmentationConfig(Section):
     ``frequency_width`` is in bins. ``noise`` is the fraction of utterances with added noise (log mel energies only, not
     MFCC): half of them steady, coloured noise, half another utterance of the batch, as background speech.
     ``noise_level`` is the range of its level, in standard deviations from the mean of the features.
+
+    ``after`` names the frozen block whose outputs are masked instead of the features, so that they can be computed once
+    (``training.cache_frozen``); widths are then in its frames and units.
     """
 
     frequency_masks: int = Field(default=2, ge=0)
@@ -84,6 +87,19 @@ class AugmentationConfig(Section):
     time_fraction: float = Field(default=0.15, ge=0, le=1)
     noise: float = Field(default=0.0, ge=0, le=1)
     noise_level: tuple[float, float] = (-2.5, 0.0)
+    after: str = "input"
+
+    @model_validator(mode="after")
+    def _check(self) -> "AugmentationConfig":
+        if self.noise and self.after != "input":
+            raise ValueError("noise is added to features; set noise to 0, or leave out after")
+        return self
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether there are neither masks nor noise."""
+        masks = self.frequency_masks * self.frequency_width + self.time_masks * self.time_width * self.time_fraction
+        return masks == 0 and self.noise == 0
 
 
 class BatchConfig(Section):

@@ -125,7 +125,7 @@ class _Loader:
             features, lengths = self.source.reader.read(tf.cond(shown, lambda: part, lambda: tf.zeros(1, tf.int32)))
             lengths *= tf.cast(shown, tf.int32)
         if self.augmentation is not None:
-            features = augment(features, lengths, draws, self.augmentation)
+            features = augment(features, lengths, draws, self.augmentation, self.source.sizes)
         return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(totals))
 
     def _load(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -63,13 +63,16 @@ class Source:
         language: their language.
         weight: how often to draw from the source, relative to its size.
         utterance_ids: in C order.
-        frames: ``(utterances,)`` feature frames.
+        frames: ``(utterances,)`` frames of what `features` returns.
+        sizes: empty; of stored outputs of blocks, the size of each (`speechtl.batches.output_source`).
         variants: for each utterance, for each word, its pronunciations as unit numbers; empty without a transcript.
         labels: for each utterance, the current target unit numbers: initially of every word's first pronunciation.
         speakers: for each utterance, the name of its speaker.
         domains: for each utterance, the name of its domain or ``""``.
         reader: computes features in the graph; None if they are stored.
     """
+
+    sizes: tuple[int, ...] = ()
 
     def __init__(
         self,
@@ -129,6 +132,11 @@ class Source:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    @property
+    def feature_frames(self) -> np.ndarray:
+        """``(utterances,)`` feature frames, by which batches are planned."""
+        return self.frames
 
     def features(self, index: int) -> np.ndarray:
         """Read and normalise one utterance.

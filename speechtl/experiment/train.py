@@ -18,6 +18,7 @@ from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import write_config, write_experiment
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.training.frozen_outputs import frozen_outputs
 from speechtl.training.trainer import Trainer
 from speechtl.training.training_data import TrainingData
 from speechtl.transfer.inventories import head_inventories, read_lexicon
@@ -93,6 +94,11 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         for method in config.transfer:
             method.attach(model, train_sources)
     speech = TrainingData(train_sources, dev_sources, config.batches, config.augmentation, config.seed)
+    frozen = frozen_outputs(
+        model, config.transfer, config.training.cache_frozen, config.augmentation, [*train_sources, *dev_sources]
+    )
+    if frozen is not None:
+        model, speech = frozen.model, frozen.speech(speech)
     trainer = Trainer(model, config.transfer, speech, config.training, layout.path, strategy)
     if trainer.is_chief:
         kept = {name: one for name, one in lexicons.items() if one is not None and config.head_of[name] in inventories}
@@ -104,6 +110,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         f"{sum(map(len, train_sources))} utterances{f' ({silent} unlabelled)' if silent else ''}, {hours:.2f} h; "
         f"{model.parameter_count():,} parameters; {trainer.steps} steps"
     )
+    if frozen is not None:
+        frozen.compute()
     return trainer.run()
 
 

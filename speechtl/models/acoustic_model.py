@@ -1,6 +1,7 @@
 """An encoder of named blocks and a CTC head per language."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import copy
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -60,6 +61,28 @@ class AcousticModel(Encoder):
             units = len(units) + 1
         self.heads[name] = CtcHead(self.blocks[-1].output_size, units, self.config.head_dropout, name)
         self.head_of.update(dict.fromkeys([name] if languages is None else languages, name))
+
+    def after_frozen(self, names: Sequence[str]) -> "AcousticModel":
+        """Return this model, with the same layers, as it goes on after some frozen blocks.
+
+        Its `encode` takes the outputs of these blocks, concatenated along the last axis, in place of features, and
+        begins with the block after the last of them. Names, weights and ``subsampling`` are those of the whole model.
+
+        Args:
+            names: of the last of the frozen blocks, and of the blocks before it whose outputs are read later; none for
+                the whole model.
+
+        Raises:
+            ModelError: no such blocks, or blocks of different frame rates.
+        """
+        if not names:
+            return self
+        if len({self.subsampling_at(name) for name in names}) > 1:
+            raise ModelError(f"{', '.join(names)}: blocks of different frame rates cannot be read side by side")
+        model = copy.copy(self)
+        model.given = tuple(name for name in self.block_names if name in names)
+        model.inputs = sum(self.block(name).output_size for name in model.given)
+        return model
 
     def layers(self) -> Iterator[tuple[str, keras.layers.Layer]]:
         """Yield every layer with the path its weights are stored under."""

@@ -17,10 +17,14 @@ class Block(keras.layers.Layer):
         output_size: width of the output.
         reads: names of earlier blocks, where the block combines the outputs of several (`combine`) instead of
             transforming that of the one before it.
+        rate: of its dropout; 0 where the block is the same in training and inference.
+        attend_to_padding: whether valid output frames depend on what the block before put beyond the valid ones.
     """
 
     output_size: int
     reads: tuple[str, ...] = ()
+    rate: float = 0.0
+    attend_to_padding: bool = False
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Transform a padded batch.

@@ -52,7 +52,9 @@ class Encoder:
 
     Attributes:
         config: ``[model]``.
-        inputs: feature dimension.
+        inputs: feature dimension, or that of the outputs in ``given``.
+        given: names of the blocks whose outputs `encode` takes instead of features; empty but in what `after_frozen`
+            returns.
         blocks: the encoder's named blocks, in order, shared by all languages.
         private: by language, by name, blocks of this language that replace the shared ones of these names.
         after: layers attached by transfer methods after a block (``"input"``: the features), by its name. They act in
@@ -72,6 +74,7 @@ class Encoder:
             inputs: feature dimension.
         """
         self.config, self.inputs = config, inputs
+        self.given: tuple[str, ...] = ()
         self.blocks = self._new_blocks()
         self.private: dict[str, dict[str, Block]] = {}
         self.after: dict[str, list[keras.layers.Layer]] = {}
@@ -239,17 +242,22 @@ class Encoder:
         """Run the encoder.
 
         Args:
-            features: ``(batch, frames, bins)``, normalised.
+            features: ``(batch, frames, bins)``, normalised; or the outputs of the blocks in ``given``, side by side.
             lengths: ``(batch,)`` valid frames, int32.
             seed: ``(2,)`` int32 dropout seed while training, None for inference.
             language: whose private blocks are used where there are any; None for the shared ones throughout.
         """
         private = self.private.get(language, {}) if language is not None else {}
         columns = [column.encode(features, lengths, language=language) for column in self.columns.values()]
-        x = self._attached("input", features)
         outputs: dict[str, tf.Tensor] = {}
         all_lengths: dict[str, tf.Tensor] = {}
-        for number, shared in enumerate(self.blocks):
+        if self.given:
+            parts = tf.split(features, [self.block(name).output_size for name in self.given], axis=-1)
+            outputs, all_lengths = dict(zip(self.given, parts, strict=True)), dict.fromkeys(self.given, lengths)
+            x = parts[-1]
+        else:
+            x = self._attached("input", features)
+        for number, shared in list(enumerate(self.blocks))[self._first :]:
             block = private.get(shared.name, shared)
             block_seed = None if seed is None else seed + tf.constant([0, 100 * (number + 1)], tf.int32)
             if block.reads:
@@ -269,15 +277,31 @@ class Encoder:
         return x
 
     def output_lengths(self, frames: Any) -> Any:
-        """Return the number of logit frames for a number of feature frames (integers, arrays or tensors)."""
-        for block in self.blocks:
+        """Return the number of logit frames for a number of frames that `encode` takes (integers, arrays, tensors)."""
+        for block in self.blocks[self._first :]:
             frames = block.output_lengths(frames)
         return frames
 
     @property
+    def _first(self) -> int:
+        """Number of the first block that `encode` runs."""
+        return self.block_names.index(self.given[-1]) + 1 if self.given else 0
+
+    @property
     def subsampling(self) -> int:
         """Feature frames per frame of logits."""
-        return 3600 // int(self.output_lengths(3600))
+        return self.subsampling_at(self.block_names[-1])
+
+    def subsampling_at(self, name: str) -> int:
+        """Return the number of feature frames per frame of a block's output.
+
+        Raises:
+            ModelError: there is no such block.
+        """
+        frames = 3600
+        for block in self.blocks[: self.block_names.index(self.block(name).name) + 1]:
+            frames = block.output_lengths(frames)
+        return 3600 // int(frames)
 
 
 def _build(config: EncoderConfig, inputs: int) -> list[Block]:

@@ -34,7 +34,7 @@ class Subsampling(Block):
 
     def __init__(self, config: SubsamplingConfig, inputs: int, size: int, name: str = "subsampling"):
         super().__init__(name=name)
-        self.config, self.output_size = config, size
+        self.config, self.output_size, self.rate = config, size, config.dropout
         if config.kind == "splice":
             self.conv = DilatedConv(inputs, size, config.kernel, stride=config.factor, name="conv")
         else:
@@ -75,4 +75,4 @@ class Subsampling(Block):
                 outputs = outputs * valid[:, :, tf.newaxis, tf.newaxis]
             shape = tf.shape(outputs)
             outputs = self.projection(tf.reshape(outputs, (shape[0], shape[1], outputs.shape[2] * outputs.shape[3])))
-        return dropout(self.norm(outputs), self.config.dropout, seed, 0)
+        return dropout(self.norm(outputs), self.rate, seed, 0)

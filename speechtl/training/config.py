@@ -8,6 +8,7 @@ from speechtl.config import Section
 
 Factor = Annotated[float, Field(gt=0)]
 Epoch = Annotated[int, Field(gt=0)]
+CacheFrozen = Literal["auto", "always", "never"]
 
 
 class TrainingConfig(Section):
@@ -40,6 +41,11 @@ class TrainingConfig(Section):
         prior_weight: with ``"framewise"``, share of the phones' log priors that is left out of what the model learns.
         choose_pronunciations: epochs (counted from 1) after which each word with several pronunciations is assigned the
             one that fits its recording best.
+        cache_frozen: whether the outputs of the first blocks, where they stay frozen, are computed once and stored in
+            the user's cache (``$SPEECHTL_CACHE``), so that training a head on a foundation encoder costs what the head
+            costs. ``"auto"``: where the blocks have no dropout and a million weights or more, which changes nothing but
+            the time. ``"always"``: wherever possible; frozen blocks then run without dropout. ``"never"``. Masks on the
+            features prevent it (``augmentation.after``).
         checkpoint_minutes: maximum time between checkpoints within an epoch.
         deterministic: the same seed gives the same weights, at some cost on GPUs.
         jit: compile training steps with XLA; slower on CPUs.
@@ -60,6 +66,7 @@ class TrainingConfig(Section):
     criterion: Literal["ctc", "framewise"] = "ctc"
     prior_weight: float = Field(default=0.0, ge=0, le=1)
     choose_pronunciations: tuple[int, ...] = ()
+    cache_frozen: CacheFrozen = "auto"
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     deterministic: bool = True
     jit: bool = False

@@ -71,7 +71,7 @@ def evaluate(
     pairs = defaultdict[str, list[Pair]](list)
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
     for number, source in enumerate(sources):
-        plan = [batch for batch in plan_once([s.frames for s in sources], config) if batch.source == number]
+        plan = [batch for batch in plan_once([s.feature_frames for s in sources], config) if batch.source == number]
         for batch in make_dataset(source, plan, model.inputs):
             if not model.has_head(source.language):
                 parts, measures = terms[source.language](batch)

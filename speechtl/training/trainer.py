@@ -151,7 +151,7 @@ class Trainer:
                 source = data.train[planned.source]
                 values = self._step(source, next(streams[planned.source]), progress, planned)
                 self._count(progress, source, planned, values)
-                window_frames += int(source.frames[list(planned.utterances)].sum())
+                window_frames += int(source.feature_frames[list(planned.utterances)].sum())
                 rate = window_frames / max(time.monotonic() - window_start, 1e-9)
                 advance(1, f"loss {progress.train_loss:.2f}, {rate:,.0f} frames/s")
                 if log is not None and progress.step % _LOG_EVERY == 0:

@@ -40,7 +40,7 @@ class TrainingData:
 
     def plan(self, epoch: int) -> list[PlannedBatch]:
         """Return the batches of an epoch, in order."""
-        frames, weights = [source.frames for source in self.train], [source.weight for source in self.train]
+        frames, weights = [source.feature_frames for source in self.train], [source.weight for source in self.train]
         return plan_epoch(frames, weights, self.batches, self.seed, epoch)
 
     def stream(

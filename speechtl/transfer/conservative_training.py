@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import numpy as np
 import tensorflow as tf
 from pydantic import Field
 
 from speechtl.errors import ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.frozen import frozen_blocks, weights_of
+from speechtl.models.weights import arrays_of
 from speechtl.transfer.method import Step, TransferMethod, load_source, source_inventories
 
 
@@ -64,6 +67,12 @@ class ConservativeTraining(TransferMethod):
             raise ModelError(list_problems(f"{self.source}: cannot measure the distance to this model", problems))
         return model
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return nothing where the source has the blocks that stay frozen here, and so can share their outputs."""
+        if self.weight == 0 or self.distance == "parameter":
+            return ()
+        return () if _same_start(model, model.teachers[self.source]) else ("input",)
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the penalty, ``kl`` or ``l2_sp``."""
         if self.weight == 0:
@@ -80,6 +89,7 @@ class ConservativeTraining(TransferMethod):
         head = step.model.head_name(step.language)
         if head not in source.heads:
             return {}
+        source = source.after_frozen(step.model.given)
         anchor = source.encode(step.batch.features, step.batch.lengths, language=step.language)
         target = tf.stop_gradient(tf.nn.log_softmax(source.logits(anchor, head)))
         frames = kl_divergence(target, tf.nn.log_softmax(step.logits))
@@ -99,6 +109,18 @@ class ConservativeTraining(TransferMethod):
 def kl_divergence(target: tf.Tensor, log_posteriors: tf.Tensor) -> tf.Tensor:
     """Return ``Σ p (log p − log q)`` over units: ``(batch, frames, units)`` twice to ``(batch, frames)``, in nats."""
     return tf.reduce_sum(tf.exp(target) * (target - log_posteriors), axis=-1)
+
+
+def _same_start(model: AcousticModel, source: AcousticModel) -> bool:
+    """Whether the blocks of a model that stay frozen are the same in its source, and so are their weights."""
+    blocks = frozen_blocks(model)
+    # Dilations and the like are not in the weights.
+    if blocks and (model.config.encoder, model.config.precision) != (source.config.encoder, source.config.precision):
+        return False
+    if frozen_blocks(source)[: len(blocks)] != blocks:
+        return False
+    ours, theirs = arrays_of(weights_of(model, blocks)), arrays_of(weights_of(source, blocks))
+    return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
 def _differences(model: AcousticModel, source: AcousticModel) -> list[str]:

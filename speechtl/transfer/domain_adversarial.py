@@ -88,6 +88,10 @@ class DomainAdversarial(TransferMethod):
         model.auxiliary[classifier.name] = classifier
         model.training_only.append(f"auxiliary/{classifier.name}")
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return the block."""
+        return (self._block(model),) if self.weight else ()
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return ``domain``: cross entropy in nats per decision, a mean over utterances."""
         if not self._counts(step):

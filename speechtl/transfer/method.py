@@ -83,6 +83,17 @@ class TransferMethod(Section):
         """
         return features
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return what the method looks at in a forward pass besides the logits: names of blocks, or ``"input"``.
+
+        ``"input"`` stands for the features. A method that changes them, or runs another model on them, needs them, and
+        then no frozen block can be left out of the pass (`speechtl.training.frozen_outputs`).
+
+        Args:
+            model: prepared by every method.
+        """
+        return () if type(self).inputs is TransferMethod.inputs else ("input",)
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return additional loss terms, by name: each a scalar, averaged over the utterances of the batch."""
         return {}

@@ -92,6 +92,11 @@ class Multitask(TransferMethod):
             layer.trainable = False
         return model
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return the input of the language head that is trained."""
+        head = language_head(model)
+        return () if self.identify is None or head is None else (head.place,)
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the cross entropy of the language head, ``language``."""
         head = language_head(step.model)

@@ -71,6 +71,10 @@ class Progressive(TransferMethod):
         model.add_laterals(self.lateral)
         return model
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return ``"input"``, which the columns run on."""
+        return ("input",)
+
     def attach(self, model: AcousticModel, sources: Sequence[Source]) -> None:
         """Log how much the model has grown, in parameters and in time."""
         print(growth(model), flush=True)

@@ -76,6 +76,10 @@ class WordEmbeddingTransfer(TransferMethod):
             raise ModelError(f"word_embedding: {error}") from error
         return model
 
+    def reads(self, model: AcousticModel) -> tuple[str, ...]:
+        """Return the block."""
+        return (word_embedding_of(model).block,)
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return the ranking loss, ``ranking``; nothing for a language without transcripts."""
         if not step.model.has_head(step.language):

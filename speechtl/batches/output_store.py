@@ -1,0 +1,108 @@
+"""Outputs of frozen blocks on disk, found by the content of what they were computed from.
+
+A store is a folder with parts, as a feature directory has them: a part is an archive of Kaldi matrices,
+``outputs-TOKEN.ark``, and a journal, ``outputs-TOKEN.json``, which is written last; an archive without it is not read.
+So several processes may write at a time (what two compute at once is stored twice), and what was written before a kill
+serves the next run. The folder may be deleted whenever nobody reads it.
+"""
+
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from speechtl.errors import DataError
+from speechtl.features.archives import append_matrix
+from speechtl.features.parts import remove_abandoned
+from speechtl.files import atomic_write
+
+logger = logging.getLogger(__name__)
+
+
+class Stored(NamedTuple):
+    """The outputs of one utterance: ``file.ark:offset``, and the size of their matrix."""
+
+    place: str
+    frames: int
+    columns: int
+
+
+class OutputStore:
+    """Outputs of certain blocks of one model, by digests of the features.
+
+    Attributes:
+        folder: where they are.
+    """
+
+    def __init__(self, folder: Path, about: Mapping[str, Any]):
+        """Read what is there.
+
+        Args:
+            folder: a name that stands for model and blocks; made when something is stored.
+            about: what it stands for, written into ``about.json`` for whoever looks into the folder.
+        """
+        self.folder, self.about = folder, about
+        remove_abandoned(folder)
+        self._stored: dict[str, Stored] = {}
+        for journal in sorted(folder.glob("outputs-*.json")):
+            self._stored |= _read(journal)
+
+    def get(self, digest: str) -> Stored | None:
+        """Return where the outputs for some features are, or None."""
+        return self._stored.get(digest)
+
+    def add(self, outputs: Sequence[tuple[str, np.ndarray]]) -> None:
+        """Store matrices by digests, as one part.
+
+        Raises:
+            DataError: the folder cannot be written to, or the disk is full; nothing of the part stays.
+        """
+        archive = self.folder / f"outputs-{secrets.token_hex(6)}.ark"
+        stored = {}
+        try:
+            with atomic_write(archive, "wb") as file:
+                for digest, matrix in outputs:
+                    place = f"{archive}:{append_matrix(file, digest, matrix)}"
+                    stored[digest] = Stored(place, *matrix.shape)
+                size = file.tell()
+            if not (self.folder / "about.json").is_file():
+                with atomic_write(self.folder / "about.json") as file:
+                    json.dump(self.about, file, ensure_ascii=False, indent=1)
+            with atomic_write(archive.with_suffix(".json")) as file:
+                offsets = {digest: (one.place.rpartition(":")[2], *one[1:]) for digest, one in stored.items()}
+                json.dump({"bytes": size, "utterances": offsets}, file)
+        except BaseException as error:
+            archive.unlink(missing_ok=True)
+            if isinstance(error, DataError):
+                advice = 'set SPEECHTL_CACHE to another folder, or cache_frozen = "never"'
+                raise DataError(f"{error}; the outputs of frozen blocks are stored there: {advice}") from error
+            raise
+        self._stored |= stored
+
+
+def digest_of(features: np.ndarray) -> str:
+    """Return a digest of a matrix: of its type, shape and values."""
+    digest = hashlib.blake2b(f"{features.dtype.str} {features.shape}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(features).data if features.size else b"")
+    return digest.hexdigest()
+
+
+def _read(journal: Path) -> dict[str, Stored]:
+    """Return what a part holds; nothing, with a warning, if it is damaged: it is then computed again."""
+    archive = journal.with_suffix(".ark")
+    try:
+        content = json.loads(journal.read_text(encoding="utf-8"))
+        if archive.stat().st_size != content["bytes"]:
+            raise ValueError("truncated")
+        return {
+            digest: Stored(f"{archive}:{int(offset)}", int(frames), int(columns))
+            for digest, (offset, frames, columns) in content["utterances"].items()
+        }
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        logger.warning(f"{archive}: damaged ({error}); the outputs in it are computed again, it can be deleted")
+        return {}
