@@ -127,7 +127,7 @@ class Adaptation:
     def _speech(self, learner: Learner, data: DataDir) -> Speech:
         """Return the utterances to train on with their labels: of the transcripts, or of what the source recognises."""
         if self.request.unsupervised:
-            speech = Speech.read(self._read(data.path, False))
+            speech = learner.read(self._read(data.path, False))
             outputs = learner.evaluate(speech)
             speech = label(speech, outputs, self.scorer, self.inventory, self.request.confidence, self.warnings)
         else:
@@ -168,7 +168,7 @@ class Adaptation:
 
     def _train(self, learner: Learner, speech: Speech, epochs: int) -> list[BeforeAfter]:
         """Train on everything, and compare before and after on other speech."""
-        others = self._other_speech()
+        others = self._other_speech(learner)
         learner.reset()
         before = {title: learner.evaluate(one).posteriors for title, (one, _) in others.items()}
         if epochs:
@@ -185,14 +185,14 @@ class Adaptation:
             self._write_texts(folder / "after", after)
         return comparisons
 
-    def _other_speech(self) -> dict[str, tuple[Speech, dict[str, str]]]:
+    def _other_speech(self, learner: Learner) -> dict[str, tuple[Speech, dict[str, str]]]:
         """Read the speech that errors are counted on besides the recordings."""
         request, found = self.request, {}
         for title, path in (("test", request.test), ("source speech", request.source_speech)):
             if path is not None:
                 folder = request.out / f"data_{title.replace(' ', '_')}"
                 data = read_recordings(path, folder, self.features, allow_pipes=request.allow_pipes).data
-                found[title] = Speech.read(self._read(data.path, False)), dict(data.text)
+                found[title] = learner.read(self._read(data.path, False)), dict(data.text)
         return found
 
     def _write_texts(self, folder: Path, posteriors: dict[str, np.ndarray]) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from speechtl.config import Section, override, parse
 from speechtl.errors import ConfigError
-from speechtl.training.config import Factor
+from speechtl.training.config import CacheFrozen, Factor
 from speechtl.transfer.conservative_training import ConservativeTraining
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.method import TransferMethod
@@ -48,6 +48,8 @@ class AdaptationConfig(Section):
         augment: whether features are masked (SpecAugment, as in the source's training).
         folds: of the cross-validation on the recordings.
         epochs_alone: for a single utterance, of which nothing can be held out.
+        cache_frozen: whether the outputs of the first blocks, where they stay frozen, are computed once, as in
+            ``[training]``.
         seed: of batches, dropout, masks and new weights.
     """
 
@@ -69,6 +71,7 @@ class AdaptationConfig(Section):
     augment: bool = False
     folds: int = Field(default=3, ge=2)
     epochs_alone: int = Field(default=4, ge=0)
+    cache_frozen: CacheFrozen = "auto"
     seed: int = 1
 
     @model_validator(mode="before")

@@ -23,6 +23,7 @@ from speechtl.errors import ModelError
 from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.evaluate import forward_function
+from speechtl.training.frozen_outputs import frozen_outputs
 from speechtl.training.layer_rates import rate_factors
 from speechtl.training.objective import Objective, ctc_losses
 from speechtl.training.optimizer import cosine_schedule, make_optimizer
@@ -39,13 +40,18 @@ class Speech:
 
     Attributes:
         ids: utterance ids.
-        features: of each utterance, ``(frames, bins)``, normalised.
+        features: of each utterance, ``(frames, bins)``, normalised; or the outputs of frozen blocks for them.
         labels: of each utterance, units; empty where it is unlabelled.
+        frames: of the features of each utterance, by which batches are planned.
     """
 
     ids: list[str]
     features: list[np.ndarray]
     labels: list[list[int]]
+    frames: list[int] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.frames = self.frames or [len(matrix) for matrix in self.features]
 
     @classmethod
     def read(cls, source: Source, indices: Sequence[int] | None = None) -> "Speech":
@@ -59,12 +65,13 @@ class Speech:
 
     def select(self, indices: Sequence[int]) -> "Speech":
         """Return some of the utterances."""
-        ids, features, labels = self.ids, self.features, self.labels
-        return Speech([ids[i] for i in indices], [features[i] for i in indices], [labels[i] for i in indices])
+        columns = (self.ids, self.features, self.labels, self.frames)
+        return Speech(*([column[i] for i in indices] for column in columns))  # type: ignore[arg-type]
 
     def __add__(self, other: "Speech") -> "Speech":
         """Return the utterances of both."""
-        return Speech(self.ids + other.ids, self.features + other.features, self.labels + other.labels)
+        frames = self.frames + other.frames
+        return Speech(self.ids + other.ids, self.features + other.features, self.labels + other.labels, frames)
 
     def batch(self) -> Batch:
         """Return all utterances as one batch."""
@@ -118,19 +125,23 @@ class Learner:
         self.methods = config.transfer(str(experiment.path))
         for method in self.methods:
             self.model = method.prepare(self.model)
+        augmentation = experiment.config.augmentation if config.augment else None
+        self.frozen = frozen_outputs(self.model, self.methods, config.cache_frozen, augmentation)
+        # What of the model runs in training.
+        trained = self.model if self.frozen is None else self.frozen.model
         self.variables = self.model.trainable_variables()
         self.start = {name: tf.identity(variable.value) for name, variable in self.variables.items()}
         factors = rate_factors(self.model, config.rates, config.layer_decay)
         self.optimizer = make_optimizer(config.learning_rate, self.variables, kind=config.optimizer, factors=factors)
         seed = config.seed if config.dropout else None
         self.update = Update(
-            Objective(self.model, self.methods),
+            Objective(trained, self.methods),
             self.variables,
             self.optimizer,
             clip_norm=_CLIP_NORM,
             seed=seed,
         )
-        self.forward = forward_function(self.model, language)
+        self.forward, self.output_lengths = forward_function(trained, language), trained.output_lengths
         self.replay: Speech | None = None
 
     @property
@@ -158,7 +169,7 @@ class Learner:
             ModelError: the loss became NaN or infinite.
         """
         self.reset()
-        lengths = np.array([len(matrix) for matrix in speech.features])
+        lengths = np.array(speech.frames)
         batches = BatchConfig(frames=self.config.frames)
         step, steps, rate = 0, 0, None
         for epoch in range(epochs):
@@ -179,7 +190,7 @@ class Learner:
     def evaluate(self, speech: Speech) -> Outputs:
         """Return the outputs of the model in its present state."""
         outputs = Outputs({}, {})
-        lengths = np.array([len(matrix) for matrix in speech.features])
+        lengths = np.array(speech.frames)
         for planned in plan_once([lengths], BatchConfig()):
             part = speech.select(planned.utterances)
             batch = part.batch()
@@ -191,9 +202,18 @@ class Learner:
                 outputs.losses[name] = float(losses[row])
         return outputs
 
+    def read(self, source: Source, indices: Sequence[int] | None = None) -> Speech:
+        """Read some utterances, or all: what `learn` and `evaluate` take."""
+        speech = Speech.read(source, indices)
+        return (
+            speech
+            if self.frozen is None
+            else dataclasses.replace(speech, features=self.frozen.outputs(speech.features))
+        )
+
     def speech(self, source: Source, indices: Sequence[int] | None = None) -> Speech:
         """Read some utterances, or all, with each word labelled by the pronunciation that fits it best."""
-        speech = Speech.read(source, indices)
+        speech = self.read(source, indices)
         variants = source.variants if indices is None else [source.variants[index] for index in indices]
         if any(len(word) > 1 for words in variants for word in words):
             posteriors = self.evaluate(speech).posteriors
@@ -213,7 +233,7 @@ class Learner:
 
     def too_short(self, speech: Speech) -> list[str]:
         """Return the utterances with fewer frames than CTC needs for their labels."""
-        frames = [int(self.model.output_lengths(len(matrix))) for matrix in speech.features]
+        frames = [int(self.output_lengths(len(matrix))) for matrix in speech.features]
         pairs = zip(speech.ids, frames, speech.labels, strict=True)
         return [name for name, count, labels in pairs if count < max(frames_needed(labels), 1)]
 
@@ -234,6 +254,7 @@ class Learner:
     def _augmented(self, batch: Batch, keys: Sequence[int], seed: int, epoch: int) -> Batch:
         if not self.config.augment:
             return batch
+        sizes = () if self.frozen is None else self.frozen.sizes
         masks = self.experiment.config.augmentation
         draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(key))) for key in keys])
-        return batch._replace(features=augment(batch.features, batch.lengths, tf.constant(draws), masks))
+        return batch._replace(features=augment(batch.features, batch.lengths, tf.constant(draws), masks, sizes))

@@ -197,22 +197,23 @@ class _Bench:
         labelling = Labelling(inventory, lexicon)
         if study.replay is not None:
             self.replay = Source([study.replay], table, experiment.normaliser, features, labelling)
+        self.source = Source([study.data], table, experiment.normaliser, features, labelling)
+        self.others: Source | None = None
+        if study.source_speech is not None:
+            self.others = Source([study.source_speech], table, experiment.normaliser, features)
+        self.speech: dict[str, tuple[Speech, Speech | None]] = {}
         learner = self._learner(0.0)
-        self.speech = learner.speech(Source([study.data], table, experiment.normaliser, features, labelling))
-        problems = [f"{name}: too short for its transcript" for name in learner.too_short(self.speech)]
+        speech, _ = self._speech(learner)
+        problems = [f"{name}: too short for its transcript" for name in learner.too_short(speech)]
         if problems:
             raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
         self.text = dict(data.text)
-        self.before = learner.evaluate(self.speech)
-        self.draws = [
-            one for seed in study.seeds for one in draws(data, self.speech.ids, study.counts, study.folds, seed)
-        ]
+        self.before = learner.evaluate(speech)
+        self.draws = [one for seed in study.seeds for one in draws(data, speech.ids, study.counts, study.folds, seed)]
         if not self.draws:
             raise DataError(f"{study.data}: no speaker has two utterances; give speakers with more")
-        self.other: tuple[Speech, dict[str, str]] | None = None
         if study.source_speech is not None:
-            others = Source([study.source_speech], table, experiment.normaliser, features)
-            self.other = Speech.read(others), dict(DataDir.load(study.source_speech).text)
+            self.other_text = dict(DataDir.load(study.source_speech).text)
             learner.reset()
             self.other_before = self._errors_on_source(learner)
 
@@ -226,11 +227,20 @@ class _Bench:
                 learner.set_replay(self.replay)
         return self.learners[config]
 
+    def _speech(self, learner: Learner) -> tuple[Speech, Speech | None]:
+        """Return the speech, and that of the source's speakers if wanted, as a learner takes them."""
+        key = "" if learner.frozen is None else learner.frozen.key
+        if key not in self.speech:
+            others = None if self.others is None else learner.read(self.others)
+            self.speech[key] = learner.speech(self.source), others
+        return self.speech[key]
+
     def run(self, draw: Draw) -> Iterator[dict[str, Any]]:
         """Yield the errors after the last epoch, and, if wanted, after every epoch."""
-        learn, test = self.speech.select(draw.learn), self.speech.select(draw.test)
-        seconds = self.shift * sum(len(matrix) for matrix in learn.features)
+        seconds = self.shift * int(self.source.frames[list(draw.learn)].sum())
         learner = self._learner(seconds)
+        speech, _ = self._speech(learner)
+        learn, test = speech.select(draw.learn), speech.select(draw.test)
         config = learner.config
         facts: dict[str, Any] = {
             "seconds": round(seconds, 2),
@@ -254,13 +264,13 @@ class _Bench:
         taken = {"wall": time.perf_counter() - started, "processor": time.process_time() - processor}
         facts |= {key: round(value, 3) for key, value in taken.items()}
         facts |= {"before": self._numbers(self.before.select(test.ids)), "after": self._numbers(learner.evaluate(test))}
-        if self.other is not None and draw.part == 0:
+        if self.others is not None and draw.part == 0:
             facts |= {"source_before": self.other_before, "source_after": self._errors_on_source(learner)}
         yield facts | {"epoch": epochs, "last": True}
 
     def _errors_on_source(self, learner: Learner) -> dict[str, Any]:
-        speech, text = self.other  # type: ignore[misc]
-        return _numbers(self.scorer.score(text, learner.evaluate(speech).posteriors))
+        _, speech = self._speech(learner)
+        return _numbers(self.scorer.score(self.other_text, learner.evaluate(speech).posteriors)) if speech else {}
 
     def _numbers(self, outputs: Outputs) -> dict[str, Any]:
         text = {name: self.text[name] for name in outputs.posteriors}

@@ -293,13 +293,9 @@ class Encoder:
         return self.subsampling_at(self.block_names[-1])
 
     def subsampling_at(self, name: str) -> int:
-        """Return the number of feature frames per frame of a block's output.
-
-        Raises:
-            ModelError: there is no such block.
-        """
+        """Return the number of feature frames per frame of a block's output; ModelError if there is no such block."""
         frames = 3600
-        for block in self.blocks[: self.block_names.index(self.block(name).name) + 1]:
+        for block in self.blocks[: self.blocks.index(self.block(name)) + 1]:
             frames = block.output_lengths(frames)
         return 3600 // int(frames)
 

@@ -59,6 +59,11 @@ class FrozenOutputs:
         self._sources: list[OutputSource] = []
         self._forward = tf.function(self._outputs_of_batch, input_signature=signature, autograph=False)
 
+    @property
+    def sizes(self) -> list[int]:
+        """Sizes of the blocks in ``kept``."""
+        return [self.whole.block(name).output_size for name in self.kept]
+
     def speech(self, data: TrainingData) -> TrainingData:
         """Return training data with outputs in place of features; `compute` must run before they are read."""
         train, dev = ([self._source(source) for source in sources] for sources in (data.train, data.dev))
@@ -67,7 +72,7 @@ class FrozenOutputs:
 
     def _source(self, source: Source) -> OutputSource:
         frames = np.asarray(self._frames(source.frames), np.int32)
-        return OutputSource(source, frames, [self.whole.block(name).output_size for name in self.kept])
+        return OutputSource(source, frames, self.sizes)
 
     def compute(self) -> None:
         """Find the outputs for all utterances of `speech`, and compute those that are not stored yet.
@@ -223,7 +228,10 @@ def _kept(model: AcousticModel, methods: Sequence[TransferMethod], blocks: list[
 
 def _about(model: AcousticModel, blocks: Sequence[str], kept: Sequence[str]) -> dict[str, Any]:
     """Return what the outputs depend on besides features and weights."""
+    # A head on top, and blocks there, may differ from run to run.
+    above = {} if blocks[-1] in model.core else model.config.model_dump(mode="json", include={"sum_over", "top"})
     return {
+        **above,
         "format": _FORMAT,
         "blocks": list(blocks),
         "kept": list(kept),
