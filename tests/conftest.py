@@ -11,6 +11,15 @@ hypothesis.settings.register_profile("speechtl", deadline=None)
 hypothesis.settings.load_profile("speechtl")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def user_cache(tmp_path_factory):
+    """Keep what tests compute or import out of the cache of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SPEECHTL_CACHE", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def make_corpus(tmp_path):
     return corpus_maker(tmp_path)

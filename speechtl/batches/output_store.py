@@ -6,11 +6,12 @@ So several processes may write at a time (what two compute at once is stored twi
 serves the next run. The folder may be deleted whenever nobody reads it.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ class OutputStore:
         """Read what is there.
 
         Args:
-            folder: a name that stands for model and blocks; made when something is stored.
+            folder: a name that stands for model and blocks.
             about: what it stands for, written into ``about.json`` for whoever looks into the folder.
         """
         self.folder, self.about = folder, about
@@ -56,33 +57,45 @@ class OutputStore:
         """Return where the outputs for some features are, or None."""
         return self._stored.get(digest)
 
+    def open(self) -> None:
+        """Make the folder, before anything is computed that is to be stored there.
+
+        Raises:
+            DataError: it cannot be written to.
+        """
+        with _advice(), atomic_write(self.folder / "about.json") as file:
+            json.dump(self.about, file, ensure_ascii=False, indent=1)
+
     def add(self, outputs: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Store matrices by digests, as one part.
+        """Store matrices by digests, as one part; after `open`.
 
         Raises:
             DataError: the folder cannot be written to, or the disk is full; nothing of the part stays.
         """
         archive = self.folder / f"outputs-{secrets.token_hex(6)}.ark"
         stored = {}
+        with _advice(), atomic_write(archive, "wb") as file:
+            for digest, matrix in outputs:
+                place = f"{archive}:{append_matrix(file, digest, matrix)}"
+                stored[digest] = Stored(place, *matrix.shape)
+            size = file.tell()
         try:
-            with atomic_write(archive, "wb") as file:
-                for digest, matrix in outputs:
-                    place = f"{archive}:{append_matrix(file, digest, matrix)}"
-                    stored[digest] = Stored(place, *matrix.shape)
-                size = file.tell()
-            if not (self.folder / "about.json").is_file():
-                with atomic_write(self.folder / "about.json") as file:
-                    json.dump(self.about, file, ensure_ascii=False, indent=1)
-            with atomic_write(archive.with_suffix(".json")) as file:
+            with _advice(), atomic_write(archive.with_suffix(".json")) as file:
                 offsets = {digest: (one.place.rpartition(":")[2], *one[1:]) for digest, one in stored.items()}
                 json.dump({"bytes": size, "utterances": offsets}, file)
-        except BaseException as error:
+        except BaseException:
             archive.unlink(missing_ok=True)
-            if isinstance(error, DataError):
-                advice = 'set SPEECHTL_CACHE to another folder, or cache_frozen = "never"'
-                raise DataError(f"{error}; the outputs of frozen blocks are stored there: {advice}") from error
             raise
         self._stored |= stored
+
+
+@contextlib.contextmanager
+def _advice() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        advice = 'set SPEECHTL_CACHE to another folder, or cache_frozen = "never"'
+        raise DataError(f"{error}; the outputs of frozen blocks are stored there: {advice}") from error
 
 
 def digest_of(features: np.ndarray) -> str:

@@ -105,6 +105,8 @@ class FrozenOutputs:
                     missing[digests[-1]] = number
                 else:
                     advance()
+            if missing:
+                self.store.open()
             part, size = [], 0
             for number, matrix in self._computed(read, frames, list(missing.values())):
                 part.append((digests[number], matrix))
