@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from speechtl.adaptation.config import AdaptationConfig, choose_config
+from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.result import save_speaker_alone
@@ -190,7 +190,7 @@ class _Bench:
         inventory = experiment.inventory(self.language)
         self.scorer = Scorer(inventory, lexicon, lm, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
-        self.learners: dict[AdaptationConfig, Learner] = {}
+        self.learners: dict[str, Learner] = {}
         self.replay: Source | None = None
         table = DataConfig(language=self.language)
         features = experiment.config.features
@@ -220,12 +220,13 @@ class _Bench:
     def _learner(self, seconds: float) -> Learner:
         """Return the learner for an amount of speech, compiled once for all draws with the same settings."""
         config = choose_config(seconds, self.method, self.settings)
-        if config not in self.learners:
+        key = config.model_dump_json()
+        if key not in self.learners:
             learner = Learner(Experiment.load(self.study.source), config, self.language)
-            self.learners[config] = learner
+            self.learners[key] = learner
             if self.replay is not None:
                 learner.set_replay(self.replay)
-        return self.learners[config]
+        return self.learners[key]
 
     def _speech(self, learner: Learner) -> tuple[Speech, Speech | None]:
         """Return the speech, and that of the source's speakers if wanted, as a learner takes them."""
