@@ -37,7 +37,7 @@ ARROWS = {
     "scoring": {"data", "lang"},
     "report": {"audio", "data", "scoring"},
     "transfer": {"batches", "features", "lang", "models"},
-    "training": {"alignment", "batches", "models", "scoring", "transfer"},
+    "training": {"alignment", "batches", "features", "models", "scoring", "transfer"},
     "experiment": {"batches", "decoding", "features", "lang", "models", "training", "transfer"},
     "recognition": {
         *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
