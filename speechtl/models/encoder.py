@@ -1,6 +1,6 @@
 """An encoder: a list of named blocks, and the places where transfer methods attach layers."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,22 +9,9 @@ import tensorflow as tf
 
 from speechtl.errors import ModelError
 from speechtl.models.blocks import Block, DilatedConv, Linear, linear_layers
-from speechtl.models.blstm import blstm_blocks
-from speechtl.models.config import EncoderConfig, ModelConfig
-from speechtl.models.conformer import conformer_blocks
+from speechtl.models.config import ModelConfig
+from speechtl.models.encoder_blocks import encoder_blocks
 from speechtl.models.lateral import Lateral
-from speechtl.models.tdnn import tdnn_blocks
-from speechtl.models.wav2vec2 import wav2vec2_blocks
-from speechtl.models.weighted_sum import WeightedSum
-from speechtl.models.whisper import whisper_blocks
-
-_BUILD: dict[str, Callable[..., list[Block]]] = {
-    "tdnn": tdnn_blocks,
-    "blstm": blstm_blocks,
-    "conformer": conformer_blocks,
-    "whisper": whisper_blocks,
-    "wav2vec2": wav2vec2_blocks,
-}
 
 
 @dataclass(frozen=True)
@@ -75,7 +62,7 @@ class Encoder:
         """
         self.config, self.inputs = config, inputs
         self.given: tuple[str, ...] = ()
-        self.blocks = self._new_blocks()
+        self.blocks, self.core = encoder_blocks(config, inputs)
         self.private: dict[str, dict[str, Block]] = {}
         self.after: dict[str, list[keras.layers.Layer]] = {}
         self.within: dict[str, list[keras.layers.Layer]] = {}
@@ -94,7 +81,7 @@ class Encoder:
         shared = {name: self.block(name) for name in names if name not in present}
         if not shared:
             return
-        for block in self._new_blocks():
+        for block in encoder_blocks(self.config, self.inputs)[0]:
             if block.name in shared:
                 for private, common in zip(block.weights, shared[block.name].weights, strict=True):
                     private.assign(common.value)
@@ -174,18 +161,6 @@ class Encoder:
         private = [blocks[block] for blocks in self.private.values() if block in blocks]
         for each in [self.block(block), *private]:
             linear_layers(each)[name].correction = lambda inputs: tf.add_n([layer(inputs) for layer in attached])
-
-    def _new_blocks(self) -> list[Block]:
-        blocks = _build(self.config.encoder, self.inputs)
-        self.core = tuple(block.name for block in blocks)
-        if self.config.sum_over:
-            blocks.append(WeightedSum(blocks, self.config.sum_over))
-        if self.config.top is not None:
-            blocks += _build(self.config.top, blocks[-1].output_size)
-        for block in blocks:
-            for layer in linear_layers(block).values():
-                layer.precision = tf.as_dtype(self.config.precision)
-        return blocks
 
     def layers(self) -> Iterator[tuple[str, keras.layers.Layer]]:
         """Yield every layer with the path its weights are stored under."""
@@ -298,7 +273,3 @@ class Encoder:
         for block in self.blocks[: self.blocks.index(self.block(name)) + 1]:
             frames = block.output_lengths(frames)
         return 3600 // int(frames)
-
-
-def _build(config: EncoderConfig, inputs: int) -> list[Block]:
-    return _BUILD[config.kind](config, inputs)
