@@ -9,6 +9,7 @@ from speechtl.adaptation.vocabulary import new_words
 from speechtl.decoding.config import DecodingConfig
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import choose_pronouncer
+from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon, Notation
@@ -106,6 +107,9 @@ def read_request(
     if g2p or rules or any("=" not in word for word in add_words):
         guess = choose_pronouncer(known, model=g2p, rules=rules)
     transcripts = data if g2p or rules else None
+    words = new_words(known, kept.inventory(name), add_words, guess, notation, transcripts)
+    language_model = read_language_model(lm) if lm else None
+    tell_coverage(language_model, _with(known, words), str(lm), str(lexicon or "the lexicon"))
     return Request(
         source=source,
         data=data,
@@ -113,8 +117,16 @@ def read_request(
         settings=tuple(setting for setting in settings if setting not in mine),
         language=language,
         lexicon=given,
-        new_words=new_words(known, kept.inventory(name), add_words, guess, notation, transcripts),
-        lm=read_language_model(lm) if lm else None,
+        new_words=words,
+        lm=language_model,
         decoding=kept.decoding_config(config, mine),
         **fields,
     )
+
+
+def _with(lexicon: Lexicon, words: Lexicon | None) -> Lexicon:
+    """Return the words of both."""
+    both = Lexicon()
+    for one in (lexicon, words):
+        both.merge(one or Lexicon())
+    return both

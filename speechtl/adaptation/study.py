@@ -22,6 +22,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.experiment import Experiment
+from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
@@ -154,6 +155,7 @@ def run_study(
         lexicon = source.own_lexicon(language)
     if lexicon is not None:
         lexicon = fit_lexicon(lexicon, source.inventory(language), missing_phones)
+        tell_coverage(lm, lexicon, "the language model")
     with open(path, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         for system, (method, settings) in study.systems.items():

@@ -64,7 +64,7 @@ def read_arpa(path: str | Path) -> list[Entries]:
     r"""Read the n-gram tables of an ARPA file, plain or gzip-compressed.
 
     What precedes ``\data\`` is a comment. An n-gram without a back-off weight has weight 1 (log10: 0).
-    A probability of ``-inf`` is read as -99.
+    A probability of ``-inf`` is read as -99. An order without n-grams needs no section.
 
     Returns:
         One table per order, unigrams first.
@@ -186,7 +186,8 @@ class _Reader:
             self.note(0, "no \\end\\ line; the file is cut off, make it again")
         if self.place == "end":
             for order, (expected, line) in sorted(self.counts.items()):
-                if order > len(self.tables):
+                # SRILM leaves the section of an order without n-grams out.
+                if order > len(self.tables) and expected:
                     self.note(
                         line, f"the header says {expected} {order}-grams, but there is no \\{order}-grams: section"
                     )
@@ -199,6 +200,8 @@ class _Reader:
             ]
             heading = f"{self.path}: {len(lines)} problems"
             raise LexiconError(lines[0] if len(lines) == 1 else list_problems(heading, lines))
+        while len(self.tables) > 1 and not self.tables[-1]:
+            self.tables.pop()
         return self.tables
 
 

@@ -4,19 +4,14 @@ import gzip
 import zlib
 from pathlib import Path
 
-import numpy as np
-
 from speechtl.errors import LexiconError
 from speechtl.files import decode_text
-from speechtl.grammar.automaton import reachable
 from speechtl.grammar.fst_text import looks_like_fst_text, read_fst_text
 from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
 from speechtl.grammar.kenlm_binary import is_kenlm_binary, read_kenlm_binary
-from speechtl.grammar.kneser_ney import END, START, UNKNOWN
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
-from speechtl.lang.lexicon import Lexicon
 
 # Comments may stand before an ARPA file's beginning.
 _HEAD = 1 << 16
@@ -85,39 +80,6 @@ def read_lm_or_grammar(lm: str | Path | None, grammar: str | Path | None) -> Ngr
     if lm is not None:
         return read_language_model(lm)
     return read_grammar(grammar) if grammar is not None else None
-
-
-def words_without_pronunciation(words: NgramModel | WordGraph, lexicon: Lexicon) -> list[str]:
-    """Return the words of a language model or a grammar that a lexicon lacks, sorted; they cannot be recognised.
-
-    Raises:
-        LexiconError: every sentence of a grammar has such a word.
-    """
-    if isinstance(words, NgramModel):
-        return sorted(words.vocabulary - {START, END, UNKNOWN} - lexicon.entries.keys())
-    if words.wildcard is not None:
-        return []
-    missing = sorted(words.vocabulary.keys() - lexicon.entries.keys())
-    if missing and not _has_sentence_without(words, missing):
-        some = ", ".join(missing[:10])
-        raise LexiconError(
-            f"every sentence of the grammar has words that the lexicon lacks ({some}); give their pronunciations"
-        )
-    return missing
-
-
-def _has_sentence_without(graph: WordGraph, words: list[str]) -> bool:
-    """Whether a grammar allows a sentence, of at least one word, with none of some words."""
-    arrays = graph.arrays(1.0)
-    known = np.ones(len(graph.vocabulary), bool)
-    known[[graph.vocabulary[word] for word in words]] = False
-    bounds = arrays.first_arc
-    following = [
-        [int(arrays.target[arc]) for arc in range(bounds[state], bounds[state + 1]) if known[arrays.word[arc]]]
-        for state in range(len(bounds) - 1)
-    ]
-    after_a_word = {target for state in reachable([graph.start], following) for target in following[state]}
-    return bool(np.isfinite(arrays.final[sorted(reachable(after_a_word, following))]).any())
 
 
 def _is_arpa(head: bytes) -> bool:

@@ -29,7 +29,6 @@ from speechtl.recognition.decode_request import DecodeRequest
 from speechtl.recognition.decoded import Decoded
 from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
-from speechtl.recognition.vocabulary import warn_unreachable
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +73,6 @@ class CorpusDecoder:
         decoders = {
             name: LexiconDecoder(words, self.inventories[name], rules, self.config) for name, words in lexicons.items()
         }
-        for decoder in decoders.values():
-            warn_unreachable(decoder, self.request.vocabulary, rules)
         found = self._search(decoders)
         decoded.write(self.request.out, found, self.directory.frame_shift if self.request.times else None)
         self._report(found)

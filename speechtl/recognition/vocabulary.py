@@ -7,11 +7,12 @@ from typing import Literal
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.errors import ConfigError, LexiconError, list_problems
+from speechtl.errors import ConfigError, LexiconError
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import NewWord, Pronouncer, choose_pronouncer, parse_new_words
+from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
-from speechtl.grammar.read import read_lm_or_grammar, words_without_pronunciation
+from speechtl.grammar.read import read_lm_or_grammar
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
@@ -119,16 +120,13 @@ class Vocabulary:
         return words
 
     def read_rules(self, lexicon: Lexicon) -> NgramModel | WordGraph | None:
-        """Read the language model or the grammar, and log which of its words have no pronunciation.
+        """Read the language model or the grammar, and log which words it and the lexicon do not share.
 
         Raises:
             LexiconError: the file is wrong, or no sentence of the grammar is left.
         """
         rules = read_lm_or_grammar(self.lm, self.grammar)
-        if isinstance(rules, WordGraph) and (lacking := words_without_pronunciation(rules, lexicon)):
-            where = self.lexicon or "the lexicon"
-            heading = f"{self.grammar} has words that {where} lacks; what has them cannot be found:"
-            logger.warning(list_problems(heading, lacking, limit=20))
+        tell_coverage(rules, lexicon, str(self.lm or self.grammar), str(self.lexicon or "the lexicon"))
         return rules
 
 
@@ -162,15 +160,4 @@ def make_decoder(
     vocabulary = vocabulary or Vocabulary()
     words = vocabulary.fit(lexicon, inventory)
     rules = vocabulary.read_rules(words)
-    decoder = LexiconDecoder(words, inventory, rules, config)
-    warn_unreachable(decoder, vocabulary, rules)
-    return decoder
-
-
-def warn_unreachable(decoder: LexiconDecoder, vocabulary: Vocabulary, rules: NgramModel | WordGraph | None) -> None:
-    """Log the words that a language model keeps from being found."""
-    # A large lexicon is no mistake where commands need few of its words.
-    if decoder.unreachable_words and not isinstance(rules, WordGraph):
-        where = vocabulary.lexicon or "the lexicon"
-        heading = f"{vocabulary.lm} lacks words of {where} and has no <unk>; they cannot be found:"
-        logger.warning(list_problems(heading, decoder.unreachable_words, limit=20))
+    return LexiconDecoder(words, inventory, rules, config)

@@ -149,7 +149,8 @@ def test_words_that_cannot_be_found_are_told(world, capsys):
     lm = world / "g.arpa"
     lm.write_text("\\data\\\nngram 1=3\n\n\\1-grams:\n-99 <s>\n-0.3 </s>\n-0.3 abba\n\n\\end\\\n")
     run(world, lm=lm)
-    assert "cannot be found:\n  back\n" in capsys.readouterr().err
+    told = f"{lm} lacks 1 of the 2 words of {world / 'lexicon.txt'} (back); they cannot be found, for it has no <unk>"
+    assert told in capsys.readouterr().err
 
 
 def test_commands(world, capsys):

@@ -16,15 +16,11 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.tune import tune
 from speechtl.errors import LexiconError
 from speechtl.grammar.automaton import Automaton
+from speechtl.grammar.coverage import words_without_pronunciation
 from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
 from speechtl.grammar.ngram_model import NgramModel
-from speechtl.grammar.read import (
-    read_grammar,
-    read_language_model,
-    read_lm_or_grammar,
-    words_without_pronunciation,
-)
+from speechtl.grammar.read import read_grammar, read_language_model, read_lm_or_grammar
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 

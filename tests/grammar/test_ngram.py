@@ -241,6 +241,14 @@ def test_reader_takes_what_other_tools_write(tmp_path):
     assert dict(compressed.ngrams()) == dict(model.ngrams())
 
 
+def test_an_order_without_ngrams_needs_no_section_as_srilm_writes_it(tmp_path):
+    text = "\\data\\\nngram  1=        4\nngram  2=        1\nngram  3=        0\nngram 4=0\n\n\\1-grams:\n"
+    text += "-99\t<s>\t-0.3\n-1.0\t</s>\n-1.0\ta\t-0.2\n-1.0\tb\t-0.2\n\n\\2-grams:\n-0.3\ta b\n"
+    for sections in ("", "\n\\3-grams:\n", "\n\\3-grams:\n\n\\4-grams:\n"):
+        model = NgramModel.read_arpa(write(tmp_path / "x", text + sections + "\n\\end\\\n"))
+        assert model.order == 2 and model.log10_probability("b", ["<s>", "a"]) == -0.3
+
+
 def test_reader_lists_every_problem_with_its_line(tmp_path):
     text = GOOD.replace("ngram 2=2", "ngram 2=7\nngrams 3").replace("-0.1\t<s> b", "-0.1\t<s> b\n-0.1\t<s> b\n0.5\tb b")
     text = text.replace("-inf\tb </s>", "-1\tb z\n-1x\tb b").encode("utf-8").replace(b"-0.75\tb", b"-0.75\t\xff")
