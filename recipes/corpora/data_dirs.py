@@ -107,7 +107,8 @@ def by_utterance(utterances: Sequence[Utterance]) -> dict[str, list[Utterance]]:
 def write_data_dir(folder: Path, utterances: Iterable[Utterance], tables: Sequence[str] = ()) -> None:
     """Write one data directory: the tables that every one has, and those of ``OPTIONAL_TABLES`` that are asked for.
 
-    ``spk2gender`` has the speakers whose gender is known; there is none if it is of nobody.
+    ``spk2gender`` has the speakers whose gender is known, ``text`` the utterances that have one; a table without a line
+    is not written.
     """
     rows = sorted(utterances, key=lambda utterance: utterance.id)
     speakers: dict[str, list[str]] = {}
@@ -119,7 +120,9 @@ def write_data_dir(folder: Path, utterances: Iterable[Utterance], tables: Sequen
     kept = [(row.id, *row.stretch) for row in rows if row.stretch]
     if kept:
         write_lines(folder / "segments", [f"{key} {key} {start:.2f} {end:.2f}" for key, start, end in kept])
-    write_lines(folder / "text", [f"{row.id} {row.text}" for row in rows])
+    texts = [f"{row.id} {row.text}" for row in rows if row.text]
+    if texts:
+        write_lines(folder / "text", texts)
     write_lines(folder / "utt2spk", [f"{row.id} {row.speaker}" for row in rows])
     write_lines(folder / "spk2utt", [f"{name} {' '.join(ids)}" for name, ids in sorted(speakers.items())])
     optional = {
@@ -141,6 +144,20 @@ def write_parts(out: Path, parts: Mapping[str, Iterable[Utterance]], tables: Seq
     """Write one data directory per part below ``out``."""
     for part, utterances in parts.items():
         write_data_dir(out / part, utterances, tables)
+
+
+def write_languages(out: Path, utterances: Iterable[Utterance], tables: Sequence[str] = ()) -> None:
+    """Write ``LANGUAGE/train``, ``dev`` and ``test`` (by utterance), ``unlabelled`` (without text) and ``words.txt``.
+
+    What a language lacks is not written.
+    """
+    languages: dict[str, list[Utterance]] = {}
+    for utterance in utterances:
+        languages.setdefault(utterance.language, []).append(utterance)
+    for language, rows in sorted(languages.items()):
+        parts = by_utterance([row for row in rows if row.text]) | {"unlabelled": [row for row in rows if not row.text]}
+        write_parts(out / language, {part: chosen for part, chosen in parts.items() if chosen}, tables)
+        write_lines(out / language / "words.txt", sorted({word for row in rows for word in row.text.split()}))
 
 
 def table_names(names: str) -> tuple[str, ...]:
