@@ -7,7 +7,7 @@ Run it with torch and transformers installed; neither is a dependency of speecht
 For every family the file has ``FAMILY/config`` (the ``config.json`` of the checkpoint, as text), ``FAMILY/input``,
 ``FAMILY/weights/NAME`` with the names of the checkpoint's tensors, and ``FAMILY/outputs/BLOCK`` with our names of the
 blocks. Weights and inputs are rounded to float16 before anything is computed, so that they are stored exactly. The
-``features`` are those of the extractors of transformers for the signal of `speech_like`.
+``features`` are what the extractors of transformers make of ``features/signal``, 16-bit samples at 16 kHz.
 """
 
 import json
@@ -121,7 +121,7 @@ def speech_like(samples, rate=16000):
 
 def features(signal):
     """Return what the extractors of transformers make of a signal in the range of 16 bits."""
-    scaled, found = signal / np.float32(32768), {}
+    scaled, found = signal / np.float32(32768), {"signal": signal.astype(np.int16)}
     for bins in (80, 128):
         extract = transformers.WhisperFeatureExtractor(feature_size=bins)
         padded = extract(scaled, sampling_rate=16000, return_tensors="np").input_features[0]
@@ -150,8 +150,7 @@ def main():
                 arrays[f"{family}/weights/{PREFIXES[family]}{name}"] = value.numpy().astype(np.float16)
         for name, value in outputs.items():
             arrays[f"{family}/outputs/{name}"] = value
-    spoken = speech_like(6789)
-    arrays |= {f"features/{name}": value for name, value in features(spoken).items()}
+    arrays |= {f"features/{name}": value for name, value in features(speech_like(6789)).items()}
     np.savez_compressed(OUT, **arrays)
     print(f"{OUT.name}: {OUT.stat().st_size / 1000:.0f} kB, {len(arrays)} arrays")
 
