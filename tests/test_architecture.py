@@ -64,7 +64,12 @@ MAY_IMPORT_TENSORFLOW = {
     "recognition",
     "adaptation",
 }
-TENSORFLOW_FILES = {"speechtl.features.fbank", "speechtl.features.in_graph", "speechtl.features.whisper_mel"}
+TENSORFLOW_FILES = {
+    "speechtl.features.fbank",
+    "speechtl.features.in_graph",
+    "speechtl.features.repair_in_graph",
+    "speechtl.features.whisper_mel",
+}
 TENSORFLOW_FILES |= {"speechtl.features.waveform_frames"}
 
 # Their licence (GPL-3) would become the licence of everything that imports them.

@@ -14,7 +14,7 @@ from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
-from speechtl.features.parts import check_features
+from speechtl.features.parts import check_features, silent_utterances
 from speechtl.files import read_text
 
 TEXTS = (".txt", ".lab")
@@ -192,6 +192,7 @@ def _normalise_without(data: DataDir, folder: Path) -> None:
 
 def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:
     reasons = {}
+    silent = silent_utterances(data)
     for name in data.utterance_ids:
         if name not in data.feats_scp:
             reasons[name] = "no features"
@@ -200,6 +201,6 @@ def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:
         seconds = len(matrix) * config.frame_shift_ms / 1000
         if seconds > LONGEST:
             reasons[name] = f"{seconds:.0f} s long, expected at most {LONGEST:.0f}; cut it with a table of segments"
-        elif not len(matrix) or not np.ptp(matrix, axis=0).any():
-            reasons[name] = "silent: all samples are equal"
+        elif name in silent or not len(matrix) or not np.ptp(matrix, axis=0).any():
+            reasons[name] = "silent: nothing but digital silence"
     return reasons

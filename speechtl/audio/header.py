@@ -1,24 +1,24 @@
-"""Duration and integrity of recordings, from their headers and last samples."""
+"""Duration and integrity of recordings: from their headers and last samples, or decoded once."""
 
 import concurrent.futures
 import dataclasses
 import io
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+
+from speechtl.audio.audio_file import AudioFile
+from speechtl.audio.findings import Findings
+from speechtl.audio.one_channel import OneChannel
 from speechtl.audio.pipe import is_pipe, run_pipe
+from speechtl.audio.voice_activity import frame_levels, silent_frames
+from speechtl.audio.waveform import FULL_SCALE
 from speechtl.errors import DataError
 from speechtl.progress import progress_bar
 
-# Streaming writers do not know the length in advance; they leave at least this number in a WAV header.
-_STREAMED_BYTES = 0x7FFF0000
-# The number of samples that marks a FLAC stream of unknown length.
-_UNKNOWN_FRAMES = 1 << 40
-_BLOCK_FRAMES = 1 << 18
-_MP3_FRAME = 1152  # samples
+_BLOCK = 10.0  # Seconds that are decoded at once.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +29,15 @@ class AudioHeader:
         frames: samples per channel.
         sample_rate: Hz.
         channels: 1 for mono.
-        silent: whether every sample is zero; None unless the recording was decoded.
+        silence: share of it that is digital silence, 0 to 1; None unless the recording was decoded.
+        findings: what is repaired whenever it is read: sentence -> detail.
     """
 
     frames: int
     sample_rate: int
     channels: int
-    silent: bool | None = None
+    silence: float | None = None
+    findings: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def seconds(self) -> float:
@@ -52,29 +54,23 @@ class AudioHeader:
             allow_pipes: whether a command (it ends in ``|``) may be run.
 
         Raises:
-            DataError: the recording is missing, empty, truncated or not audio, or a command that is not
-                permitted or fails.
+            DataError: the recording is missing, empty, truncated, not audio, holds samples that are not numbers (if it
+                is decoded), or is a command that is not permitted or fails.
         """
-        import soundfile
-
-        source: Any = io.BytesIO(run_pipe(audio, allow_pipes)) if is_pipe(audio) else _existing_file(audio)
-        try:
-            with soundfile.SoundFile(source) as file:
-                _refuse_short_file(audio, file)
-                if file.frames == 0:
-                    raise DataError(f"{audio}: no samples (empty recording, or cut short); replace it")
-                if file.frames >= _UNKNOWN_FRAMES:
-                    # libsndfile opens such a file, but cannot read it.
-                    raise DataError(f"{audio}: its header does not say how long it is (a stream); encode it again")
-                if decode:
-                    return cls(file.frames, file.samplerate, file.channels, _decode(audio, file))
-                _read_last_sample(audio, file)
-                return cls(file.frames, file.samplerate, file.channels)
-        except soundfile.LibsndfileError as error:
-            if os.path.basename(audio).partition(".ark:")[1]:
-                raise DataError(f"{audio}: audio inside an archive cannot be read; write single files") from error
-            reason = str(error.error_string).rstrip(".")
-            raise DataError(f"{audio}: not readable as audio ({reason}); replace it") from error
+        source = io.BytesIO(run_pipe(audio, allow_pipes)) if is_pipe(audio) else _existing_file(audio)
+        findings = Findings()
+        with AudioFile(source, audio, findings=findings) as file:
+            if file.frames == 0:
+                raise DataError(f"{file.name}: no samples (empty recording, or cut short); replace it")
+            frames, silence = file.frames, None
+            if decode:
+                frames, silence = _decode(file, findings)
+            elif frames is None:
+                frames = sum(map(len, file.blocks(round(file.sample_rate * _BLOCK))))
+            else:
+                file.check_end()
+            found = {sentence: detail for sentence, of in findings.found.items() for detail in of.values()}
+            return cls(frames, file.sample_rate, file.channels, silence, found)
 
 
 def read_headers(
@@ -118,89 +114,22 @@ def read_headers(
     return headers, faults
 
 
-def check_wav_length(log: str, name: str) -> None:
-    """Find a truncated WAV file, which libsndfile repairs silently except for its log.
-
-    Args:
-        log: libsndfile's log of the file (``extra_info``).
-        name: what the error calls the file.
-
-    Raises:
-        DataError: the header promises more bytes than the file has.
-    """
-    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
-    if found and int(found[2]) < int(found[1]) < _STREAMED_BYTES:
-        raise DataError(
-            f"{name}: truncated (got {found[2]} bytes of audio, expected {found[1]}); restore the file or remove its "
-            "utterances"
-        )
-
-
-def guessed_samples(file: Any) -> int:
-    """Return how many samples of an open recording's length may be a guess: one frame of an MP3, else none.
-
-    libsndfile estimates the length of an MP3 without a Xing header, as those of Common Voice are, from the size of the
-    file, and takes the ID3 tag before the first frame for sound.
-    """
-    return _MP3_FRAME if file.format == "MP3" else 0
-
-
 def _existing_file(audio: str) -> str:
     path = Path(audio)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        if ".ark:" in path.name:
-            raise DataError(f"{audio}: audio inside an archive cannot be read; write single files") from error
-        reason = "no such file" if isinstance(error, FileNotFoundError) else f"cannot read: {error.strerror}"
-        raise DataError(f"{audio}: {reason}; check the path (relative to {Path.cwd()})") from error
+    if ".ark:" in path.name and not path.exists():
+        raise DataError(f"{audio}: audio inside an archive cannot be read; write single files")
     if path.is_dir():
         raise DataError(f"{audio}: is a directory (expected an audio file); correct the path")
-    if size == 0:
-        raise DataError(f"{audio}: empty file (0 bytes); replace it")
-    if not os.access(path, os.R_OK):
-        raise DataError(f"{audio}: cannot read: Permission denied; check the permissions")
     return audio
 
 
-def _refuse_short_file(audio: str, file: Any) -> None:
-    """Compare the length in an uncompressed file's header with the file; libsndfile ignores a difference silently."""
-    if file.format in ("WAV", "WAVEX"):
-        check_wav_length(file.extra_info, audio)
-    elif file.format == "NIST" and not is_pipe(audio):
-        with open(audio, "rb") as header:
-            count = re.search(rb"^sample_count -i (\d+)", header.read(1024), re.MULTILINE)
-        if count and file.frames < int(count[1]):
-            raise DataError(f"{audio}: truncated ({file.frames} of {int(count[1])} samples are there); replace it")
-
-
-def _read_last_sample(audio: str, file: Any) -> None:
-    import soundfile
-
-    try:
-        file.seek(max(0, file.frames - 1 - guessed_samples(file)))
-        complete = len(file.read(1, dtype="int16")) == 1
-    except soundfile.LibsndfileError:
-        complete = False
-    if not complete:
-        promise = f"the header promises {file.frames / file.samplerate:.2f} s"
-        raise DataError(f"{audio}: truncated ({promise}, the end cannot be read); replace it")
-
-
-def _decode(audio: str, file: Any) -> bool:
-    import soundfile
-
-    total = 0
-    silent = True
-    try:
-        while len(block := file.read(_BLOCK_FRAMES, dtype="float32")):
-            total += len(block)
-            silent = silent and not block.any()
-            if (block != block).any():
-                raise DataError(f"{audio}: holds samples that are not numbers (NaN); replace it")
-    except soundfile.LibsndfileError as error:
-        reason = str(error.error_string).rstrip(".")
-        raise DataError(f"{audio}: damaged after {total / file.samplerate:.2f} s ({reason}); replace it") from error
-    if total < file.frames - guessed_samples(file):
-        raise DataError(f"{audio}: truncated ({total} of {file.frames} samples are there); replace it")
-    return silent
+def _decode(file: AudioFile, findings: Findings) -> tuple[int, float]:
+    """Return the number of samples and the share of digital silence."""
+    mono = OneChannel("mix", file.name, findings)
+    frames = silent = total = 0
+    for block in file.blocks(round(file.sample_rate * _BLOCK)):
+        frames += len(block)
+        quiet = silent_frames(frame_levels(mono(block) * np.float32(FULL_SCALE), file.sample_rate))
+        silent += int(quiet.sum())
+        total += len(quiet)
+    return frames, silent / max(total, 1)

@@ -3,22 +3,24 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-import soundfile
 import soxr
 
-from speechtl.audio.header import check_wav_length, guessed_samples
-from speechtl.audio.waveform import FULL_SCALE, choose_channel, explain
+from speechtl.audio.audio_file import AudioFile
+from speechtl.audio.findings import Findings, printable
+from speechtl.audio.one_channel import OneChannel
+from speechtl.audio.waveform import FULL_SCALE, note_rate
 from speechtl.errors import DataError
 
-# File suffixes of audio. libsndfile cannot read the last ones: an error about each is better than ignoring them.
+# File suffixes of audio; what is in a file is told by its content.
 AUDIO_SUFFIXES = {
     *(".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph", ".nist", ".aif", ".aiff", ".aifc", ".au", ".snd"),
-    *(".caf", ".w64", ".rf64", ".voc", ".m4a", ".aac", ".mp4", ".wma", ".webm", ".amr"),
+    *(".caf", ".w64", ".rf64", ".voc", ".m4a", ".m4b", ".aac", ".mp4", ".mov", ".3gp", ".wma", ".webm", ".mka", ".mkv"),
+    *(".amr", ".spx"),
 }
 _BLOCK = 10.0  # Seconds of audio in a block.
 _IN_MEMORY = 1 << 24  # Bytes of a stream that are kept in memory before a temporary file takes over.
@@ -51,10 +53,10 @@ def find_audio(folder: str | Path) -> list[Path]:
 def duration(audio: str | Path) -> float | None:
     """Return the duration in seconds from a file's header, or None if it is unknown."""
     try:
-        info = soundfile.info(str(audio))
-    except (soundfile.SoundFileError, RuntimeError, OSError):
+        with AudioFile(audio) as file:
+            return file.frames / file.sample_rate if file.frames else None
+    except DataError:
         return None
-    return info.duration if 0 < info.frames < 2**31 - 1 else None
 
 
 def stream_blocks(
@@ -64,6 +66,7 @@ def stream_blocks(
     channel: str | int = "mix",
     raw_rate: int | None = None,
     name: str | None = None,
+    findings: Findings | None = None,
 ) -> Iterator[np.ndarray]:
     """Read audio as one channel at a given sample rate, block by block.
 
@@ -73,59 +76,65 @@ def stream_blocks(
         channel: ``"mix"`` for the mean of all channels, ``"first"``, or the number of a channel from 0.
         raw_rate: ``audio`` has no header and holds 16-bit little-endian samples of one channel at this rate in Hz.
         name: name used in errors; by default the path.
+        findings: where to note what was repaired, and what is remarkable.
 
     Yields:
         float32 ``(samples,)`` in the range of 16-bit integers, about ten seconds each.
 
     Raises:
-        DataError: the audio is missing, empty, not audio or lacks the channel; or, raised after the last block, it is
-            truncated; names the file.
+        DataError: the audio is missing, empty, not audio, lacks the channel, or holds samples that are not numbers; or,
+            raised after the last block, it is truncated; names the file.
     """
+    findings = Findings() if findings is None else findings
     if isinstance(audio, (str, Path)):
-        name = name or str(audio)
-        try:
-            file = open(audio, "rb")  # noqa: SIM115
-        except OSError as error:
-            raise DataError(f"{name}: cannot read: {error.strerror}") from error
-        with file:
-            yield from _blocks(file, name, sample_rate, channel, raw_rate)
+        yield from _blocks(audio, name or str(audio), sample_rate, channel, raw_rate, findings)
         return
-    name = name or "the stream"
     # Readers of container formats seek, so a pipe is buffered in a seekable file.
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as spooled:
         shutil.copyfileobj(audio, spooled, 1 << 20)
-        spooled.seek(0)
-        yield from _blocks(spooled, name, sample_rate, channel, raw_rate)
+        yield from _blocks(spooled, name or "the stream", sample_rate, channel, raw_rate, findings)
 
 
 def _blocks(
-    file: IO[bytes], name: str, sample_rate: int, channel: str | int, raw_rate: int | None
+    source: str | Path | IO[bytes],
+    name: str,
+    sample_rate: int,
+    channel: str | int,
+    raw_rate: int | None,
+    findings: Findings,
 ) -> Iterator[np.ndarray]:
-    if not file.seek(0, os.SEEK_END):
-        raise DataError(f"{name}: empty (0 bytes)")
-    file.seek(0)
-    raw = {"samplerate": raw_rate, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
+    with AudioFile(source, name, raw_rate=raw_rate, findings=findings) as file:
+        rate = file.sample_rate
+        note_rate(rate, sample_rate, name, findings)
+        yield from resampled(file.blocks(round(rate * _BLOCK)), rate, sample_rate, OneChannel(channel, name, findings))
+
+
+def resampled(
+    blocks: Iterable[np.ndarray], rate: int, sample_rate: int, one_channel: OneChannel
+) -> Iterator[np.ndarray]:
+    """Yield audio as one channel at a given sample rate.
+
+    Args:
+        blocks: of one recording, ``(samples,)`` or ``(samples, channels)`` in [-1, 1].
+        rate: Hz, theirs.
+        sample_rate: Hz, wanted.
+        one_channel: of this recording.
+
+    Yields:
+        float32 ``(samples,)`` in the range of 16-bit integers.
+
+    Raises:
+        DataError: there are no samples, or they are unusable.
+    """
+    resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
     read = 0
-    try:
-        with soundfile.SoundFile(file, **(raw if raw_rate else {})) as sound:
-            rate, total, guessed = sound.samplerate, sound.frames, guessed_samples(sound)
-            resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="HQ")
-            while len(samples := sound.read(round(rate * _BLOCK), dtype="float32")):
-                read += len(samples)
-                signal = choose_channel(samples, channel, name)
-                if rate != sample_rate:
-                    signal = resampler.resample_chunk(signal)
-                yield signal * FULL_SCALE
-            if rate != sample_rate and read:
-                yield resampler.resample_chunk(np.zeros(0, np.float32), last=True) * FULL_SCALE
-            # Checked at the end, so that the caller gets all audio there is.
-            if sound.format in ("WAV", "WAVEX"):
-                check_wav_length(sound.extra_info, name)
-    except (soundfile.SoundFileError, RuntimeError) as error:
-        raise DataError(f"{name}: {explain(file, error)}") from error
+    for block in blocks:
+        read += len(block)
+        signal = one_channel(block)
+        if rate != sample_rate:
+            signal = resampler.resample_chunk(signal)
+        yield signal * FULL_SCALE
+    if rate != sample_rate and read:
+        yield resampler.resample_chunk(np.zeros(0, np.float32), last=True) * FULL_SCALE
     if not read:
-        raise DataError(f"{name}: holds no samples")
-    if total < 2**31 - 1 and read < total - guessed:
-        raise DataError(
-            f"{name}: truncated or damaged (got {read / rate:.2f} s, expected {total / rate:.2f}); restore the file"
-        )
+        raise DataError(f"{printable(one_channel.name)}: holds no samples")

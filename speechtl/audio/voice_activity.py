@@ -16,14 +16,16 @@ from speechtl.config import Section
 FRAMES_PER_SECOND = 100
 # Percentiles of the levels around a frame that estimate the noise floor and the level of speech, and the seconds on
 # each side that they are computed over.
-_FLOOR, _SPEECH, _REACH = 5.0, 95.0, 10
+_FLOOR, SPEECH, _REACH = 5.0, 95.0, 10
 # A recording shorter than _SHORT seconds may be speech from end to end. If its levels differ by more than _STEADY dB,
 # it contains speech, and its noise floor is assumed to be at least _RANGE dB below the speech.
 _SHORT, _STEADY, _RANGE = 5.0, 6.0, 20.0
 # Upper limit of the noise floor (dB, samples in the 16-bit range): a steady level above it may be speech.
 _LOUDEST_FLOOR = 50.0
-# Frames up to this level (dB) are digital silence, which is not evidence of the noise floor.
-DIGITAL_SILENCE = 1.0
+# Frames up to this level (dB) are digital silence, which is not evidence of the noise floor. Exporting programs add
+# noise of one step to it (dither): frames up to the second level are silence, too, where speech is this much louder.
+# The quietest frame of AN4 is at 4.5 dB.
+DIGITAL_SILENCE, DITHER, ABOVE_DITHER = 1.0, 4.0, 40.0
 # Seconds over which the level is averaged to find a cut in long speech: longer than the closure of a plosive.
 _QUIET = 0.2
 # Seconds of a recording that are processed at once, and seconds before them that the noise floor takes into account.
@@ -74,6 +76,22 @@ def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     if len(signal) % step:
         power[-1] *= step / (len(signal) % step)
     return 10.0 * np.log10(np.maximum(power, 1.0))
+
+
+def silent_frames(levels: np.ndarray) -> np.ndarray:
+    """Return which frames are digital silence, dithered or not.
+
+    Args:
+        levels: ``(frames,)`` dB, from `frame_levels`.
+    """
+    return levels <= silence_level(levels)
+
+
+def silence_level(levels: np.ndarray) -> float:
+    """Return the level in dB up to which frames are digital silence; see `silent_frames`."""
+    heard = levels[levels > DITHER]
+    loud = len(heard) and np.percentile(heard, SPEECH) >= DITHER + ABOVE_DITHER
+    return DITHER if loud else DIGITAL_SILENCE
 
 
 def find_speech(levels: np.ndarray, config: SegmentationConfig, first: int = 0) -> list[tuple[int, int]]:
@@ -166,12 +184,13 @@ def _moving_mean(levels: np.ndarray, width: int) -> np.ndarray:
 def _noise_floor(levels: np.ndarray) -> np.ndarray:
     """Return the noise floor at every frame, dB."""
     centres = np.arange(0, max(len(levels), 1), FRAMES_PER_SECOND)
+    silence = silence_level(levels)
     reach = _REACH * FRAMES_PER_SECOND
     floors = []
     for centre in centres:
         around = levels[max(centre - reach, 0) : centre + reach]
-        around = around[around > DIGITAL_SILENCE]
-        floor, speech = np.percentile(around, [_FLOOR, _SPEECH]) if len(around) else (0.0, 0.0)
+        around = around[around > silence]
+        floor, speech = np.percentile(around, [_FLOOR, SPEECH]) if len(around) else (0.0, 0.0)
         short = len(levels) < _SHORT * FRAMES_PER_SECOND
         floors.append(min(floor, speech - _RANGE) if short and speech - floor > _STEADY else floor)
     return np.interp(np.arange(len(levels)), centres, np.minimum(floors, _LOUDEST_FLOOR))

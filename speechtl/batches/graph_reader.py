@@ -13,7 +13,7 @@ from speechtl.errors import ConfigError
 from speechtl.features.cmvn import mean_and_scale
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
-from speechtl.features.in_graph import require_decodable, waveform_in_graph
+from speechtl.features.in_graph import require_decodable, sides, waveform_in_graph
 
 
 class GraphReader:
@@ -50,6 +50,7 @@ class GraphReader:
         ends = [np.inf if utterance.end is None else utterance.end for utterance in utterances]
         self.end = tf.constant(ends, tf.float64)
         self.speed = tf.constant([utterance.speed for utterance in utterances], tf.float64)
+        self.side = tf.constant(sides(utterances))
         if normalisation.kind == "global" and global_stats is not None:
             mean, scale = mean_and_scale(global_stats, normalisation.variance)
             self.mean, self.scale = tf.constant(mean, tf.float32), tf.constant(scale, tf.float32)
@@ -61,7 +62,7 @@ class GraphReader:
         return ragged.to_tensor(), tf.cast(ragged.row_lengths(), tf.int32)
 
     def _read_one(self, index: tf.Tensor) -> tf.Tensor:
-        place = (self.audio[index], self.start[index], self.end[index], self.speed[index])
+        place = (self.audio[index], self.start[index], self.end[index], self.speed[index], self.side[index])
         return self._normalise(compute(waveform_in_graph(*place, self.config), self.config))
 
     def _normalise(self, features: tf.Tensor) -> tf.Tensor:

@@ -30,6 +30,7 @@ def features(
 
     Utterances that cannot be read are left out of feats.scp and listed at the end, with exit code 1.
     """
+    from speechtl.audio.findings import counted
     from speechtl.config import override, parse, read_toml
     from speechtl.data.datadir import DataDir
     from speechtl.errors import DataError, list_problems
@@ -52,8 +53,9 @@ def features(
             f"{path}: {summary.computed} utterances computed, {summary.reused} reused, {summary.frames} frames, "
             f"{summary.seconds / 3600:.2f} h, {section.dimension} {section.kind} values per frame"
         )
-        for utterance in summary.silent:
-            typer.echo(f"warning: {path}: utterance '{utterance}': silent (all samples are equal)", err=True)
+        if summary.silent:
+            line = counted("nothing but digital silence", dict.fromkeys(summary.silent, ""), "utterance")
+            typer.echo(f"warning: {path}: {line}", err=True)
         problems += [f"{path}: utterance '{key}': {reason}" for key, reason in summary.broken.items()]
     if problems:
         heading = f"{len(problems)} utterances without features; all others are done"

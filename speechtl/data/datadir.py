@@ -33,6 +33,8 @@ class Utterance:
         text: the transcript; None if the directory has none.
         language: from ``utt2lang``, or None.
         domain: from ``utt2dom``, or None.
+        channel: of the audio, from 0, as ``reco2file_and_channel`` names it; None where it does not, or the directory
+            has no such table.
     """
 
     id: str
@@ -45,6 +47,7 @@ class Utterance:
     text: str | None
     language: str | None
     domain: str | None
+    channel: int | None = None
 
 
 @dataclasses.dataclass
@@ -67,7 +70,8 @@ class DataDir:
         reco2dur: recording -> seconds of the stored audio.
         reco2speed: recording -> speed factor; 1 if there is no entry. This table is specific to speechtl: it replaces
             the ``sox ... speed 0.9 |`` pipes of Kaldi, and needs no permission.
-        reco2file_and_channel: recording -> file and channel, for NIST scoring; copied only.
+        reco2file_and_channel: recording -> file and channel (A, B or 1, 2), for NIST scoring; of audio with several
+            channels, that one is read.
         spk2gender: speaker -> m or f.
         cmvn_scp: speaker -> cepstral mean and variance statistics.
     """
@@ -146,6 +150,7 @@ class DataDir:
             text=self.text.get(utterance_id),
             language=self.utt2lang.get(utterance_id),
             domain=self.utt2dom.get(utterance_id),
+            channel=channel_of(self.reco2file_and_channel.get(recording, "")),
         )
 
     def utterances(self) -> list[Utterance]:
@@ -245,6 +250,14 @@ def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: 
         taken.add(destination.resolve())
     if problems:
         raise DataError("\n".join(problems))
+
+
+def channel_of(file_and_channel: str) -> int | None:
+    """Return the channel, from 0, that ``reco2file_and_channel`` names as A, B or 1, 2; None if it names none."""
+    channel = file_and_channel.rpartition(" ")[2].upper() if " " in file_and_channel else ""
+    if channel.isdecimal() and channel.isascii() and int(channel):
+        return int(channel) - 1
+    return ord(channel) - ord("A") if len(channel) == 1 and "A" <= channel <= "Z" else None
 
 
 def attribute_of(table: str) -> str:

@@ -5,6 +5,7 @@ import difflib
 from collections.abc import Iterable
 from pathlib import Path
 
+from speechtl.audio.digital_silence import REMARKABLE
 from speechtl.audio.header import AudioHeader, read_headers
 from speechtl.audio.pipe import is_pipe
 from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
@@ -234,9 +235,15 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
     first: dict[tuple[str, float], str] = {}
     for recording, header in headers.items():
         line = table.lines[recording]
-        if header.silent:
-            message = f"'{recording}': every sample is zero; check the recording"
+        if header.silence == 1.0:
+            message = f"'{recording}': nothing but digital silence; check the recording"
             yield Problem(table.path, line, message, "silent", warning=True, key=recording)
+        elif header.silence and header.silence > REMARKABLE:
+            message = f"'{recording}': {header.silence:.0%} of it is digital silence; it is filled with faint noise"
+            yield Problem(table.path, line, message, "silence", warning=True, key=recording)
+        for sentence, detail in header.findings.items():
+            message = f"'{recording}': {sentence}{f' ({detail})' if detail else ''}"
+            yield Problem(table.path, line, message, "repaired", warning=True, key=recording)
         other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0)), recording)
         if other != recording:
             message = f"'{recording}' has the same audio as '{other}' (line {table.lines[other]})"

@@ -1,6 +1,7 @@
 """Compute and store the features of a data directory."""
 
 import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from speechtl.features.parts import (
 )
 from speechtl.files import atomic_write
 
+_logger = logging.getLogger(__name__)
+
 
 @dataclasses.dataclass(frozen=True)
 class FeatureSummary:
@@ -35,7 +38,7 @@ class FeatureSummary:
         frames: frames of both together.
         seconds: duration of both together.
         broken: utterance -> reason why it has no features.
-        silent: utterances whose samples are all equal; they have features.
+        silent: utterances that are nothing but digital silence; they have features, of faint noise.
     """
 
     computed: int
@@ -91,7 +94,8 @@ def compute_features(
         item for item in items if item.utterance.id not in known or known[item.utterance.id].origin != item.origin
     ]
     number = max((part.number for part in parts), default=-1) + 1
-    broken = compute_parts(missing, config, feature_dir, number, jobs, allow_pipes)
+    broken, findings = compute_parts(missing, config, feature_dir, number, jobs, allow_pipes)
+    findings.log(_logger, str(data_dir.path))
 
     fresh = [part for part in read_parts(feature_dir) if part.number >= number]
     for part in fresh:

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from speechtl.audio.digital_silence import fill_digital_silence
+from speechtl.audio.findings import Findings
+from speechtl.audio.voice_activity import DIGITAL_SILENCE, frame_levels
 from speechtl.audio.waveform import read_waveform
 from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError
@@ -22,6 +25,8 @@ from speechtl.progress import progress_bar
 _UNIT_UTTERANCES = 256  # Upper limits of what a killed run loses, per process, in utterances ...
 _UNIT_BYTES = 100_000_000  # ... and in bytes of audio.
 _BATCH_SECONDS = 30.0  # Seconds of audio that are passed to TensorFlow at once.
+# How audio is repaired when it is read: features that were computed from it otherwise are computed again.
+_READING = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +45,9 @@ def describe(utterance: Utterance) -> WorkItem:
         with contextlib.suppress(OSError):  # Reading it will report the error.
             status = os.stat(utterance.audio)
             size, changed = status.st_size, status.st_mtime_ns
-    text = repr((utterance.audio, utterance.start, utterance.end, utterance.speed, size, changed))
+    text = repr((_READING, utterance.audio, utterance.start, utterance.end, utterance.speed, size, changed))
+    if utterance.channel is not None:
+        text += f" channel {utterance.channel}"
     if utterance.start is not None and utterance.end is not None:
         size = min(size, int((utterance.end - utterance.start) * 32000))
     return WorkItem(utterance, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16], size)
@@ -63,27 +70,32 @@ def _divide(items: Sequence[WorkItem], jobs: int) -> Iterator[list[WorkItem]]:
 
 def compute_parts(
     items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, jobs: int, allow_pipes: bool
-) -> dict[str, str]:
-    """Compute utterances and store them in new parts; return the broken ones and the reasons."""
+) -> tuple[dict[str, str], Findings]:
+    """Compute utterances and store them in new parts.
+
+    Returns:
+        The broken utterances and the reasons, and what was repaired in the audio of the others.
+    """
     broken: dict[str, str] = {}
+    findings = Findings()
     units = list(_divide(items, jobs))
     arguments = [(unit, config, feature_dir, number + index, allow_pipes) for index, unit in enumerate(units)]
     with progress_bar("features", len(items)) as advance:
         if jobs == 1 or len(units) < 2:
             for argument in arguments:
-                broken.update(_compute_unit(*argument))
+                _add(_compute_unit(*argument), broken, findings)
                 advance(len(argument[0]))
-            return broken
+            return broken, findings
         # Not forked, because TensorFlow may be running in this process, and does not support forking.
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(min(jobs, len(units)), context, _prepare_worker) as pool:
-            pending: dict[Future[dict[str, str]], int] = {
+            pending: dict[Future[tuple[dict[str, str], Findings]], int] = {
                 pool.submit(_compute_unit, *argument): len(argument[0]) for argument in arguments
             }
             try:
                 while pending:
                     for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                        broken.update(future.result())
+                        _add(future.result(), broken, findings)
                         advance(pending.pop(future))
             except BrokenProcessPool as error:
                 raise DataError(
@@ -92,37 +104,45 @@ def compute_parts(
                 ) from error
             finally:
                 pool.shutdown(cancel_futures=True)
-    return broken
+    return broken, findings
+
+
+def _add(unit: tuple[dict[str, str], Findings], broken: dict[str, str], findings: Findings) -> None:
+    broken.update(unit[0])
+    findings.update(unit[1])
 
 
 def _compute_unit(
     items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, allow_pipes: bool
-) -> dict[str, str]:
-    """Compute one part; return its broken utterances and the reasons."""
+) -> tuple[dict[str, str], Findings]:
+    """Compute one part; return its broken utterances and the reasons, and what was repaired in the others."""
     from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
 
     broken: dict[str, str] = {}
+    findings = Findings()
     with contextlib.ExitStack() as stack:
         store = None
-        for batch in _load_batches(items, config, allow_pipes, broken):
-            matrices = compute_many([waveform for _, waveform in batch], config)
+        for batch in _load_batches(items, config, allow_pipes, broken, findings):
+            matrices = compute_many([waveform for _, waveform, _ in batch], config)
             if store is None:  # A unit without any usable utterance creates no part.
                 store = stack.enter_context(write_part(feature_dir, number, config))
-            for (item, waveform), matrix in zip(batch, matrices):
-                silent = bool(waveform.min() == waveform.max())
+            for (item, waveform, silent), matrix in zip(batch, matrices):
                 store(item.utterance.id, matrix, len(waveform) / config.sample_rate, silent, item.origin)
-    return broken
+    return broken, findings
 
 
 def _load_batches(
-    items: Sequence[WorkItem], config: FeatureConfig, allow_pipes: bool, broken: dict[str, str]
-) -> Iterator[list[tuple[WorkItem, np.ndarray]]]:
-    """Read audio, some seconds at a time; the reasons why utterances cannot be read are added to ``broken``."""
-    batch: list[tuple[WorkItem, np.ndarray]] = []
+    items: Sequence[WorkItem], config: FeatureConfig, allow_pipes: bool, broken: dict[str, str], findings: Findings
+) -> Iterator[list[tuple[WorkItem, np.ndarray, bool]]]:
+    """Yield utterances, their audio and whether it is silent, some seconds at a time.
+
+    The reasons why utterances cannot be read are added to ``broken``.
+    """
+    batch: list[tuple[WorkItem, np.ndarray, bool]] = []
     samples = 0
     for item in items:
         try:
-            waveform = load_utterance(item.utterance, config, allow_pipes=allow_pipes)
+            waveform, silent = _load(item.utterance, config, allow_pipes, findings)
             if not config.num_frames(len(waveform)):
                 raise DataError(
                     f"{item.utterance.audio}: too short for one frame (got {len(waveform)} samples at "
@@ -131,7 +151,7 @@ def _load_batches(
         except DataError as error:
             broken[item.utterance.id] = str(error)
             continue
-        batch.append((item, waveform))
+        batch.append((item, waveform, silent))
         samples += len(waveform)
         if samples >= _BATCH_SECONDS * config.sample_rate:
             yield batch
@@ -141,25 +161,37 @@ def _load_batches(
 
 
 def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
-    """Read the audio of one utterance; see `read_waveform`.
+    """Read the audio of one utterance as features are computed from it; see `read_waveform`.
 
     Returns:
-        float32 ``(samples,)`` at ``config.sample_rate``.
+        float32 ``(samples,)`` at ``config.sample_rate``; digital silence is filled.
 
     Raises:
         DataError: the audio cannot be read; names the file, but not the utterance.
     """
+    return _load(utterance, config, allow_pipes, Findings())[0]
+
+
+def _load(
+    utterance: Utterance, config: FeatureConfig, allow_pipes: bool, findings: Findings
+) -> tuple[np.ndarray, bool]:
+    """Read the audio of one utterance, and whether it is nothing but digital silence."""
     if not utterance.audio:
         raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
-    return read_waveform(
+    waveform = read_waveform(
         utterance.audio,
         config.sample_rate,
         channel=config.channel,
+        of_several=utterance.channel,
         start=utterance.start,
         end=utterance.end,
         speed=utterance.speed,
         allow_pipes=allow_pipes,
+        findings=findings,
     )
+    silent = bool((frame_levels(waveform, config.sample_rate) <= DIGITAL_SILENCE).all())
+    noted = None if silent else findings  # What is silent from end to end is said elsewhere.
+    return fill_digital_silence(waveform, config.sample_rate, utterance.audio, noted), silent
 
 
 def limit_threads() -> None:

@@ -15,6 +15,7 @@ from speechtl.data.datadir import DataDir, Utterance
 from speechtl.errors import DataError, list_problems
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
+from speechtl.features.repair_in_graph import fill_digital_silence, one_channel
 
 _SUFFIXES = (".wav", ".flac", ".ogg")
 # A WAV file of two samples, to check whether the operations can be loaded.
@@ -51,14 +52,20 @@ def features_dataset(
         "start": np.array([utterance.start or 0.0 for utterance in utterances], np.float64),
         "end": np.array([np.inf if utterance.end is None else utterance.end for utterance in utterances], np.float64),
         "speed": np.array([utterance.speed for utterance in utterances], np.float64),
+        "side": sides(utterances),
     }
 
     @tf.autograph.experimental.do_not_convert  # Nothing needs to be converted, and trying takes seconds.
     def element(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        signal = waveform_in_graph(row["audio"], row["start"], row["end"], row["speed"], config)
+        signal = waveform_in_graph(row["audio"], row["start"], row["end"], row["speed"], row["side"], config)
         return {"id": row["id"], "features": compute(signal, config)}
 
     return tf.data.Dataset.from_tensor_slices(table).map(element, num_parallel_calls=parallel_calls)
+
+
+def sides(utterances: Sequence[Utterance]) -> np.ndarray:
+    """Return int32 ``(utterances,)``: the channels that the data directory names, -1 where it names none."""
+    return np.array([-1 if one.channel is None else one.channel for one in utterances], np.int32)
 
 
 def require_decodable(utterances: Sequence[Utterance]) -> None:
@@ -79,7 +86,7 @@ def require_decodable(utterances: Sequence[Utterance]) -> None:
 
 
 def waveform_in_graph(
-    path: tf.Tensor, start: tf.Tensor, end: tf.Tensor, speed: tf.Tensor, config: FeatureConfig
+    path: tf.Tensor, start: tf.Tensor, end: tf.Tensor, speed: tf.Tensor, side: tf.Tensor, config: FeatureConfig
 ) -> tf.Tensor:
     """Read a segment of a WAV, FLAC or OGG Vorbis file with TensorFlow operations only.
 
@@ -88,10 +95,12 @@ def waveform_in_graph(
         start: float64 scalar, seconds of the stored audio.
         end: float64 scalar, likewise; infinity for the end.
         speed: float64 scalar, speed factor.
+        side: int32 scalar, the channel that the data directory names; -1 where it names none.
         config: contains the sample rate and the channel.
 
     Returns:
-        float32 ``(samples,)`` at ``config.sample_rate`` in the range of 16-bit integers.
+        float32 ``(samples,)`` at ``config.sample_rate`` in the range of 16-bit integers, checked and repaired as for
+        stored features.
     """
     samples, rate = _decode(tf.io.read_file(path))
     exact_rate = tf.cast(rate, tf.float64)
@@ -100,13 +109,13 @@ def waveform_in_graph(
     first = tf.cast(tf.round(start * exact_rate), tf.int32)
     last = tf.cast(tf.round(tf.minimum(end * exact_rate, total)), tf.int32)
     tf.debugging.Assert(first < last, [path, "no audio from second", start])
-    signal = _choose_channel(samples[first:last], config, path)
+    signal = one_channel(samples[first:last], config.channel, side, path)
     # Speeding up by a factor is equivalent to a stored sample rate that is higher by that factor.
     claimed = tf.cast(tf.round(exact_rate * speed), tf.int32)
     signal = tf.cond(
         tf.equal(claimed, config.sample_rate), lambda: signal, lambda: _resample(signal, claimed, config.sample_rate)
     )
-    return tf.ensure_shape(signal * 32768.0, [None])
+    return tf.ensure_shape(fill_digital_silence(signal * 32768.0, config.sample_rate), [None])
 
 
 def _resample(signal: tf.Tensor, rate: tf.Tensor, target: int) -> tf.Tensor:
@@ -223,12 +232,3 @@ def _integers(decode: Any, content: tf.Tensor, bits: tf.Tensor, eight_bits: tf.D
         return tf.cast(tf.cast(decode(content, dtype=tf.int32), tf.float64) / 2147483648.0, tf.float32)
 
     return tf.case([(tf.equal(bits, 8), eight), (tf.equal(bits, 16), sixteen)], default=more)
-
-
-def _choose_channel(samples: tf.Tensor, config: FeatureConfig, path: tf.Tensor) -> tf.Tensor:
-    """Reduce ``(samples, channels)`` to one channel ``(samples,)``."""
-    if config.channel == "mix":
-        return tf.reduce_mean(samples, axis=1)
-    number = 0 if config.channel == "first" else config.channel
-    tf.debugging.Assert(number < tf.shape(samples)[1], [path, "no channel", number])
-    return samples[:, number]

@@ -147,6 +147,16 @@ def recorded_config(data: DataDir) -> FeatureConfig | None:
     return first
 
 
+def silent_utterances(data: DataDir) -> set[str]:
+    """Return the utterances whose stored features are of nothing but digital silence, as far as there is a record."""
+    silent: set[str] = set()
+    for archive in {archive_of(place) for place in data.feats_scp.values()}:
+        journal = archive.with_suffix(".json")
+        if journal.match(_JOURNALS) and journal.is_file():
+            silent |= {key for key, one in _read_part(journal).utterances.items() if one.silent}
+    return silent & data.feats_scp.keys()
+
+
 def differences(stored: Mapping[str, Any], config: FeatureConfig) -> list[tuple[str, Any, Any]]:
     """Return the name, stored and requested value of every setting that differs."""
     wanted = config.model_dump()

@@ -4,12 +4,13 @@ import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
-import soxr
 
 from speechtl.audio.digital_silence import fill_digital_silence
-from speechtl.audio.stream import stream_blocks
+from speechtl.audio.findings import Findings
+from speechtl.audio.one_channel import OneChannel
+from speechtl.audio.stream import resampled, stream_blocks
 from speechtl.audio.voice_activity import SegmentationConfig, SpeechSegment, speech_segments
-from speechtl.audio.waveform import FULL_SCALE, choose_channel
+from speechtl.audio.waveform import FULL_SCALE, note_rate
 from speechtl.errors import DataError, SpeechtlError
 from speechtl.experiment.experiment import Experiment
 from speechtl.features.cmvn import accumulate, add
@@ -54,10 +55,14 @@ class SegmentReader:
         experiment: the model.
         segmentation: how recordings are cut; None takes each as one segment, of ten minutes at most.
         one_speaker: all recordings are of one speaker, whose statistics grow from recording to recording.
+
+    Attributes:
+        findings: what was repaired in the recordings that were read, and what is remarkable about them.
     """
 
     def __init__(self, experiment: Experiment, segmentation: SegmentationConfig | None, one_speaker: bool):
         self.experiment, self.segmentation, self.one_speaker = experiment, segmentation, one_speaker
+        self.findings = Findings()
         self._prior = _prior(experiment)
         self._known = [] if experiment.speaker_stats is None else [experiment.speaker_stats]
         self._stats: list[np.ndarray] = list(self._known)
@@ -89,7 +94,7 @@ class SegmentReader:
                 # What was read is transcribed before this is raised.
                 problems.append(error)
 
-        blocks = counted(_blocks(recording, rate, config.channel))
+        blocks = counted(_blocks(recording, rate, config.channel, self.findings))
         if self.segmentation is None:
             chunks = iter([[SpeechSegment(0, np.concatenate([np.zeros(0, np.float32), *blocks]))]])
         else:
@@ -97,7 +102,9 @@ class SegmentReader:
         if not self.one_speaker:
             self._stats = list(self._known)
         for segments in chunks:
-            signals = [fill_digital_silence(segment.samples, rate) for segment in segments]
+            signals = [
+                fill_digital_silence(segment.samples, rate, recording.name, self.findings) for segment in segments
+            ]
             features = self._normalise(compute_many(signals, config))
             yield [
                 Segment(recording.name, segment.start / rate, (segment.start + len(segment.samples)) / rate, matrix)
@@ -126,22 +133,23 @@ def _prior(experiment: Experiment) -> np.ndarray | None:
     return load_arrays(path)[0]["global"] if path.is_file() else None
 
 
-def _blocks(recording: Recording, rate: int, channel: str | int) -> Iterator[np.ndarray]:
+def _blocks(recording: Recording, sample_rate: int, channel: str | int, findings: Findings) -> Iterator[np.ndarray]:
     """Yield the audio of a recording at the model's rate, float32 ``(samples,)`` in the range of 16-bit integers."""
-    if not isinstance(recording.audio, np.ndarray):
-        yield from stream_blocks(recording.audio, rate, channel=channel, raw_rate=recording.rate, name=recording.name)
+    channel = channel if recording.channel is None else recording.channel
+    samples, rate, name = recording.audio, recording.rate, recording.name
+    if not isinstance(samples, np.ndarray):
+        yield from stream_blocks(samples, sample_rate, channel=channel, raw_rate=rate, name=name, findings=findings)
         return
-    samples = recording.audio
     if (
         samples.ndim > 2
         or not len(samples)
-        or recording.rate is None
+        or rate is None
         or not (samples.dtype.kind == "f" or samples.dtype == np.int16)
     ):
         raise DataError(
-            f"{recording.name}: cannot transcribe an array of shape {samples.shape} and type {samples.dtype} at "
-            f"{recording.rate} Hz; give samples (x channels), floating-point in [-1, 1] or int16, and their rate"
+            f"{name}: cannot transcribe an array of shape {samples.shape} and type {samples.dtype} at {rate} Hz; give "
+            "samples (x channels), floating-point in [-1, 1] or int16, and their rate"
         )
-    scale = FULL_SCALE if samples.dtype.kind == "f" else 1.0
-    signal = choose_channel(samples.astype(np.float32) * scale, channel, recording.name)
-    yield soxr.resample(signal, recording.rate, rate, quality="HQ") if recording.rate != rate else signal
+    scale = np.float32(1.0 if samples.dtype.kind == "f" else 1 / FULL_SCALE)
+    note_rate(rate, sample_rate, name, findings)
+    yield from resampled([samples.astype(np.float32) * scale], rate, sample_rate, OneChannel(channel, name, findings))

@@ -1,6 +1,7 @@
 """The model, the decoder and what lies between them and a recording."""
 
 import dataclasses
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
@@ -23,6 +24,7 @@ from speechtl.recognition.spoken_language import SpokenLanguage
 from speechtl.recognition.transcript import Recording, SpokenSegment, SpokenWord, Transcript
 from speechtl.training.evaluate import forward_function
 
+_logger = logging.getLogger(__name__)
 DEFAULT_SEGMENTATION = SegmentationConfig()
 
 
@@ -137,6 +139,7 @@ class Transcriber:
                 advance(item.seconds - reported)
                 yield Transcript(item.name, item.seconds, tuple(segments), item.error)
                 segments, reported = [], 0.0
+        self._reader.findings.log(_logger)
 
     def _search(
         self,

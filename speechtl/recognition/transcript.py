@@ -19,11 +19,13 @@ class Recording:
         audio: a path; an open binary file or pipe; or samples ``(samples,)`` or ``(samples, channels)``, floating-point
             in [-1, 1] or 16-bit integers.
         rate: Hz, of samples; of a file or pipe only where it has no header and holds raw 16-bit samples.
+        channel: of several, ``"mix"``, ``"first"`` or a number from 0; None for that of the model's features.
     """
 
     name: str
     audio: str | Path | IO[bytes] | np.ndarray
     rate: int | None = None
+    channel: str | int | None = None
 
 
 @dataclasses.dataclass(frozen=True)

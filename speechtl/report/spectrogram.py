@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from speechtl.audio.waveform import choose_channel, read_channels
+from speechtl.audio.findings import Findings
+from speechtl.audio.one_channel import OneChannel
+from speechtl.audio.waveform import read_channels
 from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
@@ -109,7 +111,7 @@ def draw_alignments(
                 stored, rate = read_channels(
                     utterance.audio, start=utterance.start, end=utterance.end, allow_pipes=allow_pipes
                 )
-                samples = choose_channel(stored, "mix", utterance.audio)
+                samples = OneChannel("mix", utterance.audio, Findings())(stored)
                 # Playing faster by a factor is the same as claiming a higher rate by that factor.
                 one = aligned[name]
                 figure = draw_alignment(samples, rate * utterance.speed, one.words, one.phones, name)

@@ -87,7 +87,7 @@ def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path, monkeypatch):
         (folder / f"{name}.txt").write_text("tak")
     monkeypatch.setattr("speechtl.adaptation.recordings.LONGEST", 1.0)
     left_out = read_recordings(folder, tmp_path / "out", CONFIG).left_out
-    assert left_out["anna-silent"] == "silent: all samples are equal"
+    assert left_out["anna-silent"] == "silent: nothing but digital silence"
     assert left_out["anna-long"].startswith("2 s long, expected at most 1")
     assert "broken.wav" in left_out["anna-broken"] and "anna-good" not in left_out
     assert LONGEST > 20
@@ -112,13 +112,13 @@ def test_what_is_left_out_has_no_part_in_the_normalisation(tmp_path):
 def test_nothing_of_use_is_one_error(tmp_path):
     folder = tmp_path / "anna"
     folder.mkdir()
-    with pytest.raises(DataError, match=r"anna: no recordings; give \.aac, \.aif"):
+    with pytest.raises(DataError, match=r"anna: no recordings; give \.3gp, \.aac, \.aif"):
         read_recordings(folder, tmp_path / "out", CONFIG)
     soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
     with pytest.raises(DataError, match=r"no recording has a transcript; .*--unsupervised"):
         read_recordings(folder, tmp_path / "out", CONFIG)
     (folder / "silent.txt").write_text("tak")
-    with pytest.raises(DataError, match=r"no recording is of use\n  anna-silent: silent: all samples are equal"):
+    with pytest.raises(DataError, match=r"no recording is of use\n  anna-silent: silent: nothing but digital silence"):
         read_recordings(folder, tmp_path / "out", CONFIG)
     with pytest.raises(DataError, match=r"nowhere: missing; give a data directory, a folder of audio or a CSV"):
         read_recordings(tmp_path / "nowhere", tmp_path / "out", CONFIG)

@@ -54,9 +54,9 @@ def test_silence_is_warned_of_by_utterance(corpus):
     soundfile.write(corpus.wav_scp["s1-u2"], np.zeros(8000), 16000)
     result = run("features", corpus.path, set_="features.num_mel_bins=20")
     assert result.exit_code == 0
-    assert f"warning: {corpus.path}: utterance 's1-u2': silent (all samples are equal)" in result.output
+    assert f"warning: {corpus.path}: 1 utterance: nothing but digital silence (s1-u2)" in result.output
     matrix = read_matrix(DataDir.load(corpus.path).feats_scp["s1-u2"])
-    np.testing.assert_allclose(matrix, np.log(np.finfo(np.float32).eps))
+    assert np.median(matrix) > 0
 
 
 def test_pipes_run_when_allowed(corpus):

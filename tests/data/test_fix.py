@@ -75,8 +75,8 @@ def test_what_is_dropped_is_said_with_the_reason(data, tmp_path):
     assert mending.actions == planned.actions
     assert (mending.before, mending.after, mending.remaining) == (3, 1, ())
     assert [action.replace(str(tmp_path), "") for action in mending.actions] == [
-        "recording 'b-1' dropped, with its utterances: /d/wav.scp:3: 'b-1': /b-1.flac: empty file (0 bytes); "
-        "replace it",
+        "recording 'b-1' dropped, with its utterances: /d/wav.scp:3: 'b-1': /b-1.flac: empty (0 bytes); "
+        "restore the file or remove its utterances",
         "utterance 'a-1' dropped: /d/text:2: 'a-1' has no value; add one or remove the line",
         "rewritten: /d/text:2: not sorted in C order ('a-1' after 'a-2'); sort with LC_ALL=C (fix does)",
         "rewritten: /d/spk2utt: speaker 'b' of utt2spk is missing; rebuild it (fix does)",

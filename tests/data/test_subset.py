@@ -110,5 +110,5 @@ def test_recordings_that_cannot_be_measured_are_all_listed(tmp_path):
     with pytest.raises(DataError) as error:
         durations(data)
     assert "2 recordings cannot be measured" in str(error.value)
-    assert "recording 'a': none.wav: no such file" in str(error.value)
+    assert "recording 'a': none.wav: cannot read: No such file or directory" in str(error.value)
     assert "recording 'b': cat x |: is a shell command" in str(error.value)

@@ -56,7 +56,8 @@ def test_many_problems_in_one_report(data, tmp_path):
         "utt2spk:2: utterance 'a-2' is not in utt2lang; add it to DIR/utt2lang, or remove the utterance (fix does)",
         f"wav.scp:2: 'a-2': {tmp_path}/a-2.flac: truncated (the header promises 1.00 s, the end cannot be read); "
         "replace it",
-        f"wav.scp:3: 'b-1': {tmp_path}/b-1.flac: no such file; check the path (relative to {tmp_path.cwd()})",
+        f"wav.scp:3: 'b-1': {tmp_path}/b-1.flac: cannot read: No such file or directory; correct the path (relative to "
+        f"{tmp_path.cwd()}) or the permissions",
         "text:1: not UTF-8 (byte 0xF6 at column 6); save the file as UTF-8",
         "text:2: 'a-1' has no value; add one or remove the line",
         "text:3: not sorted in C order ('a-0' after 'a-1'); sort with LC_ALL=C (fix does)",
@@ -123,7 +124,9 @@ def test_zero_length_and_silent_recordings(data, tmp_path):
         f"wav.scp:1: 'a-1': {tmp_path}/a-1.wav: no samples (empty recording, or cut short); replace it"
     ]
     assert found(data, warnings=True) == []
-    assert found(data, warnings=True, decode=True) == ["wav.scp:2: 'a-2': every sample is zero; check the recording"]
+    assert found(data, warnings=True, decode=True) == [
+        "wav.scp:2: 'a-2': nothing but digital silence; check the recording"
+    ]
 
 
 def test_text_may_be_missing_if_that_is_said(data):

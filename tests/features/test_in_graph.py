@@ -126,3 +126,31 @@ def test_operations_that_do_not_load_are_explained(monkeypatch):
     monkeypatch.setattr(tensorflow_io.audio, "decode_wav", fail)
     with pytest.raises(DataError, match="operations of tensorflow-io do not load"):
         in_graph.audio_operations()
+
+
+def test_audio_is_repaired_alike(tmp_path):
+    """Zeros, an offset, channels in antiphase, integers stored as floating point, the second of two channels."""
+    clean, _ = soundfile.read(recording(tmp_path / "clean.flac"))
+    pauses = clean.copy()
+    pauses[3000:7123] = 0
+    variants = {
+        "antiphase": np.stack([clean, -0.8 * clean], axis=1),
+        "integers": pauses * 32768,
+        "offset": clean + 0.1,
+        "pauses": pauses,
+        "second": np.stack([pauses, np.flip(clean)], axis=1),
+        "zeros": np.zeros(8000),
+    }
+    wav_scp = {name: str(tmp_path / f"{name}.wav") for name in variants}
+    for name, samples in variants.items():
+        soundfile.write(wav_scp[name], samples, 16000, subtype="FLOAT")
+    data = directory(tmp_path, wav_scp, reco2file_and_channel={"second": "second B", "pauses": "pauses B"})
+    for name, (stored, computed) in stored_and_computed(data, FeatureConfig(), tmp_path / "feats").items():
+        np.testing.assert_allclose(computed, stored, atol=5e-3, err_msg=name)
+
+
+def test_samples_that_are_not_numbers_stop_the_pipeline(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.array([0.1, np.nan] * 4000), 16000, subtype="FLOAT")
+    data = directory(tmp_path, {"a": str(tmp_path / "a.wav")})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not numbers"):
+        list(in_graph.features_dataset(data, FeatureConfig()))
