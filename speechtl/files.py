@@ -3,12 +3,17 @@
 import codecs
 import contextlib
 import os
+import re
 import secrets
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from speechtl.errors import DataError, SpeechtlError, list_problems
+
+_NOT_IN_FILE_NAMES = re.compile(r"[/%\x00-\x1f\x7f]|^\.")
+_NOT_IN_FIELDS = re.compile(r"[%\s\x00-\x1f\x7f]")
 
 
 def read_bytes(path: str | Path, *, error: type[SpeechtlError] = DataError, advice: str = "check the path") -> bytes:
@@ -170,3 +175,27 @@ def user_cache() -> Path:
     folder = os.environ.get("XDG_CACHE_HOME", "")
     # The specification: a path that is not absolute counts as none.
     return (Path(folder) if os.path.isabs(folder) else Path.home() / ".cache") / "speechtl"
+
+
+def file_name(name: str) -> str:
+    """Return the name of a file or folder for an id: other ids have other names, and ``original_name`` gives it back.
+
+    ``/``, ``%``, control characters and a full stop in front are written as in URLs (``%2F``); ids without them stay as
+    they are.
+    """
+    return _escaped(name, _NOT_IN_FILE_NAMES)
+
+
+def field_name(name: str) -> str:
+    """Return an id as one field of a table that has white space between its fields, as ``file_name`` does for files."""
+    return _escaped(name, _NOT_IN_FIELDS)
+
+
+def original_name(escaped: str) -> str:
+    """Return the id that ``file_name`` or ``field_name`` was given."""
+    return "" if escaped == "%" else urllib.parse.unquote(escaped)
+
+
+def _escaped(name: str, unsafe: re.Pattern[str]) -> str:
+    # No other id becomes a lone "%".
+    return unsafe.sub(lambda found: "".join(f"%{byte:02X}" for byte in found.group().encode()), name) or "%"

@@ -3,9 +3,22 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from speechtl.errors import DataError, LexiconError
-from speechtl.files import atomic_write, decode_lines, read_bytes, read_lines, read_text, replacing, user_cache
+from speechtl.files import (
+    atomic_write,
+    decode_lines,
+    field_name,
+    file_name,
+    original_name,
+    read_bytes,
+    read_lines,
+    read_text,
+    replacing,
+    user_cache,
+)
 
 
 def names(folder):
@@ -157,3 +170,23 @@ def test_the_cache_is_where_the_user_says(tmp_path, monkeypatch):
     assert user_cache() == tmp_path / "home" / "own"
     monkeypatch.setenv("SPEECHTL_CACHE", "here")
     assert user_cache() == Path.cwd() / "here"
+
+
+@given(st.text(), st.text())
+@example("s1/a", "s1_a")
+@example("s1/a", "s1%2Fa")
+@example("", "%")
+@example("a b", "a\u00a0b")
+@example("caf\udce9", "caf\u00e9")
+def test_names_made_from_ids_are_different_and_reversible(first, second):
+    for make in (file_name, field_name):
+        assert original_name(make(first)) == first
+        assert (make(first) == make(second)) == (first == second)
+    named = file_name(first)
+    assert "/" not in named and "\0" not in named and named not in ("", ".", "..")
+    assert field_name(first).split() == [field_name(first)]
+
+
+@pytest.mark.parametrize("name", ["anna-1", "s1_a", "größe.2", "caf\udce9"])
+def test_a_plain_id_is_its_own_name(name):
+    assert file_name(name) == field_name(name) == name

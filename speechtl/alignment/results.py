@@ -9,7 +9,7 @@ from speechtl.alignment.aligned_utterance import AlignedUtterance
 from speechtl.data.ctm import write_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.data.textgrid import write_textgrid
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, file_name
 
 
 def write_alignment(out: str | Path, alignment: CorpusAlignment, data: DataDir, *, textgrids: bool = True) -> None:
@@ -30,8 +30,7 @@ def write_alignment(out: str | Path, alignment: CorpusAlignment, data: DataDir, 
     write_ctm(out / "phones.ctm", {utterance: one.phones for utterance, one in utterances.items()}, data)
     for utterance, one in utterances.items() if textgrids else ():
         tiers = {"words": one.words} if alignment.has_words else {}
-        # A slash in an id would be a folder.
-        path = out / "textgrid" / f"{utterance.replace('/', '_')}.TextGrid"
+        path = out / "textgrid" / f"{file_name(utterance)}.TextGrid"
         write_textgrid(path, tiers | {"phones": one.phones}, one.duration)
     with atomic_write(out / "log.jsonl") as file:
         for utterance in sorted(utterances):

@@ -74,7 +74,8 @@ def transcribe(
     from speechtl.cli.console import show_log
     from speechtl.errors import ConfigError
     from speechtl.progress import progress_bar
-    from speechtl.recognition.results import find_recordings, results
+    from speechtl.recognition.recordings import find_recordings
+    from speechtl.recognition.results import results
     from speechtl.recognition.transcript import Recording
 
     # Standard output is for the transcripts.

@@ -19,7 +19,7 @@ from speechtl.audio.waveform import read_channels
 from speechtl.data.datadir import DataDir, Segment, Utterance, require_vacant
 from speechtl.data.perturb import perturb_speed
 from speechtl.errors import DataError, list_problems
-from speechtl.files import remove_half_written, replacing
+from speechtl.files import file_name, remove_half_written, replacing
 from speechtl.progress import progress_bar
 
 AUDIO = "audio"  # Folder of the copies' audio in the new data directory.
@@ -133,8 +133,7 @@ def _plan(utterance: Utterance, changes: Sequence[Change], folder: Path) -> _Tas
     origin = (utterance.audio, utterance.start, utterance.end, size, changed)
     copies = []
     for change in changes:
-        # A slash in an id would be a folder.
-        name = (change.prefix + utterance.id).replace("%", "%25").replace("/", "%2F")
+        name = file_name(change.prefix + utterance.id)
         fingerprint = hashlib.sha256(repr((*origin, change)).encode("utf-8", "surrogateescape")).hexdigest()
         copies.append((change, folder / f"{name}.flac", fingerprint))
     return _Task(utterance, tuple(copies))

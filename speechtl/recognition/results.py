@@ -9,49 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from speechtl.audio.stream import find_audio
 from speechtl.data.ctm import TimedLabel, write_ctm
 from speechtl.data.subtitles import format_srt, subtitles
 from speechtl.data.textgrid import write_textgrid
-from speechtl.errors import ConfigError, DataError, list_problems
-from speechtl.files import atomic_write
+from speechtl.errors import ConfigError, list_problems
+from speechtl.files import atomic_write, field_name, file_name
 from speechtl.recognition.transcript import SpokenSegment, Transcript
-
-
-def short_name(name: str, folder: str | Path | None = None) -> str:
-    """Return what a recording is called in CTM files and as a file of results.
-
-    Args:
-        name: the path of the audio, or ``-``.
-        folder: the folder in which it was found; what lies below it stays in the name.
-    """
-    if name == "-":
-        return "stdin"
-    path = Path(name)
-    return str(path.relative_to(folder).with_suffix("")) if folder is not None else path.stem
-
-
-def find_recordings(audio: Sequence[str]) -> dict[str, str]:
-    """Return recordings and their short names.
-
-    Args:
-        audio: files, folders (searched with all folders below), or ``-`` for standard input.
-
-    Raises:
-        DataError: nothing of what was named exists, or a folder has no audio.
-    """
-    found: dict[str, str] = {}
-    missing = []
-    for name in audio:
-        if Path(name).is_dir():
-            found.update((str(path), short_name(str(path), name)) for path in find_audio(name))
-        else:
-            found[name] = short_name(name)
-            missing += [] if name == "-" or Path(name).exists() else [f"{name}: no such file or folder"]
-    # If only some are missing, each is reported when its turn comes.
-    if len(missing) == len(found):
-        raise DataError(missing[0] if len(missing) == 1 else list_problems("nothing to transcribe:", missing))
-    return found
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +94,7 @@ def _json(transcript: Transcript, name: str) -> str:
 def _ctm(transcript: Transcript, name: str) -> str:
     # Its fields are separated by spaces.
     words = [TimedLabel("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
-    return _written(name, lambda path: write_ctm(path, {"_".join(name.split()): words}))
+    return _written(name, lambda path: write_ctm(path, {field_name(name): words}))
 
 
 def _srt(transcript: Transcript, name: str) -> str:
@@ -148,7 +111,7 @@ def _textgrid(transcript: Transcript, name: str) -> str:
 def _written(name: str, write: Callable[[Path], None]) -> str:
     """Return what a function writes into a file that is named after the recording, as its errors are."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / name.replace("/", "_")
+        path = Path(folder) / file_name(name)
         write(path)
         return path.read_text(encoding="utf-8")
 

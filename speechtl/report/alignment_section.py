@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
+from speechtl.files import original_name
 from speechtl.layout import ExperimentLayout
 from speechtl.report.spectrogram import PLOTS
 
@@ -28,7 +29,7 @@ def alignment_section(name: str, pictures: list[Path]) -> str:
         return ""
     figures = []
     for picture in pictures:
-        title = escape(picture.stem)
+        title = escape(original_name(picture.stem))
         data = base64.b64encode(picture.read_bytes()).decode("ascii")
         figures.append(f'<figure><img alt="Spectrogram of {title}" src="data:image/png;base64,{data}"></figure>')
     heading = escape(f"Alignment of {name}" if name else "Alignment")

@@ -12,6 +12,7 @@ from speechtl.audio.waveform import read_channels
 from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
+from speechtl.files import file_name
 from speechtl.progress import progress_bar
 from speechtl.report.picture import PALE, TEXT, picture_style, save_picture
 from speechtl.report.style import COLOURS
@@ -116,7 +117,7 @@ def draw_alignments(
                 one = aligned[name]
                 figure = draw_alignment(samples, rate * utterance.speed, one.words, one.phones, name)
                 # A slash in an id would be a folder.
-                paths.append(out / PLOTS / f"{name.replace('/', '_')}.png")
+                paths.append(out / PLOTS / f"{file_name(name)}.png")
                 save_picture(figure, paths[-1])
             advance()
     return paths

@@ -1,5 +1,6 @@
 """Alignment of a corpus with posteriors that are known, in place of a model."""
 
+import dataclasses
 import functools
 import json
 
@@ -14,6 +15,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.config import FeatureConfig
+from speechtl.files import original_name
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -158,6 +160,7 @@ def test_what_cannot_be_aligned_is_listed_and_the_rest_is_done(make_world, caplo
 
 
 def test_phones_that_the_model_lacks_are_replaced_and_logged(make_world, caplog, tmp_path):
+    caplog.set_level("INFO")
     world = make_world()
     (tmp_path / "other.txt").write_text("tak t a k\nsit z i t\naki a k i\n")
     world.align(lexicon=Lexicon.load(tmp_path / "other.txt"), refine="never")
@@ -185,3 +188,13 @@ def test_mistakes(make_world, tmp_path):
     with pytest.raises(DataError, match="text: missing; alignment needs transcripts"):
         world.align()
     assert not (tmp_path / "out").exists()
+
+
+def test_every_utterance_has_a_textgrid_of_its_own(make_world, tmp_path):
+    world = make_world()
+    alignment = world.align(refine="never")
+    one = alignment.utterances["anna-1"]
+    both = dataclasses.replace(alignment, utterances={"s1/a": one, "s1_a": one, "..": one})
+    data = DataDir(tmp_path, utt2spk=dict.fromkeys(both.utterances, "s"), wav_scp=dict.fromkeys(both.utterances, "x"))
+    write_alignment(tmp_path / "own", both, data)
+    assert {original_name(path.stem) for path in (tmp_path / "own/textgrid").iterdir()} == {"s1/a", "s1_a", ".."}

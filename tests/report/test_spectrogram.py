@@ -66,7 +66,7 @@ def test_utterances_of_a_corpus_are_drawn_into_a_folder(tmp_path):
     data = make_corpus(tmp_path)
     aligned = {name: AlignedUtterance(WORDS, PHONES, 0.0, 100, 1.0, False) for name in data.utt2spk}
     paths = draw_alignments(data, aligned, choose_utterances(data, "5"), tmp_path / "ali")
-    assert paths == [tmp_path / "ali" / "plots" / name for name in ("s-1.png", "s_2.png")]
+    assert paths == [tmp_path / "ali" / "plots" / name for name in ("s-1.png", "s%2F2.png")]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in paths)
     assert draw_alignments(data, {}, ["s-1"], tmp_path / "none") == []
     assert not (tmp_path / "none").exists()
