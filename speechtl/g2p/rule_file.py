@@ -204,6 +204,8 @@ def _read_option(line: str, rules: RuleFile) -> None:
         rules.stress = value
     elif key == "ignore":
         rules.ignored += value.replace(" ", "")
+    elif key == "keep":
+        rules.ignored = "".join(sign for sign in rules.ignored if sign not in value)
     elif key == "upper":
         rules.upper.update(dict(pair.split("=") for pair in value.split()))
     elif key == "needs" and " " in value:
