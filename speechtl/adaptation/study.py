@@ -208,7 +208,7 @@ class _Bench:
         speech, _ = self._speech(learner)
         problems = [f"{name}: too short for its transcript" for name in learner.too_short(speech)]
         if problems:
-            raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset)", problems))
+            raise DataError(list_problems(f"{study.data}: leave these out (speechtl data subset --exclude)", problems))
         self.text = dict(data.text)
         self.before = learner.evaluate(speech)
         self.draws = [one for seed in study.seeds for one in draws(data, speech.ids, study.counts, study.folds, seed)]

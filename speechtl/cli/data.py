@@ -70,6 +70,7 @@ def subset(
     speakers: Annotated[str | None, typer.Option(help="Keep these speakers (comma-separated).")] = None,
     speaker_list: Annotated[Path | None, typer.Option(help="Keep the speakers listed in this file.")] = None,
     utterance_list: Annotated[Path | None, typer.Option(help="Keep the utterances listed in this file.")] = None,
+    exclude: Annotated[str | None, typer.Option(help="Leave these utterances out (comma-separated).")] = None,
     seconds_per_speaker: Annotated[float | None, typer.Option(help="Seconds of speech to keep per speaker.")] = None,
     utterances_per_speaker: Annotated[int | None, typer.Option(help="Utterances to keep per speaker.")] = None,
     utterances: Annotated[int | None, typer.Option(help="Utterances to keep in total.")] = None,
@@ -91,7 +92,15 @@ def subset(
         raise DataError("--first, --last and --shortest exclude each other; give one")
     if speakers is not None and speaker_list is not None:
         raise DataError("--speakers and --speaker-list exclude each other; give one")
-    conditions = (speakers, speaker_list, utterance_list, seconds_per_speaker, utterances_per_speaker, utterances)
+    conditions = (
+        speakers,
+        speaker_list,
+        utterance_list,
+        exclude,
+        seconds_per_speaker,
+        utterances_per_speaker,
+        utterances,
+    )
     if all(condition is None for condition in conditions):
         raise DataError("nothing says what to keep; give --speakers, --utterances or another condition (see --help)")
     require_vacant(destination, overwrite=overwrite, sources=[source])
@@ -101,6 +110,7 @@ def subset(
         DataDir.load(source),
         speakers=list(read_table(speaker_list)) if speaker_list else wanted,
         utterance_ids=list(read_table(utterance_list)) if utterance_list else None,
+        excluded=[name.strip() for name in (exclude or "").split(",") if name.strip()],
         seconds_per_speaker=seconds_per_speaker,
         utterances_per_speaker=utterances_per_speaker,
         utterances=utterances,

@@ -16,6 +16,7 @@ def subset(
     *,
     speakers: Collection[str] | None = None,
     utterance_ids: Collection[str] | None = None,
+    excluded: Collection[str] = (),
     seconds_per_speaker: float | None = None,
     utterances_per_speaker: int | None = None,
     utterances: int | None = None,
@@ -32,6 +33,7 @@ def subset(
         data: the directory to select from; not modified.
         speakers: keep these speakers.
         utterance_ids: keep these utterances.
+        excluded: leave these utterances out.
         seconds_per_speaker: select utterances of each speaker until their total duration reaches this value. Speakers
             with less speech are kept completely.
         utterances_per_speaker: number of utterances of each speaker; all if there are fewer.
@@ -49,7 +51,9 @@ def subset(
     """
     _check(data, speakers, seconds_per_speaker, utterances_per_speaker, utterances)
     chosen = data if utterance_ids is None else data.select(utterance_ids)
-    ids: list[str] = chosen.utterance_ids
+    # An id that nobody has is a mistake here as it is among those to keep.
+    out = set(data.select(excluded).utterance_ids) if excluded else set()
+    ids: list[str] = [utterance for utterance in chosen.utterance_ids if utterance not in out]
     if speakers is not None:
         wanted = set(speakers)
         ids = [utterance for utterance in ids if data.utt2spk[utterance] in wanted]

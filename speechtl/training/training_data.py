@@ -89,7 +89,7 @@ def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:
                 problems.append(f"{name}: {frames} frames after subsampling, its {len(labels)} labels need {needed}")
     if problems:
         heading = (
-            f"{len(problems)} utterances are too short for their transcripts; correct the transcripts, keep the "
-            "others alone (speechtl data subset --utterance-list) or use a smaller model.encoder.subsampling.factor"
+            f"{len(problems)} utterances are too short for their transcripts; correct the transcripts, leave these "
+            "out (speechtl data subset --exclude ID,ID) or use a smaller model.encoder.subsampling.factor"
         )
         raise DataError(list_problems(heading, problems))

@@ -56,6 +56,7 @@ def test_subset(data, tmp_path):
             ("--speaker-list", tmp_path / "speakers", "--utterances", 2, "--first"): {"a-0", "a-1"},
             ("--utterance-list", tmp_path / "utterances"): {"a-0", "b-1"},
             ("--utterances", 1, "--last"): {"d-2"},
+            ("--speakers", "a", "--exclude", "a-1, b-0"): {"a-0", "a-2"},
         }.items()
     ):
         assert run("data subset", data.path, tmp_path / f"out{number}", *options).exit_code == 0

@@ -76,6 +76,8 @@ def test_first_last_and_shortest(data):
 def test_conditions_add_up(data):
     part = subset(data, speakers=["b"], utterance_ids=["a-01", "b-01", "b-02", "b-03"], utterances=2, order="first")
     assert part.utterance_ids == ["b-01", "b-02"]
+    part = subset(data, speakers=["b"], excluded=["b-00", "b-02", "a-01"], utterances=2, order="first")
+    assert part.utterance_ids == ["b-01", "b-03"]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +85,7 @@ def test_conditions_add_up(data):
     [
         ({"speakers": ["a", "y", "x"]}, "2 unknown speakers; see its spk2utt\n  no speaker 'x'\n  no speaker 'y'"),
         ({"utterance_ids": ["a-00", "z"]}, "1 unknown utterances; see its utt2spk\n  no utterance 'z'"),
+        ({"excluded": ["a-00", "z"]}, "1 unknown utterances; see its utt2spk\n  no utterance 'z'"),
         ({"speakers": ["a"], "utterance_ids": ["b-00"]}, "no utterance meets all conditions"),
         ({"utterances": 0}, "utterances must be more than 0 (got 0)"),
         ({"seconds_per_speaker": float("nan")}, "seconds per speaker must be more than 0 (got nan)"),
