@@ -1,6 +1,6 @@
 """From planned batches to tensors, with tf.data."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,8 @@ class Batch(NamedTuple):
         domains: ``(batch,)`` int32 indices into the source's sorted domains.
         total: scalar int32, number of utterances in the batch over all replicas.
         labelled: scalar int32, number of these with labels.
+        targets: what teachers give or are given, by the names in `Source.targets`: ``(batch, frames, size)`` float32.
+            ``"input"`` is the features before augmentation.
     """
 
     features: tf.Tensor
@@ -40,6 +42,7 @@ class Batch(NamedTuple):
     domains: tf.Tensor
     total: tf.Tensor
     labelled: tf.Tensor
+    targets: Mapping[str, tf.Tensor] = {}
 
 
 class Shard(NamedTuple):
@@ -64,6 +67,7 @@ def make_dataset(
     augmentation: AugmentationConfig | None = None,
     seed: tuple[int, ...] = (),
     shard: Shard = Shard(),  # noqa: B008 (immutable)
+    targets: bool = False,
 ) -> tf.data.Dataset:
     """Load, pad and augment batches of one source.
 
@@ -74,11 +78,12 @@ def make_dataset(
         augmentation: noise and masks, or None.
         seed: of the augmentation, for example ``(run seed, epoch)``.
         shard: the part of every batch to yield.
+        targets: whether batches have those of the source.
 
     Returns:
         A dataset of `Batch`; an empty part has one all-padding row, with label length 0 and length 0.
     """
-    loader = _Loader(source, bins, augmentation, seed)
+    loader = _Loader(source, bins, augmentation, seed, source.targets if targets else {})
     signature = (
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, loader.pairs, 2), tf.float32),
@@ -91,8 +96,15 @@ def make_dataset(
 class _Loader:
     """The steps from a planned batch to a `Batch`."""
 
-    def __init__(self, source: Source, bins: int, augmentation: AugmentationConfig | None, seed: tuple[int, ...]):
-        self.source, self.bins, self.augmentation, self.seed = source, bins, augmentation, seed
+    def __init__(
+        self,
+        source: Source,
+        bins: int,
+        augmentation: AugmentationConfig | None,
+        seed: tuple[int, ...],
+        targets: Mapping[str, Source],
+    ):
+        self.source, self.bins, self.augmentation, self.seed, self.targets = source, bins, augmentation, seed, targets
         self.pairs = numbers(augmentation)
         self._speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
         self._domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
@@ -124,9 +136,13 @@ class _Loader:
             shown = tf.size(part) > 0
             features, lengths = self.source.reader.read(tf.cond(shown, lambda: part, lambda: tf.zeros(1, tf.int32)))
             lengths *= tf.cast(shown, tf.int32)
+        targets = dict.fromkeys(self.targets, features)
         if self.augmentation is not None:
             features = augment(features, lengths, draws, self.augmentation, self.source.sizes)
-        return Batch(features, lengths, labels, label_lengths, *tf.unstack(ids), *tf.unstack(totals))
+        utterances, speakers, domains = tf.unstack(ids)
+        total, labelled = tf.unstack(totals)
+        speech = features, lengths, labels, label_lengths, utterances, speakers, domains
+        return Batch(*speech, total, labelled, targets)
 
     def _load(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Read and pad features and labels; the last array has rows of utterances, speakers and domains."""

@@ -70,6 +70,8 @@ class Source:
         speakers: for each utterance, the name of its speaker.
         domains: for each utterance, the name of its domain or ``""``.
         reader: computes features in the graph; None if they are stored.
+        targets: what batches have for teachers besides features, by name: sources of the same utterances. ``"input"``
+            is this source itself, without augmentation.
     """
 
     sizes: tuple[int, ...] = ()
@@ -123,6 +125,7 @@ class Source:
         if labelling is not None:
             self.variants = labelling.variants({row.id: row.text for row in rows}, config.language)
         self.labels = [[unit for word in words for unit in word[0]] for words in self.variants]
+        self.targets: dict[str, Source] = {}
         self._stats: dict[str, np.ndarray] = {}
         self.reader = None
         if config.in_graph:

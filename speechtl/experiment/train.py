@@ -19,6 +19,7 @@ from speechtl.experiment.directory import write_config, write_experiment
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.frozen_outputs import frozen_outputs
+from speechtl.training.teacher_outputs import set_targets
 from speechtl.training.trainer import Trainer
 from speechtl.training.training_data import TrainingData
 from speechtl.transfer.inventories import head_inventories, read_lexicon
@@ -93,6 +94,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
             model = method.prepare(model)
         for method in config.transfer:
             method.attach(model, train_sources)
+    set_targets(config.transfer, [*train_sources, *dev_sources])
     speech = TrainingData(train_sources, dev_sources, config.batches, config.augmentation, config.seed)
     frozen = frozen_outputs(
         model, config.transfer, config.training.cache_frozen, config.augmentation, [*train_sources, *dev_sources]

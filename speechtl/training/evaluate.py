@@ -72,8 +72,10 @@ def evaluate(
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
     for number, source in enumerate(sources):
         plan = [batch for batch in plan_once([s.feature_frames for s in sources], config) if batch.source == number]
-        for batch in make_dataset(source, plan, model.inputs):
-            if not model.has_head(source.language):
+        has_head = model.has_head(source.language)
+        # Only the terms of transfer methods look at targets.
+        for batch in make_dataset(source, plan, model.inputs, targets=not has_head):
+            if not has_head:
                 parts, measures = terms[source.language](batch)
                 size = int(batch.total)
                 utterances += size

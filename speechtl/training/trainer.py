@@ -90,6 +90,7 @@ class Trainer:
             strategy=self.strategy,
             jit=config.jit,
             starts=starts,
+            targets=data.target_sizes(model.inputs),
         )
         languages = dict.fromkeys(source.language for source in [*data.train, *data.dev])
         self.forward = {language: forward_function(model, language) for language in languages}

@@ -38,6 +38,10 @@ class TrainingData:
         """Whether any training utterance has a transcript."""
         return any(any(source.labels) for source in self.train)
 
+    def target_sizes(self, bins: int) -> dict[str, int]:
+        """Return the sizes of the targets in batches by name, given the feature dimension."""
+        return dict.fromkeys(self.train[0].targets, bins)
+
     def plan(self, epoch: int) -> list[PlannedBatch]:
         """Return the batches of an epoch, in order."""
         frames, weights = [source.feature_frames for source in self.train], [source.weight for source in self.train]
@@ -69,6 +73,7 @@ class TrainingData:
                 augmentation=self.augmentation,
                 seed=(self.seed, epoch),
                 shard=Shard(range(first, first + local), count),
+                targets=True,
             )
 
         return iter(make() if count == 1 else strategy.distribute_datasets_from_function(make))

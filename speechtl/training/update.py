@@ -25,6 +25,7 @@ class Update:
         strategy: tf.distribute.Strategy | None = None,
         jit: bool = False,
         starts: Mapping[str, int] | None = None,
+        targets: Mapping[str, int] | None = None,
     ):
         """Configure the update.
 
@@ -38,10 +39,12 @@ class Update:
             jit: compile with XLA.
             starts: the number of updates before the first of a weight, by path; 0 for weights that are not listed. No
                 gradient is computed for a weight that learns later, and it does not count in the norm.
+            targets: sizes of `Batch.targets`, by name; none by default.
         """
         self.objective, self.variables = objective, list(variables.values())
         self.starts = [(starts or {}).get(path, 0) for path in variables]
         self.optimizer, self.clip_norm, self.seed, self.jit = optimizer, clip_norm, seed, jit
+        self.targets = targets or {}
         self.strategy = strategy or tf.distribute.get_strategy()
         self._functions: dict[tuple[str, int], Any] = {}
 
@@ -112,7 +115,8 @@ class Update:
             whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
             features = tf.TensorSpec((None, None, self.objective.model.inputs))
             labels = tf.TensorSpec((None, None), tf.int32)
-            batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole)
+            targets = {name: tf.TensorSpec((None, None, size)) for name, size in self.targets.items()}
+            batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole, targets)
             shapes = (batch, whole, tf.TensorSpec((), tf.float32))
         jit = self.jit or None
 

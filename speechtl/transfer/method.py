@@ -94,6 +94,13 @@ class TransferMethod(Section):
         """
         return () if type(self).inputs is TransferMethod.inputs else ("input",)
 
+    def teacher_blocks(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what the method compares with in `loss_terms`: by the name of a teacher, some of its blocks.
+
+        Teachers hear the features without augmentation, which batches then have as ``targets["input"]``.
+        """
+        return {}
+
     def loss_terms(self, step: Step) -> dict[str, tf.Tensor]:
         """Return additional loss terms, by name: each a scalar, averaged over the utterances of the batch."""
         return {}

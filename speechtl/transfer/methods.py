@@ -10,6 +10,7 @@ from pydantic import Field
 from speechtl.transfer.adapter import Adapter
 from speechtl.transfer.attributes import Attributes
 from speechtl.transfer.conservative_training import ConservativeTraining
+from speechtl.transfer.distillation import Distillation
 from speechtl.transfer.domain_adversarial import DomainAdversarial
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
@@ -35,6 +36,7 @@ Method = Annotated[
     | Multitask
     | Progressive
     | SelfTaught
+    | Distillation
     | WeightInterpolation
     | Attributes
     | WordEmbeddingTransfer,

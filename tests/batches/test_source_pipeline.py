@@ -86,6 +86,18 @@ def test_replicas_share_a_batch_and_its_masks(make_corpus, lexicon_file):
     assert sorted(seen) == list(range(len(source)))
 
 
+def test_targets_are_the_features_before_augmentation(make_corpus, lexicon_file):
+    source = make_source(make_corpus("train"), lexicon_file)
+    source.targets["input"] = source
+    plan = plan_epoch([source.frames], [1.0], BatchConfig(frames=500), seed=1, epoch=0)
+    augment = {"augmentation": AugmentationConfig(noise=1.0), "seed": (1, 0)}
+    assert not next(iter(make_dataset(source, plan, 12, **augment))).targets
+    plain = make_dataset(source, plan, 12)
+    for batch, before in zip(make_dataset(source, plan, 12, targets=True, **augment), plain, strict=True):
+        assert np.any(batch.features != before.features)
+        np.testing.assert_array_equal(batch.targets["input"], before.features)
+
+
 def test_every_utterance_without_features_is_listed(make_corpus, lexicon_file):
     folder = make_corpus("train")
     feats, counts = read_table(folder / "feats.scp"), read_table(folder / "utt2num_frames")

@@ -46,6 +46,7 @@ METHODS = {
     # On unlabelled speech beside the labelled.
     "self_taught": [COPY, {"method": "self_taught", "codebook_size": 16}],
     "self_taught_features": [{"method": "self_taught", "target": "features", "block": "tdnn1"}],
+    "distillation": [{"method": "distillation", "source": "SOURCE", "pairs": {"tdnn1": ["tdnn1", "tdnn2"]}}],
     "attributes": [
         {**COPY, "fresh": ["heads/*"]},
         {"method": "attributes", "table": "chart", "size": 5, "own_vectors": True},
@@ -192,6 +193,7 @@ def test_reloading_gives_the_same_posteriors(name, finished):
         "domain_adversarial",
         "progressive",
         "self_taught",
+        "distillation",
         "word_embedding",
         "several",
     ],
