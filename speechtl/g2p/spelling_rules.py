@@ -9,8 +9,8 @@ The sections of a file:
 
 - first, options ``key: value``: ``name``; ``upper: İ=i I=ı`` (lower case that Unicode does not know); ``stress`` (where
   stress falls in words that do not show it: ``free``, anywhere, each vowel is tried; ``penult``, ``last``, ``first``);
-  ``needs: REGEX message`` (what a word must have to be read at all); ``ignore`` (signs that are skipped), ``keep`` (signs
-  that are skipped in other languages, but are letters here);
+  ``needs: REGEX message`` (what a word must have to be read at all); ``ignore`` (signs that are skipped), ``keep``
+  (signs that are skipped in other languages, but are letters here);
 - ``[words]``: whole words that no rule fits;
 - ``[spelling]``: letters are rewritten, rule by rule, each everywhere; ``what`` is a regular expression;
 - ``[letters]``: letters become phones, from left to right, the longest ``what`` that fits; of several rules for it the
