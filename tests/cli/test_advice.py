@@ -12,7 +12,7 @@ import speechtl
 PACKAGE = Path(speechtl.__file__).parent
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 # A verb is followed by what it takes, up to the end of what is quoted or in brackets.
-ADVICE = re.compile(r"speechtl ((?:data|lexicon) [a-z0-9-]+|[a-z]+)([^);`\n]*)")
+ADVICE = re.compile(r"speechtl ((?:data|lexicon) [a-z0-9-]+|[a-z]+)((?:(?!speechtl )[^);`\n])*)")
 
 
 def options_of(command):
