@@ -7,6 +7,7 @@ from typing import Literal
 from speechtl.data.tables import read_table, split_line
 from speechtl.errors import DataError
 from speechtl.files import read_lines
+from speechtl.lang.lexicon_columns import is_decimal, is_noise, without_variant
 
 Layout = Literal["kaldi", "plain"]
 
@@ -31,13 +32,20 @@ def read_sentences(path: str | Path, layout: Layout = "kaldi") -> list[list[str]
 def read_words(path: str | Path) -> list[str]:
     """Read the first field of every line: the words of a lexicon or word list, each once, in the order of the file.
 
+    ``word(2)`` is ``word`` and, in a lexicon, entries of silence and noise are no words, as in `Lexicon.load`.
+
     Raises:
         DataError: the file cannot be read, has no words, or lists every bad line.
     """
-    words = dict.fromkeys(word for word, _ in map(split_line, read_lines(path)) if word)
+    lines = [(word, [field for field in rest.split() if not is_decimal(field)]) for word, rest in _lines(path)]
+    words = dict.fromkeys(without_variant(word) for word, phones in lines if not (phones and is_noise(word, phones)))
     if not words:
         raise DataError(f"{path}: no words; give a lexicon or a word list, one word a line")
     return list(words)
+
+
+def _lines(path: str | Path) -> list[tuple[str, str]]:
+    return [(word, rest) for word, rest in map(split_line, read_lines(path)) if word]
 
 
 def _split(line: str) -> list[str]:

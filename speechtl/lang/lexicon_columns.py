@@ -14,7 +14,7 @@ _DECIMAL = re.compile(r"[+-]?(\d*\.\d+|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
 _STARTS_NUMBERS = frozenset("0123456789.+-")
 # Names of silence and noise in the lexicons of Kaldi, MFA and Sphinx: models have units for them, speech has no phones.
 _NOISE = re.compile(r"sil|spn|nsn|sp|<eps>|\+[^\s+]+\+", re.IGNORECASE)
-_ALTERNATIVE = re.compile(r"(.+)\(\d+\)")
+_ALTERNATIVE = re.compile(r"(.+?)(\(\d+\))+")
 _EXPECTED = "expected a number above 0 and at most 1 after the word"
 _KNOWN = (
     "expected none, one (a probability, as in lexiconp.txt) or four (a probability and three of silence, as in "

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from speechtl.errors import LexiconError
+from speechtl.grammar.sentences import read_words
 from speechtl.lang.lexicon import Lexicon
 
 OF_MFA = "yes\t0.99\t0.16\t1.09\t0.99\tj ɛ s\nno\t1.0\t0.16\t1.09\t1\tn ow\nno\t0.2\t0.3\t0.9\t1.01\tn ə\n"
@@ -88,3 +89,9 @@ def test_a_lexicon_with_probabilities_is_kept_under_any_name(tmp_path):
     assert Lexicon.load(tmp_path / "en.txt") == lexicon
     lexicon.save(tmp_path / "lexiconp_silprob.txt")
     assert Lexicon.load(tmp_path / "lexiconp_silprob.txt") == lexicon
+
+
+@pytest.mark.parametrize("text", [OF_MFA + "<unk> 0.9 0.1 1.0 1.0 spn\n", "yes\nno\n", "yes(2) j\n!SIL SIL\nno n\n"])
+def test_the_words_of_a_language_model_are_those_of_the_lexicon(tmp_path, text):
+    (tmp_path / "words").write_text(text, encoding="utf-8")
+    assert read_words(tmp_path / "words") == ["yes", "no"]
