@@ -136,13 +136,25 @@ class _Loader:
             shown = tf.size(part) > 0
             features, lengths = self.source.reader.read(tf.cond(shown, lambda: part, lambda: tf.zeros(1, tf.int32)))
             lengths *= tf.cast(shown, tf.int32)
-        targets = dict.fromkeys(self.targets, features)
+        targets = {
+            name: features if other is self.source else self._target(part, other)
+            for name, other in self.targets.items()
+        }
         if self.augmentation is not None:
             features = augment(features, lengths, draws, self.augmentation, self.source.sizes)
         utterances, speakers, domains = tf.unstack(ids)
         total, labelled = tf.unstack(totals)
         speech = features, lengths, labels, label_lengths, utterances, speakers, domains
         return Batch(*speech, total, labelled, targets)
+
+    def _target(self, part: tf.Tensor, source: Source) -> tf.Tensor:
+        """Read the outputs of a teacher for some utterances."""
+        size = sum(source.sizes)
+
+        def load(indices: np.ndarray) -> np.ndarray:
+            return pad_features([source.features(index) for index in indices], size, rows=max(len(indices), 1))[0]
+
+        return tf.ensure_shape(tf.numpy_function(load, [part], tf.float32), (None, None, size))
 
     def _load(self, part: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Read and pad features and labels; the last array has rows of utterances, speakers and domains."""

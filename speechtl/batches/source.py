@@ -71,7 +71,7 @@ class Source:
         domains: for each utterance, the name of its domain or ``""``.
         reader: computes features in the graph; None if they are stored.
         targets: what batches have for teachers besides features, by name: sources of the same utterances. ``"input"``
-            is this source itself, without augmentation.
+            is this source itself, without augmentation; stored outputs have the name of their teacher.
     """
 
     sizes: tuple[int, ...] = ()

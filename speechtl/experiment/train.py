@@ -94,8 +94,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
             model = method.prepare(model)
         for method in config.transfer:
             method.attach(model, train_sources)
-    set_targets(config.transfer, [*train_sources, *dev_sources])
     speech = TrainingData(train_sources, dev_sources, config.batches, config.augmentation, config.seed)
+    teachers = set_targets(model, config.transfer, speech, config.training.cache_frozen)
     frozen = frozen_outputs(
         model, config.transfer, config.training.cache_frozen, config.augmentation, [*train_sources, *dev_sources]
     )
@@ -112,8 +112,8 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         f"{sum(map(len, train_sources))} utterances{f' ({silent} unlabelled)' if silent else ''}, {hours:.2f} h; "
         f"{model.parameter_count():,} parameters; {trainer.steps} steps"
     )
-    if frozen is not None:
-        frozen.compute()
+    for outputs in [*teachers, *([] if frozen is None else [frozen])]:
+        outputs.compute()
     return trainer.run()
 
 

@@ -269,7 +269,10 @@ class Encoder:
 
     def subsampling_at(self, name: str) -> int:
         """Return the number of feature frames per frame of a block's output; ModelError if there is no such block."""
-        frames = 3600
+        return 3600 // int(self.lengths_at(name, 3600))
+
+    def lengths_at(self, name: str, frames: Any) -> Any:
+        """Return the number of frames of a block's output for a number of feature frames."""
         for block in self.blocks[: self.blocks.index(self.block(name)) + 1]:
             frames = block.output_lengths(frames)
-        return 3600 // int(frames)
+        return frames

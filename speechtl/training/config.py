@@ -45,7 +45,8 @@ class TrainingConfig(Section):
             the user's cache (``$SPEECHTL_CACHE``), so that training a head on a foundation encoder costs what the head
             costs. ``"auto"``: where the blocks have no dropout and a million weights or more, which changes nothing but
             the time. ``"always"``: wherever possible; frozen blocks then run without dropout. ``"never"``. Masks on the
-            features prevent it (``augmentation.after``).
+            features prevent it (``augmentation.after``), but not for the outputs of teachers (``distillation``), which
+            hear the features without.
         checkpoint_minutes: maximum time between checkpoints within an epoch.
         deterministic: the same seed gives the same weights, at some cost on GPUs.
         jit: compile training steps with XLA; slower on CPUs.

@@ -171,8 +171,6 @@ def frozen_outputs(
     """
     after = "input" if augmentation is None else augmentation.after
     blocks = [] if choice == "never" else frozen_blocks(model, dropout=choice == "always")
-    weights = sum(int(np.prod(variable.shape)) for variable in weights_of(model, blocks).values())
-    worthwhile = bool(blocks) and (choice == "always" or weights >= _MANY)
     reason = _obstacle(model, methods, choice, blocks, sources)
     if after != "input":
         if reason is None and after not in blocks:
@@ -184,16 +182,25 @@ def frozen_outputs(
                 f"augmentation.after = '{after}': only outputs that are computed once can be masked; {reason}"
             )
         blocks = blocks[: blocks.index(after) + 1]
-    elif reason is not None or not worthwhile:
+    elif reason is not None or not is_worthwhile(model, blocks, choice):
         return None
     elif augmentation is not None and not augmentation.changes_nothing:
         logger.info(
-            f"blocks {blocks[0]} to {blocks[-1]} ({weights:,} weights) are frozen, but [augmentation] changes the "
-            f'features before them in every epoch; with augmentation.after = "{blocks[-1]}" (and without noise) their '
-            "outputs are masked, which are computed once"
+            f"blocks {blocks[0]} to {blocks[-1]} ({_size(model, blocks):,} weights) are frozen, but [augmentation] "
+            "changes the features before them in every epoch; with augmentation.after = "
+            f'"{blocks[-1]}" (and without noise) their outputs are masked, which are computed once'
         )
         return None
     return FrozenOutputs(model, blocks, _kept(model, methods, blocks))
+
+
+def is_worthwhile(model: AcousticModel, blocks: list[str], choice: CacheFrozen) -> bool:
+    """Whether the outputs of the first blocks of a model are to be stored rather than computed in every step."""
+    return bool(blocks) and (choice == "always" or (choice == "auto" and _size(model, blocks) >= _MANY))
+
+
+def _size(model: AcousticModel, blocks: list[str]) -> int:
+    return sum(int(np.prod(variable.shape)) for variable in weights_of(model, blocks).values())
 
 
 def _obstacle(

@@ -40,7 +40,7 @@ class TrainingData:
 
     def target_sizes(self, bins: int) -> dict[str, int]:
         """Return the sizes of the targets in batches by name, given the feature dimension."""
-        return dict.fromkeys(self.train[0].targets, bins)
+        return {name: sum(other.sizes) or bins for name, other in self.train[0].targets.items()}
 
     def plan(self, epoch: int) -> list[PlannedBatch]:
         """Return the batches of an epoch, in order."""

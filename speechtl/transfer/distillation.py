@@ -22,8 +22,9 @@ class Distillation(TransferMethod):
 
     the mean over dimensions, then over the frames of an utterance, utterances and targets. The model may be of any kind
     and size, but must see the features of the teacher. The teacher is frozen, hears the features without augmentation,
-    and is not stored; neither are the prediction layers. Where one of both blocks has a frame rate a whole number of
-    times higher, ``p`` or ``h`` of that block is averaged over the frames that one frame of the other stands for.
+    once (``training.cache_frozen``), and is not stored; neither are the prediction layers. Where one of both blocks has
+    a frame rate a whole number of times higher, ``p`` or ``h`` of that block is averaged over the frames that one frame
+    of the other stands for.
 
     Transcripts are not used: with ``[[data]] unlabelled`` alone the encoder learns from the teacher alone, and with
     transcripts from CTC as well. ``distillation_cosine_BLOCK_TARGET`` in the log is the mean cosine of a target.
@@ -110,19 +111,29 @@ class Distillation(TransferMethod):
 
     def _compared(self, step: Step) -> dict[tuple[str, str], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]:
         """Return prediction, target (``(batch, frames, size)`` both) and valid frames by block and target."""
-        teacher = step.model.teachers[self.source]
-        heard = teacher.encode(step.batch.targets["input"], step.batch.lengths, language=step.language)
+        teacher, heard = step.model.teachers[self.source], self._heard(step)
         compared = {}
         for block, target in self._targets():
             predicted = step.model.auxiliary[_name(block, target)](step.encoded.outputs[block])
-            there = tf.stop_gradient(heard.outputs[target])
+            there, their_lengths = heard[target]
             ours, theirs = step.model.subsampling_at(block), teacher.subsampling_at(target)
             predicted, lengths = averaged(predicted, step.encoded.lengths[block], max(theirs // ours, 1))
-            there, their_lengths = averaged(there, heard.lengths[target], max(ours // theirs, 1))
+            there, their_lengths = averaged(there, their_lengths, max(ours // theirs, 1))
             frames = tf.minimum(tf.shape(predicted)[1], tf.shape(there)[1])
             lengths = tf.minimum(lengths, their_lengths)
             compared[block, target] = predicted[:, :frames], there[:, :frames], lengths
         return compared
+
+    def _heard(self, step: Step) -> dict[str, tuple[tf.Tensor, tf.Tensor]]:
+        """Return the outputs of the teacher and their valid frames, by block: as stored, or computed now."""
+        teacher, stored = step.model.teachers[self.source], step.batch.targets.get(self.source)
+        if stored is None:
+            heard = teacher.encode(step.batch.targets["input"], step.batch.lengths, language=step.language)
+            return {name: (tf.stop_gradient(heard.outputs[name]), heard.lengths[name]) for name in heard.outputs}
+        wanted = self.teacher_blocks()[self.source]
+        names = [name for name in teacher.block_names if name in wanted]
+        outputs = tf.split(stored, [teacher.block(name).output_size for name in names], axis=-1)
+        return {name: (one, teacher.lengths_at(name, step.batch.lengths)) for name, one in zip(names, outputs)}
 
 
 def cosine(first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:

@@ -97,7 +97,8 @@ class TransferMethod(Section):
     def teacher_blocks(self) -> Mapping[str, tuple[str, ...]]:
         """Return what the method compares with in `loss_terms`: by the name of a teacher, some of its blocks.
 
-        Teachers hear the features without augmentation, which batches then have as ``targets["input"]``.
+        Teachers hear the features without augmentation. `Batch.targets` has either these, under ``"input"``, or the
+        outputs of the blocks, side by side in the order of the encoder, under the name of the teacher.
         """
         return {}
 

@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from training_runs import events, weights
+from training_runs import SHORT, events, weights
 
 from speechtl.batches.config import DataConfig, NormalisationConfig
 from speechtl.batches.pipeline import Batch
 from speechtl.batches.source import Normaliser, Source
-from speechtl.errors import ModelError
+from speechtl.errors import ConfigError, ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.config import FeatureConfig
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
+from speechtl.training.frozen_outputs import FrozenOutputs
 from speechtl.training.objective import Objective
 from speechtl.transfer.distillation import Distillation
 
@@ -145,6 +146,48 @@ def loss_of_the_mean(model, features, block):
         cosine = one @ mean / np.linalg.norm(one, axis=1) / np.linalg.norm(mean)
         losses.append((np.abs(one - mean).mean(axis=1) + np.log1p(np.exp(-cosine))).mean())
     return np.mean(losses)
+
+
+@pytest.fixture
+def computed(monkeypatch, tmp_path):
+    """Start with an empty cache; return a list of how many utterances a teacher has heard in each run."""
+    monkeypatch.setenv("SPEECHTL_CACHE", str(tmp_path / "cache"))
+    counts, plain = [], FrozenOutputs._computed
+
+    def count(self, read, frames, numbers):
+        counts.append(len(numbers))
+        return plain(self, read, frames, numbers)
+
+    monkeypatch.setattr(FrozenOutputs, "_computed", count)
+    return counts
+
+
+def test_a_teacher_that_is_heard_once_gives_the_same_losses(source, make_config, make_corpus, computed, tmp_path):
+    folder = make_corpus("silent", utterances=5, seed=5)
+    pairs = {"tdnn1": ["tdnn2", "subsampling"]}
+    path = make_config(
+        data={"unlabelled": str(folder)},
+        model__encoder={"size": 12, "subsampling": {"factor": 4}},
+        transfer={"method": "distillation", "source": str(source), "pairs": pairs},
+    )
+    for name, choice in (("once", "always"), ("again", "always"), ("every", "never")):
+        train(load_config(path, [*SHORT, "training.epochs=2", f"training.cache_frozen={choice}"]), tmp_path / name)
+    assert computed == [12 + 5 + 12, 0]
+    once, again, every = (events(tmp_path / name, "epoch") for name in ("once", "again", "every"))
+    assert once == again
+    for first, second in zip(once, every, strict=True):
+        assert first["distillation"] == pytest.approx(second["distillation"], rel=1e-4)
+        assert first["train_loss"] == pytest.approx(second["train_loss"], rel=1e-3)
+    train(load_config(path, [*SHORT, "training.cache_frozen=auto"]), tmp_path / "small")
+    assert len(computed) == 2
+
+
+def test_two_tables_with_one_teacher_are_refused(source, make_config, tmp_path):
+    tables = [
+        {"method": "distillation", "source": str(source), "pairs": {"tdnn1": block}} for block in ("tdnn1", "tdnn2")
+    ]
+    with pytest.raises(ConfigError, match=r"two tables have the teacher .*source; name all pairs in one"):
+        train(load_config(make_config(transfer=tables)), tmp_path / "two")
 
 
 def test_a_student_learns_from_speech_without_labels(source, make_config, make_corpus, tmp_path):
