@@ -24,6 +24,17 @@ class Span:
 
 
 @dataclasses.dataclass(frozen=True)
+class PhoneSpan(Span):
+    """A phone in time that was found without a lexicon.
+
+    Attributes:
+        alternatives: other phones that may have been said there with their probabilities, best first.
+    """
+
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Hypothesis:
     """One word sequence for one utterance.
 
@@ -35,7 +46,9 @@ class Hypothesis:
         acoustic_score: the scaled part of the posteriors, blank penalty included.
         graph_score: the weighted part of language model, pronunciation probabilities and word penalties.
         complete: False where no word ended in the last frame (too narrow a beam, or too few frames for any word): then
-            the words are those of the best beginning.
+            the words are those of the best beginning. Under a grammar, where the beginning of a command is no command,
+            there are no words then.
+        beginning: under a grammar, the words of the best beginning.
         word_spans: the words in time.
         phone_spans: the phones in time, silence included.
     """
@@ -48,6 +61,7 @@ class Hypothesis:
     complete: bool = True
     word_spans: tuple[Span, ...] = ()
     phone_spans: tuple[Span, ...] = ()
+    beginning: tuple[str, ...] = ()
 
 
 def in_seconds(

@@ -1,8 +1,9 @@
 """``speechtl.decode``: a data directory to phones and words."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from speechtl.api.paths import StrPath, optional_path
 
@@ -25,7 +26,7 @@ def decode(
     rules: str | None = None,
     lm: StrPath | None = None,
     grammar: StrPath | None = None,
-    inventory: Literal["model", "lexicon"] = "model",
+    inventory: StrPath = "model",
     language: str | None = None,
     speaker: StrPath | None = None,
     config: StrPath | None = None,
@@ -52,7 +53,7 @@ def decode(
         rules: spelling rules that guess them.
         lm: a language model.
         grammar: in its place, a grammar of commands.
-        inventory: the phones of the model, or those of the lexicon.
+        inventory: the phones to recognise, see `load`.
         language: of the model's; by default the only one, what ``utt2lang`` says, or what is recognised.
         speaker: adapted layers of the speaker, to put on top.
         config: a TOML file whose ``[decoding]`` overrides the experiment's.
@@ -70,6 +71,7 @@ def decode(
     """
     from speechtl.recognition.corpus_decoder import decode_corpus
     from speechtl.recognition.decode_request import DecodeRequest
+    from speechtl.recognition.inventory_choice import parse_inventory
     from speechtl.recognition.vocabulary import Vocabulary
 
     vocabulary = Vocabulary(
@@ -81,7 +83,7 @@ def decode(
         rules=rules,
         lm=optional_path(lm),
         grammar=optional_path(grammar),
-        inventory=inventory,
+        inventory=parse_inventory(os.fspath(inventory)),
     )
     request = DecodeRequest(
         model=Path(model),

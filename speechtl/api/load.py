@@ -1,8 +1,9 @@
 """``speechtl.load``: a trained model, ready for audio."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from speechtl.api.paths import StrPath, optional_path
 
@@ -23,7 +24,7 @@ def load(
     rules: str | None = None,
     lm: StrPath | None = None,
     grammar: StrPath | None = None,
-    inventory: Literal["model", "lexicon"] = "model",
+    inventory: StrPath = "model",
     words: bool | None = None,
     language: str | None = None,
     speaker: StrPath | None = None,
@@ -48,8 +49,9 @@ def load(
         rules: in its place, the code of a language whose spelling rules are used.
         lm: a language model, ARPA or a trie of KenLM; by default any word may follow any word.
         grammar: in its place, a grammar of commands, JSGF or OpenFst text.
-        inventory: ``"model"``, the phones of a trained head; ``"lexicon"``, all phones of the lexicon, in training or
-            not (needs the transfer method ``attributes``).
+        inventory: ``"model"``, the phones of a trained head; with a model of the transfer method ``attributes`` also
+            ``"lexicon"``, all phones of the lexicon, in training or not, ``"all"``, those of all languages of the
+            model, or a file of phones in IPA.
         words: False for phones alone; True to insist on a lexicon; None for words if there is a lexicon.
         language: of the model's; by default the only one, or that which is recognised in each segment.
         speaker: adapted layers of the speaker, to put on top.
@@ -57,12 +59,13 @@ def load(
         whole: recordings are not cut at pauses.
         config: a TOML file whose ``[decoding]`` overrides the experiment's, and whose ``[segmentation]`` is used.
         settings: ``"decoding.key=value"`` and ``"segmentation.key=value"`` over both.
-        nbest: length of the N-best lists.
+        nbest: length of the N-best lists; of phones alone, how many phones are listed at each place.
         jobs: threads of the search.
 
     Raises:
         SpeechtlError: the model, the lexicon or another file is missing or wrong, or options do not fit each other.
     """
+    from speechtl.recognition.inventory_choice import parse_inventory
     from speechtl.recognition.recogniser import Recogniser, RecogniserOptions
     from speechtl.recognition.vocabulary import Vocabulary
 
@@ -75,7 +78,7 @@ def load(
         rules=rules,
         lm=optional_path(lm),
         grammar=optional_path(grammar),
-        inventory=inventory,
+        inventory=parse_inventory(os.fspath(inventory)),
     )
     options = RecogniserOptions(
         speaker=optional_path(speaker),

@@ -63,11 +63,11 @@ Speaker = Annotated[
     ),
 ]
 Inventory = Annotated[
-    Literal["model", "lexicon"],
+    str,
     typer.Option(
         "--inventory",
-        help="The phones to recognise: those of a trained head, or all phones of --lexicon, seen in training or not "
-        '(needs a model with the transfer method "attributes").',
+        help="The phones to recognise: model, those of a trained head; with a model of the transfer method "
+        "'attributes' also lexicon, all phones of --lexicon, all, those of all its languages, or a file of IPA phones.",
     ),
 ]
 MissingPhones = Annotated[
@@ -88,7 +88,10 @@ Oov = Annotated[
     Literal["words", "phones"] | None,
     typer.Option("--oov", help="phones: where no word fits, write the phones themselves, as <oov:k_u_b>."),
 ]
-Nbest = Annotated[int, typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON).")]
+Nbest = Annotated[
+    int,
+    typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON); with --phones, of that of each phone."),
+]
 Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 AllowPipes = Annotated[

@@ -29,7 +29,10 @@ def transcribe(
     phones: Annotated[bool, typer.Option("--phones", help="Phones alone, without any lexicon.")] = False,
     form: Annotated[
         Literal["text", "json", "ctm", "srt", "textgrid"],
-        typer.Option("--format", help="text, json (a line per recording, with all there is), or words with times."),
+        typer.Option(
+            "--format",
+            help="text, json (a line per recording, with all there is), or words (with --phones, phones) with times.",
+        ),
     ] = "text",
     out: Annotated[
         str | None,
@@ -77,13 +80,14 @@ def transcribe(
     from speechtl.recognition.recordings import find_recordings
     from speechtl.recognition.results import results
     from speechtl.recognition.transcript import Recording
+    from speechtl.recognition.unheard import Unheard
 
     # Standard output is for the transcripts.
     show_log(notes=True)
     if phones and (lexicon or add_word or lm or grammar or oov):
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
-    if phones and form in ("ctm", "srt"):
-        raise ConfigError(f"--format {form} is about words; take text, json or textgrid with --phones")
+    if phones and form == "srt":
+        raise ConfigError("--format srt is about words; take text, json, ctm or textgrid with --phones")
     if raw_rate and "-" not in audio:
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
     names = find_recordings(audio)
@@ -112,7 +116,7 @@ def transcribe(
         Recording(name, sys.stdin.buffer, raw_rate) if name == "-" else Recording(name, Path(name)) for name in names
     ]
     lengths = [None if name == "-" else duration(name) for name in names]
-    failed = 0
+    failed, unheard = 0, Unheard()
     with contextlib.ExitStack() as stack:
         stream = sys.stdout
         total = None if None in lengths else sum(filter(None, lengths))
@@ -123,8 +127,11 @@ def transcribe(
         for transcript in recogniser.transcribe_all(recordings, advance):
             failed += transcript.error is not None
             _tell(transcript, len(recogniser.languages) > 1)
+            unheard.add(transcript)
             if transcript.error is None or transcript.segments:
                 write(transcript)
+    for note in unheard.notes():
+        typer.echo(f"note: {note}", err=True)
     if failed:
         if len(names) > 1:
             typer.echo(f"error: {failed} of {len(names)} recordings could not be read to their end", err=True)

@@ -1,6 +1,7 @@
 """Lexicon-constrained CTC beam-search decoder."""
 
 import copy
+import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,6 +65,7 @@ class LexiconDecoder:
         self.inventory, self.config = inventory, config or DecodingConfig()
         check_lexicon(lexicon, inventory)
         self._graph = _word_graph(language_model, self.config)
+        self._is_grammar = isinstance(language_model, WordGraph)
         self._lexicon = LexiconTree(lexicon, inventory, self._graph, language_model is not None, self.config)
         if not self._graph.has_end:
             raise LexiconError("the language model allows no sentence to end; is its </s> missing?")
@@ -87,7 +89,9 @@ class LexiconDecoder:
             lexicon = Lexicon()
             lexicon.entries = dict(self._lexicon.entries)
             language_model = self._graph if self._lexicon.has_language_model else None
-            return LexiconDecoder(lexicon, self.inventory, language_model, config)
+            other = LexiconDecoder(lexicon, self.inventory, language_model, config)
+            other._is_grammar = self._is_grammar
+            return other
         self._shared = True
         other = copy.copy(self)
         other.config = config
@@ -138,7 +142,7 @@ class LexiconDecoder:
 
         Returns:
             The best hypothesis; without frames, the empty one. Where no word ends in the last frame within the beam,
-            the best beginning, marked as not ``complete``.
+            the best beginning, marked as not ``complete``; under a grammar then without words.
 
         Raises:
             DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
@@ -195,7 +199,7 @@ class LexiconDecoder:
         if self.config.mode == "isolated" and not paths[0].hypothesis.complete and beam < math.inf:
             # Exactly one word was spoken, so the nearest one is the answer, however far.
             paths = self._search(scores, count, math.inf, math.inf)
-        return paths
+        return [_without_beginning(path) for path in paths] if self._is_grammar else paths
 
     def _search(self, scores: np.ndarray, count: int, beam: float, blank_margin: float) -> list[TokenPath]:
         """Search with given beams."""
@@ -207,6 +211,14 @@ class LexiconDecoder:
         found = search(scores, space, self._graph.start, settings)
         leaves = self._lexicon.leaves()
         return [follow(found, place, leaves, self.inventory) for place in range(min(count, len(found.end_link)))]
+
+
+def _without_beginning(path: TokenPath) -> TokenPath:
+    """Take the words out of a path that ended within a command; its phones stay, and belong to no word."""
+    if path.hypothesis.complete:
+        return path
+    hypothesis = dataclasses.replace(path.hypothesis, words=(), beginning=path.hypothesis.words)
+    return TokenPath(hypothesis, path.units, (-1,) * len(path.units), ())
 
 
 def _word_graph(language_model: NgramModel | WordGraph | str | Path | None, config: DecodingConfig) -> WordGraph:

@@ -79,6 +79,39 @@ class PhoneInventory:
             raise LexiconError(list_problems(f"{path}: not a phone table", problems))
         return cls(numbers[number] for number in range(1, len(numbers)))
 
+    @classmethod
+    def read(cls, path: str | Path) -> "PhoneInventory":
+        """Read phones as people list them: in IPA with white space between them, lines that start with ``#`` left out.
+
+        A Kaldi symbol table (see `load`) is read as one.
+
+        Raises:
+            LexiconError: the file cannot be read or has no phones; lists every phone that is not IPA or is there twice.
+        """
+        content = read_bytes(Path(path), error=LexiconError, advice="give a file of phones in IPA")
+        phones: dict[str, int] = {}
+        problems: list[str] = []
+        for line, text, fault in decode_lines(content):
+            fields = [] if text.startswith("#") else text.split()
+            if fields == [BLANK, "0"] and not phones and not problems:
+                return cls.load(path)
+            if fault:
+                problems.append(f"{path}:{line}: {fault}")
+            for field in fields:
+                try:
+                    phone = normalise_ipa(field)
+                except LexiconError as error:
+                    problems.append(f"{path}:{line}: {error}")
+                    continue
+                if phone in phones:
+                    problems.append(f"{path}:{line}: '{field}' is in line {phones[phone]} already")
+                phones.setdefault(phone, line)
+        if not phones and not problems:
+            problems.append(f"{path}: no phones in it")
+        if problems:
+            raise LexiconError(list_problems(f"{path}: not a list of phones in IPA:", problems))
+        return cls(phones)
+
     def save(self, path: str | Path) -> None:
         """Write the Kaldi symbol table, atomically.
 

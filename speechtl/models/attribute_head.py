@@ -183,6 +183,11 @@ def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
             raise ModelError(f"attributes: language '{language}': {error}") from error
 
 
+def has_attributes(model: AcousticModel) -> bool:
+    """Whether a model scores phones by their attributes, and so any phone."""
+    return isinstance(model.auxiliary.get(NAME), AttributeSpace)
+
+
 def add_language(model: AcousticModel, language: str, inventory: PhoneInventory) -> None:
     """Add a head for any phones to a trained model with attribute heads.
 

@@ -15,6 +15,7 @@ from speechtl.alignment.span import Hypothesis
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.decode import decode as search
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
@@ -27,6 +28,7 @@ from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
 from speechtl.recognition.decode_request import DecodeRequest
 from speechtl.recognition.decoded import Decoded
+from speechtl.recognition.inventory_choice import choose_phones
 from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
 
@@ -36,8 +38,8 @@ logger = logging.getLogger(__name__)
 def decode_corpus(request: DecodeRequest) -> Decoded:
     """Decode the utterances of a data directory, and write what was found.
 
-    Writes into ``out``: ``phones``; with words ``text``, ``log.jsonl`` (scores and alternatives), ``ctm`` and
-    ``phones.ctm``; ``decoding.toml`` with the settings, and ``tuned.toml`` and ``tuning.jsonl`` where they were tuned;
+    Writes into ``out``: ``phones`` and ``phones.ctm``; with words ``text``, ``log.jsonl`` (scores and alternatives) and
+    ``ctm``; ``decoding.toml`` with the settings, and ``tuned.toml`` and ``tuning.jsonl`` where they were tuned;
     ``utt2lang`` where languages were recognised. What a user should know is logged.
 
     Raises:
@@ -58,7 +60,7 @@ class CorpusDecoder:
         self.points = parse_grid(request.grid)
         self.data = DataDir.load(request.data)
         self.source = Posteriors(request.model, request.posteriors, request.speaker)
-        self.new_phones = request.vocabulary.inventory == "lexicon"
+        self.new_phones = request.vocabulary.inventory != "model"
         self.spoken = self._spoken()
         self.languages = self._languages()
 
@@ -111,13 +113,14 @@ class CorpusDecoder:
 
     def _lexicons(self) -> dict[str, Lexicon]:
         """Return the words by language, none where phones alone are wanted."""
-        vocabulary = self.request.vocabulary
-        if not self.request.with_words:
-            return {}
-        lexicons = {name: vocabulary.words(self.directory, name) or Lexicon() for name in self.languages}
+        vocabulary, lexicons = self.request.vocabulary, dict[str, Lexicon]()
+        if self.request.with_words:
+            lexicons = {name: vocabulary.words(self.directory, name) or Lexicon() for name in self.languages}
         if self.new_phones:
-            lexicons, self.languages = {NEW_LANGUAGE: lexicons[self.languages[0]]}, [NEW_LANGUAGE]
-            self.source.new_phones = PhoneInventory(sorted(lexicons[NEW_LANGUAGE].phones()))
+            words = lexicons.get(self.languages[0])
+            known = (self.directory.inventory(name) for name in self.directory.languages)
+            self.source.new_phones = choose_phones(vocabulary.inventory, words, known)
+            lexicons, self.languages = {} if words is None else {NEW_LANGUAGE: words}, [NEW_LANGUAGE]
         return {name: vocabulary.fit(lexicon, self.inventories[name]) for name, lexicon in lexicons.items()}
 
     def _rules(self, lexicons: dict[str, Lexicon]) -> NgramModel | WordGraph | None:
@@ -145,12 +148,18 @@ class CorpusDecoder:
         phones: dict[str, str] = {}
         frames: dict[str, int] = {}
         hypotheses: dict[str, list[Hypothesis]] = {}
+        alone: dict[str, Hypothesis] = {}
         keep: Callable[[str, np.ndarray], object] | None = None
 
         def of_language(name: str) -> Iterator[tuple[str, np.ndarray]]:
             own = {utterance for utterance, one in self.spoken.items() if one.name == name} if self.spoken else None
             for utterance, matrix in self.source.of(request.data, name, len(self.inventories[name]) + 1, own):
-                phones[utterance] = " ".join(greedy_phones(matrix, self.inventories[name]))
+                if decoders:
+                    # The settings are those of the search for words.
+                    phones[utterance] = " ".join(greedy_phones(matrix, self.inventories[name]))
+                else:
+                    alone[utterance] = recognise_phones(matrix, self.inventories[name], self.config)
+                    phones[utterance] = " ".join(alone[utterance].phones)
                 frames[utterance] = len(matrix)
                 if keep is not None:
                     keep(utterance, matrix)
@@ -184,6 +193,7 @@ class CorpusDecoder:
             hypotheses=hypotheses if decoders else {},
             spoken=self.spoken,
             seconds=time.monotonic() - started,
+            phones_alone=alone,
         )
 
     def _by_embedding(self, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> Decoded:

@@ -34,6 +34,7 @@ class Decoded:
         hypotheses: utterance to its hypotheses, best first; empty where no words were looked for.
         spoken: utterance to its language, where that was given or recognised for each.
         seconds: that decoding took.
+        phones_alone: where no words were looked for, utterance to its phones in time.
     """
 
     out: Path
@@ -44,6 +45,7 @@ class Decoded:
     hypotheses: dict[str, list[Hypothesis]]
     spoken: dict[str, SpokenLanguage]
     seconds: float
+    phones_alone: dict[str, Hypothesis] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> dict[str, str]:
@@ -104,12 +106,14 @@ def write(out: Path, found: Decoded, frame_shift: float | None) -> None:
         with atomic_write(out / "log.jsonl") as file:
             for utterance in sorted(found.hypotheses):
                 file.write(json.dumps(_as_json(found, utterance), ensure_ascii=False) + "\n")
-        if frame_shift is not None:
-            known = {name: best[0] for name, best in found.hypotheses.items() if name in found.data.utt2spk}
+    if frame_shift is not None:
+        best = {name: one[0] for name, one in found.hypotheses.items()} or found.phones_alone
+        known = {name: one for name, one in best.items() if name in found.data.utt2spk}
+        if found.hypotheses:
             words = {name: in_seconds(one.word_spans, frame_shift) for name, one in known.items()}
-            phones = {name: in_seconds(one.phone_spans, frame_shift) for name, one in known.items()}
             write_ctm(out / "ctm", words, found.data)
-            write_ctm(out / "phones.ctm", phones, found.data)
+        phones = {name: in_seconds(one.phone_spans, frame_shift) for name, one in known.items()}
+        write_ctm(out / "phones.ctm", phones, found.data)
     write_config(out / "decoding.toml", found.config)
 
 

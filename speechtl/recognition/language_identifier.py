@@ -11,6 +11,7 @@ from speechtl.batches.plan import plan_once
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, ModelError, list_problems
 from speechtl.experiment.experiment import Experiment
+from speechtl.models.attribute_head import has_attributes
 from speechtl.models.language_head import language_head
 from speechtl.recognition.spoken_language import SpokenLanguage
 
@@ -33,10 +34,11 @@ class LanguageIdentifier:
         self.languages = experiment.languages
         known = [] if head is None else head.languages
         if head is None or not set(self.languages) <= set(known):
+            advice = "; --inventory all takes the phones of all" if has_attributes(experiment.model) else ""
             raise ModelError(
                 f"{experiment.path}: say which language (--language, or utt2lang in a data directory); this model has "
                 f"{', '.join(self.languages) or 'none'}, and was trained to recognise {', '.join(known) or 'none'} "
-                "(identify of the [[transfer]] method multitask)"
+                f"(identify of the [[transfer]] method multitask){advice}"
             )
         columns = [head.languages.index(name) for name in self.languages]
         signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))

@@ -1,6 +1,7 @@
 """A trained model with its vocabulary, ready for audio: what ``speechtl.load`` returns."""
 
 import dataclasses
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
@@ -8,7 +9,6 @@ from typing import IO
 import numpy as np
 
 from speechtl.audio.voice_activity import SegmentationConfig
-from speechtl.data.ctm import TimedLabel
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError
@@ -16,12 +16,16 @@ from speechtl.experiment.directory import only
 from speechtl.experiment.experiment import Experiment
 from speechtl.g2p.new_words import Pronouncer, parse_new_word
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.models.attribute_head import has_attributes
+from speechtl.models.language_head import language_head
+from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.posteriors import NEW_LANGUAGE
 from speechtl.recognition.transcriber import Transcriber
-from speechtl.recognition.transcript import Recording, Transcript
+from speechtl.recognition.transcript import Recording, SpokenPhone, Transcript
 from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_lexicon
+
+logger = logging.getLogger(__name__)
 
 Audio = str | Path | IO[bytes] | np.ndarray
 
@@ -36,7 +40,7 @@ class RecogniserOptions:
         words: False for phones alone; True insists on a lexicon; None recognises words if there is a lexicon.
         whole: recordings are not cut at pauses: each is one segment, of ten minutes at most.
         one_speaker: all recordings are of one speaker, and normalised together.
-        nbest: hypotheses for each segment, at most.
+        nbest: hypotheses for each segment, at most; of phones alone, phones listed at each place.
         jobs: threads of the search.
         config: a TOML file whose ``[decoding]`` goes over the experiment's, and whose ``[segmentation]`` is used.
         settings: ``decoding.key=value`` and ``segmentation.key=value`` over both.
@@ -122,13 +126,13 @@ class Recogniser:
         every = (one if isinstance(one, Recording) else _recording(one, None) for one in recordings)
         return self._ready().transcribe_all(every, advance)
 
-    def phones(self, audio: Audio | Recording, rate: int | None = None) -> list[TimedLabel]:
+    def phones(self, audio: Audio | Recording, rate: int | None = None) -> list[SpokenPhone]:
         """Return the phones of a recording in time, found without any lexicon; see `transcribe` for the arguments."""
         recording = audio if isinstance(audio, Recording) else _recording(audio, rate)
         (transcript,) = self._ready().transcribe_all([recording], phones_alone=True)
         if transcript.error is not None:
             raise transcript.error
-        return [phone for segment in transcript.segments for phone in segment.phones]
+        return transcript.spoken_phones
 
     def add_word(
         self, word: str, phones: str | Sequence[str] | None = None, *, language: str | None = None
@@ -168,11 +172,17 @@ class Recogniser:
 
     def _languages(self) -> list[str]:
         model, vocabulary, language = self.experiment, self.vocabulary, self.options.language
-        if vocabulary.inventory == "lexicon":
-            # The vocabulary has made sure that there is a lexicon.
-            lexicon = vocabulary.words(model.directory, self._language_of_lexicon()) or Lexicon()
-            self._lexicons[NEW_LANGUAGE] = lexicon
-            model.add_language(NEW_LANGUAGE, PhoneInventory(sorted(lexicon.phones())))
+        inventory = self._inventory()
+        if inventory != "model":
+            lexicon = None
+            if vocabulary.lexicon is not None:
+                lexicon = vocabulary.words(model.directory, self._language_of_lexicon()) or Lexicon()
+                self._lexicons[NEW_LANGUAGE] = lexicon
+            elif self.options.words:
+                raise ConfigError(
+                    f"--inventory {inventory} says which phones there are, and no words; give --lexicon, or --phones"
+                )
+            model.add_language(NEW_LANGUAGE, choose_phones(inventory, lexicon, model.inventories.values()))
             return [NEW_LANGUAGE]
         several = language is None and len(model.languages) > 1
         languages = LanguageIdentifier(model).languages if several else [model.language(language)]
@@ -182,6 +192,19 @@ class Recogniser:
                 f"({', '.join(languages)})"
             )
         return languages
+
+    def _inventory(self) -> InventoryChoice:
+        """Return which phones: phones alone of any language are those of all, if nothing says which language it is."""
+        model, inventory = self.experiment, self.vocabulary.inventory
+        unsaid = inventory == "model" and self.options.language is None and len(model.languages) > 1
+        if not unsaid or self.options.words is not False:
+            return inventory
+        if language_head(model.model) is not None or not has_attributes(model.model):
+            return inventory
+        logger.info(
+            f"phones of all languages of the model ({', '.join(model.languages)}); --language takes those of one"
+        )
+        return "all"
 
     def _decoders(self) -> dict[str, LexiconDecoder]:
         decoders: dict[str, LexiconDecoder] = {}
@@ -222,6 +245,7 @@ class Recogniser:
                 language=None if len(self.languages) > 1 else self.languages[0],
                 segmentation=segmentation,
                 nbest=options.nbest,
+                config=self._decoding_config(),
                 one_speaker=options.one_speaker,
                 jobs=options.jobs,
             )

@@ -14,7 +14,7 @@ from speechtl.data.subtitles import format_srt, subtitles
 from speechtl.data.textgrid import write_textgrid
 from speechtl.errors import ConfigError, list_problems
 from speechtl.files import atomic_write, field_name, file_name
-from speechtl.recognition.transcript import SpokenSegment, Transcript
+from speechtl.recognition.transcript import SpokenPhone, SpokenSegment, Transcript
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +80,7 @@ def results(
 
 
 def _text(transcript: Transcript, name: str) -> str:
-    return f"{transcript.text or transcript.phones}\n"
+    return f"{transcript.phones if transcript.phones_alone else transcript.text}\n"
 
 
 def _named_text(transcript: Transcript, name: str) -> str:
@@ -93,8 +93,9 @@ def _json(transcript: Transcript, name: str) -> str:
 
 def _ctm(transcript: Transcript, name: str) -> str:
     # Its fields are separated by spaces.
-    words = [TimedLabel("_".join(w.label.split()), w.start, w.end, w.confidence) for w in transcript.words]
-    return _written(name, lambda path: write_ctm(path, {field_name(name): words}))
+    labels: Sequence[TimedLabel] = transcript.spoken_phones if transcript.phones_alone else transcript.words
+    joined = [TimedLabel("_".join(one.label.split()), one.start, one.end, one.confidence) for one in labels]
+    return _written(name, lambda path: write_ctm(path, {field_name(name): joined}))
 
 
 def _srt(transcript: Transcript, name: str) -> str:
@@ -102,9 +103,8 @@ def _srt(transcript: Transcript, name: str) -> str:
 
 
 def _textgrid(transcript: Transcript, name: str) -> str:
-    phones = [phone for segment in transcript.segments for phone in segment.phones]
-    tiers: dict[str, Sequence[TimedLabel]] = {"words": transcript.words} if transcript.words else {}
-    tiers["phones"] = phones
+    tiers: dict[str, Sequence[TimedLabel]] = {} if transcript.phones_alone else {"words": transcript.words}
+    tiers["phones"] = transcript.spoken_phones
     return _written(name, lambda path: write_textgrid(path, tiers, transcript.seconds))
 
 
@@ -146,11 +146,23 @@ def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
     if segment.language_probability is not None:
         result["language_probability"] = round(segment.language_probability, 4)
     result["words"] = words
-    result["phones"] = [{"phone": phone.label, **_times(phone)} for phone in segment.phones]
+    result["phones"] = [_phone_as_json(phone) for phone in segment.phones]
     result["score"] = _score(segment.score)
     result["complete"] = segment.complete
+    if segment.beginning:
+        result["beginning"] = segment.beginning
     if segment.alternatives:
         result["alternatives"] = [{"text": text, "score": _score(score)} for text, score in segment.alternatives]
+    return result
+
+
+def _phone_as_json(phone: SpokenPhone) -> dict[str, Any]:
+    result: dict[str, Any] = {"phone": phone.label, **_times(phone)}
+    if phone.confidence is not None:
+        result["confidence"] = _confidence(phone)
+    if phone.alternatives:
+        found = [{"phone": other, "probability": round(probability, 3)} for other, probability in phone.alternatives]
+        result["alternatives"] = found
     return result
 
 

@@ -4,24 +4,24 @@ import dataclasses
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 
 import numpy as np
 import tensorflow as tf
 
-from speechtl.alignment.ctc import greedy_phones
-from speechtl.alignment.span import Hypothesis, Span, in_seconds
+from speechtl.alignment.span import Hypothesis, PhoneSpan, in_seconds
 from speechtl.audio.voice_activity import SegmentationConfig
 from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
+from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.errors import SpeechtlError
 from speechtl.experiment.experiment import Experiment
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.segment_reader import Segment, SegmentReader
 from speechtl.recognition.spoken_language import SpokenLanguage
-from speechtl.recognition.transcript import Recording, SpokenSegment, SpokenWord, Transcript
+from speechtl.recognition.transcript import Recording, SpokenPhone, SpokenSegment, SpokenWord, Transcript
 from speechtl.training.evaluate import forward_function
 
 _logger = logging.getLogger(__name__)
@@ -58,7 +58,8 @@ class Transcriber:
         language: which head; may be left out if there is only one, or if the model recognises languages: then that of
             each segment is recognised.
         segmentation: how recordings are cut; None takes each as one segment, of ten minutes at most.
-        nbest: hypotheses for each segment, at most.
+        nbest: hypotheses for each segment, at most; of phones alone, phones listed at each place.
+        config: settings of the search for phones alone; words have those of their decoder.
         one_speaker: all recordings are of one speaker, whose statistics grow from recording to recording.
         jobs: threads of the search.
 
@@ -74,6 +75,7 @@ class Transcriber:
         language: str | None = None,
         segmentation: SegmentationConfig | None = DEFAULT_SEGMENTATION,
         nbest: int = 1,
+        config: DecodingConfig | None = None,
         one_speaker: bool = False,
         jobs: int = 1,
     ):
@@ -82,7 +84,7 @@ class Transcriber:
         self.identifier = LanguageIdentifier(experiment) if recognised else None
         self._default = self.identifier.languages[0] if self.identifier else experiment.language(language)
         languages = self.identifier.languages if self.identifier else [self._default]
-        self.nbest, self.jobs = nbest, jobs
+        self.nbest, self.jobs, self.config = nbest, jobs, config
         self._reader = SegmentReader(experiment, segmentation, one_speaker)
         # One decoder is right for all languages only where they are one.
         self.decoders: Mapping[str, LexiconDecoder] = {}
@@ -116,6 +118,7 @@ class Transcriber:
         reported = 0.0
 
         languages: dict[str, str] = {}
+        decoders = {} if phones_alone else self.decoders
 
         def pieces() -> Iterator[tuple[str, np.ndarray]]:
             for item in self._items(recordings):
@@ -126,10 +129,10 @@ class Transcriber:
                     languages[name] = item.language.name
                     yield name, item.posteriors
 
-        for _, hypotheses in self._search(pieces(), languages, {} if phones_alone else self.decoders):
+        for _, hypotheses in self._search(pieces(), languages, decoders):
             while isinstance(item := waiting.popleft(), _End):
                 advance(item.seconds - reported)
-                yield Transcript(item.name, item.seconds, tuple(segments), item.error)
+                yield Transcript(item.name, item.seconds, tuple(segments), item.error, not decoders)
                 segments, reported = [], 0.0
             segments.append(self._segment(item, hypotheses))
             advance(item.segment.end - reported)
@@ -137,7 +140,7 @@ class Transcriber:
         for item in waiting:
             if isinstance(item, _End):
                 advance(item.seconds - reported)
-                yield Transcript(item.name, item.seconds, tuple(segments), item.error)
+                yield Transcript(item.name, item.seconds, tuple(segments), item.error, not decoders)
                 segments, reported = [], 0.0
         self._reader.findings.log(_logger)
 
@@ -152,12 +155,7 @@ class Transcriber:
         return decode(pieces, lambda name: decoders[languages[name]], nbest=self.nbest, times=True, jobs=self.jobs)
 
     def _phones_alone(self, posteriors: np.ndarray, language: str) -> Hypothesis:
-        """Make a hypothesis of the best unit of every frame."""
-        inventory = self._inventories[language]
-        best = posteriors.argmax(axis=1)
-        edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
-        spans = tuple(Span(inventory.phone(int(best[s])), int(s), int(e)) for s, e in pairwise(edges) if best[s])
-        return Hypothesis((), tuple(greedy_phones(posteriors, inventory)), 0.0, phone_spans=spans)
+        return recognise_phones(posteriors, self._inventories[language], self.config, nbest=self.nbest)
 
     def _items(self, recordings: Iterable[Recording]) -> Iterator[_Piece | _End]:
         """Yield the pieces of all recordings with their posteriors, and the ends between them."""
@@ -210,6 +208,8 @@ class Transcriber:
         segment = piece.segment
         place = {"offset": segment.start, "duration": segment.end - segment.start}
         words = in_seconds(best.word_spans, self.experiment.frame_shift, **place)
+        phones = in_seconds(best.phone_spans, self.experiment.frame_shift, **place)
+        others = [span.alternatives if isinstance(span, PhoneSpan) else () for span in best.phone_spans]
         said = [
             tuple(phone.label for phone in best.phone_spans if word.start <= phone.start and phone.end <= word.end)
             for word in best.word_spans
@@ -218,13 +218,17 @@ class Transcriber:
             start=segment.start,
             end=segment.end,
             words=tuple(
-                SpokenWord(word.label, word.start, word.end, word.confidence, phones)
-                for word, phones in zip(words, said, strict=True)
+                SpokenWord(word.label, word.start, word.end, word.confidence, own)
+                for word, own in zip(words, said, strict=True)
             ),
-            phones=in_seconds(best.phone_spans, self.experiment.frame_shift, **place),
+            phones=tuple(
+                SpokenPhone(phone.label, phone.start, phone.end, phone.confidence, alternatives)
+                for phone, alternatives in zip(phones, others, strict=True)
+            ),
             score=best.score,
             alternatives=tuple((" ".join(other.words), other.score) for other in hypotheses[1:]),
             complete=best.complete,
+            beginning=" ".join(best.beginning),
             language=piece.language.name,
             language_probability=piece.language.probability,
         )

@@ -40,6 +40,18 @@ class SpokenWord(TimedLabel):
 
 
 @dataclasses.dataclass(frozen=True)
+class SpokenPhone(TimedLabel):
+    """A phone in the time of its recording.
+
+    Attributes:
+        alternatives: other phones that may have been said there with their probabilities, best first; only where phones
+            alone were looked for.
+    """
+
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class SpokenSegment:
     """A stretch of speech and what was said in it.
 
@@ -50,7 +62,9 @@ class SpokenSegment:
         phones: in order, silence included.
         score: of the best hypothesis, see `Hypothesis`.
         alternatives: other word sequences with their scores, best first.
-        complete: False where the search ended inside a word.
+        complete: False where the search ended inside a word, or under a grammar inside a command, which then has no
+            words.
+        beginning: under a grammar, the words of the command that it ended inside.
         language: that it was decoded as.
         language_probability: in [0, 1] where the language was recognised; None where it was given.
     """
@@ -58,10 +72,11 @@ class SpokenSegment:
     start: float
     end: float
     words: tuple[SpokenWord, ...]
-    phones: tuple[TimedLabel, ...]
+    phones: tuple[SpokenPhone, ...]
     score: float = 0.0
     alternatives: tuple[tuple[str, float], ...] = ()
     complete: bool = True
+    beginning: str = ""
     language: str | None = None
     language_probability: float | None = None
 
@@ -80,12 +95,14 @@ class Transcript:
         seconds: how long it is, as far as it was read.
         segments: its stretches of speech, in order; none in silence.
         error: why not all of it could be read, or None.
+        phones_alone: no words were looked for.
     """
 
     name: str
     seconds: float
     segments: tuple[SpokenSegment, ...]
     error: SpeechtlError | None = None
+    phones_alone: bool = False
 
     @property
     def words(self) -> list[SpokenWord]:
@@ -98,6 +115,11 @@ class Transcript:
         return " ".join(word.label for word in self.words)
 
     @property
+    def spoken_phones(self) -> list[SpokenPhone]:
+        """All phones in time."""
+        return [phone for segment in self.segments for phone in segment.phones]
+
+    @property
     def phones(self) -> str:
         """All phones in one line."""
-        return " ".join(phone.label for segment in self.segments for phone in segment.phones)
+        return " ".join(phone.label for phone in self.spoken_phones)

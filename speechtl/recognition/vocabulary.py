@@ -3,7 +3,6 @@
 import dataclasses
 import logging
 from pathlib import Path
-from typing import Literal
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
@@ -17,6 +16,7 @@ from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
+from speechtl.recognition.inventory_choice import InventoryChoice
 
 logger = logging.getLogger(__name__)
 
@@ -33,8 +33,9 @@ class Vocabulary:
         rules: in its place, the code of a language whose spelling rules are used.
         lm: a language model; None lets any word follow any word.
         grammar: in its place, a grammar of commands.
-        inventory: ``"model"``, the phones of a trained head; ``"lexicon"``, all phones of the lexicon, in training or
-            not, which takes a model with the method ``attributes``.
+        inventory: ``"model"``, the phones of a trained head; with a model that has the method ``attributes`` also
+            ``"lexicon"``, all phones of the lexicon, in training or not; ``"all"``, those of all languages of the
+            model; or a file of phones.
         missing_phones: phones that the model lacks are replaced by the ``"nearest"``, or ``"refuse"``d.
     """
 
@@ -45,7 +46,7 @@ class Vocabulary:
     rules: str | None = None
     lm: Path | None = None
     grammar: Path | None = None
-    inventory: Literal["model", "lexicon"] = "model"
+    inventory: InventoryChoice = "model"
     missing_phones: MissingPhones = "nearest"
 
     def __post_init__(self) -> None:

@@ -72,6 +72,15 @@ def test_phones_and_words(world):
 def test_without_a_lexicon_there_are_phones_alone(world):
     run(world, lexicon=None)
     assert (world / "out" / "phones").exists() and not (world / "out" / "text").exists()
+    assert not (world / "out" / "ctm").exists()
+    lines = [line.split() for line in (world / "out" / "phones.ctm").read_text().splitlines()]
+    for name, phones in read_table(world / "out" / "phones").items():
+        own = [line for line in lines if line[0] == name]
+        assert " ".join(line[4] for line in own) == phones
+        assert all(0 < float(line[5]) <= 1 for line in own)
+    run(world, lexicon=None, times=False, set_=["decoding.blank_penalty=100"])
+    longer = read_table(world / "out" / "phones")
+    assert len(longer["anna-1"].split()) > 4
 
 
 def test_settings_go_over_the_config_over_the_experiment(world):

@@ -290,3 +290,19 @@ def test_all_bad_lines_of_a_phone_table_are_listed(tmp_path):
 
 def normal(text: str) -> str:
     return unicodedata.normalize("NFC", text)
+
+
+def test_phones_are_read_from_a_list_as_people_write_it(tmp_path):
+    path = tmp_path / "phones.txt"
+    path.write_text("# German\np b ʧ\n\ng aː\n", encoding="utf-8")
+    assert PhoneInventory.read(path).phones == ("p", "b", "t͡ʃ", "ɡ", "aː")
+    PhoneInventory(["b", "a"]).save(path)
+    assert PhoneInventory.read(path).phones == ("b", "a")
+    for text, said in [
+        ("p b\nɡ p g\n", r"(?s):2: 'p' is in line 1 already.*:2: 'g' is in line 2 already"),
+        ("p\nQ b ß\n", r"(?s):2: .*Q.*:2: .*ß"),
+        ("# p\n", "no phones in it"),
+    ]:
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(LexiconError, match=said):
+            PhoneInventory.read(path)

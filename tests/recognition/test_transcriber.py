@@ -1,6 +1,7 @@
 """From audio to words with times: a model of whistled speech, in which every phone is a tone."""
 
 import io
+import itertools
 import json
 import sys
 
@@ -358,6 +359,58 @@ def test_text_of_one_and_of_several(experiment, audio, tmp_path, capsys):
     assert "tak sit" in (tmp_path / "out/one.srt").read_text()
     run(experiment, one, phones=True)
     assert capsys.readouterr().out == "t a k s i t\n"
+
+
+def test_phones_alone_with_times_and_probabilities(experiment, audio, capsys):
+    path = audio("a.wav", "tak sit")
+    run(experiment, path, phones=True, nbest=3, format="json")
+    (segment,) = json.loads(capsys.readouterr().out)["segments"]
+    phones = segment["phones"]
+    assert [one["phone"] for one in phones] == list("taksit") and segment["words"] == [] and segment["text"] == ""
+    for one, after in itertools.pairwise(phones):
+        assert one["start"] < one["end"] <= after["start"]
+        assert len(one["alternatives"]) == 2 and one["phone"] not in [other["phone"] for other in one["alternatives"]]
+        assert one["confidence"] + sum(other["probability"] for other in one["alternatives"]) <= 1.01
+    run(experiment, path, phones=True, format="ctm")
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[4] for line in lines] == list("taksit")
+    for line, one in zip(lines, phones, strict=True):
+        assert float(line[2]) == pytest.approx(one["start"], abs=1e-3)
+        assert float(line[5]) == pytest.approx(one["confidence"], abs=1e-3)
+    # With the blank made cheap, less is found; with it made dear, more.
+    counts = []
+    for penalty in (-30, 0, 30):
+        run(experiment, path, phones=True, set_=[f"decoding.blank_penalty={penalty}"])
+        counts.append(len(capsys.readouterr().out.split()))
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_what_is_no_command_is_no_word(experiment, audio, tmp_path, capsys):
+    grammar = tmp_path / "commands.jsgf"
+    grammar.write_text("#JSGF V1.0;\ngrammar c;\npublic <c> = tak sit kus | ata;\n")
+    half, whole = audio("half.wav", "tak sit"), audio("whole.wav", "ata")
+    run(experiment, [half, whole], grammar=grammar, set_=["decoding.beam=5"])
+    out, err = capsys.readouterr()
+    assert sorted(out.splitlines()) == [f"{half}\t", f"{whole}\tata"]
+    (note,) = err.splitlines()
+    assert note.startswith(
+        f"note: only the beginning of a command fits, which is left out in 1 of 2 segments of speech: {half}"
+    )
+    assert note.endswith(" s): tak sit ...")
+    run(experiment, half, grammar=grammar, format="json", set_=["decoding.beam=5"])
+    result = json.loads(capsys.readouterr().out)
+    (segment,) = result["segments"]
+    assert (result["text"], segment["words"], segment["complete"]) == ("", [], False)
+    assert segment["beginning"] == "tak sit"
+    grammar.write_text("#JSGF V1.0;\ngrammar c;\npublic <c> = long;\n")
+    options = {"add_word": ["long=t a k s i t k u s"], "grammar": grammar, "set_": ["decoding.beam=5"]}
+    run(experiment, half, **options)
+    out, err = capsys.readouterr()
+    assert out == "\n"
+    assert err.splitlines()[-1].startswith(f"note: no word fits in 1 of 1 segments of speech: {half} (")
+    for form in ("ctm", "srt"):
+        run(experiment, half, format=form, **options)
+        assert capsys.readouterr().out == ""
 
 
 def test_formats_have_the_same_words(experiment, audio, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Attribute heads, on invented speech whose features are a linear function of the phones' articulation."""
 
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +11,7 @@ import speechtl
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table, write_table
-from speechtl.errors import ConfigError, ModelError
+from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
@@ -141,6 +143,53 @@ def test_transcribe_takes_the_phones_of_a_lexicon(world, tmp_path, capsys):
     assert "d ->" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="--inventory lexicon takes the phones of a lexicon; give it"):
         verb("transcribe", world / "exp", tmp_path / "noise.wav", inventory="lexicon")
+
+
+def test_phones_alone_of_a_list_of_all_languages_and_of_one(world, tmp_path, capsys):
+    import soundfile
+
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(0).normal(0, 0.1, 16000), 16000)
+    every = [PhoneInventory.load(world / "exp" / "phones" / f"{name}.txt").phones for name in ("xx", "yy")]
+    assert set(every[0]) != set(every[1])
+    (tmp_path / "few.txt").write_text("# of no training language\nd a ʒ\n", encoding="utf-8")
+
+    def listed(**options):
+        verb("transcribe", world / "exp", tmp_path / "noise.wav", phones=True, whole=True, format="json", **options)
+        out, err = capsys.readouterr()
+        ((first, *_),) = [segment["phones"] for segment in json.loads(out)["segments"]]
+        return {first["phone"], *(other["phone"] for other in first["alternatives"])}, err
+
+    few, _ = listed(inventory=tmp_path / "few.txt", nbest=30)
+    assert few == {"d", "a", "ʒ"}
+    # Without a language that is named or recognised, all of them.
+    for options in ({}, {"inventory": "all"}):
+        found, _ = listed(nbest=30, **options)
+        assert found == set(every[0]) | set(every[1])
+    assert listed(nbest=30, language="yy")[0] == set(every[1])
+    assert "phones of all languages of the model (xx, yy)" in listed(nbest=2)[1]
+    out = tmp_path / "out"
+    speechtl.decode(world / "exp", world / "test", out, inventory=tmp_path / "few.txt")
+    assert set(" ".join(read_table(out / "phones").values()).split()) == {"d", "a", "ʒ"}
+    assert not (out / "text").exists() and (out / "phones.ctm").exists()
+    # Words can be written in any of these phones; others are the nearest of them.
+    speechtl.decode(world / "exp", world / "test", out, inventory=tmp_path / "few.txt", add_words=["da=d a"])
+    assert set(" ".join(read_table(out / "text").values()).split()) == {"da"}
+    for error, said, options in [
+        (
+            ConfigError,
+            "no such file; give a file of phones in IPA, or one of the words model",
+            {"inventory": "fwe.txt"},
+        ),
+        (LexiconError, "few.txt:2: .*'Q'", {"inventory": tmp_path / "few.txt"}),
+    ]:
+        (tmp_path / "few.txt").write_text("# mine\nd Q\n")
+        with pytest.raises(error, match=f"(?s){said}"):
+            verb("transcribe", world / "exp", tmp_path / "noise.wav", phones=True, **options)
+    (tmp_path / "few.txt").write_text("d a")
+    with pytest.raises(
+        ConfigError, match=r"few\.txt says which phones there are, and no words; give --lexicon, or --ph"
+    ):
+        verb("transcribe", world / "exp", tmp_path / "noise.wav", inventory=tmp_path / "few.txt")
 
 
 def test_the_phones_of_a_lexicon_need_attribute_heads(world, tmp_path):

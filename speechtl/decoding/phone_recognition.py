@@ -1,0 +1,52 @@
+"""Phones without any lexicon: the best unit of every frame."""
+
+from itertools import pairwise
+
+import numpy as np
+
+from speechtl.alignment.ctc import CtcAlignment
+from speechtl.alignment.span import Hypothesis, PhoneSpan
+from speechtl.alignment.words import Pauses, share_blanks
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.search_scores import search_scores
+from speechtl.lang.phone_inventory import PhoneInventory
+
+
+def recognise_phones(
+    log_posteriors: np.ndarray, inventory: PhoneInventory, config: DecodingConfig | None = None, *, nbest: int = 1
+) -> Hypothesis:
+    """Find the phones of an utterance by best-path decoding (Graves et al. 2006).
+
+    Args:
+        log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
+        inventory: the phones of units 1, 2, ...
+        config: its ``blank_penalty`` is heeded, and nothing else matters.
+        nbest: how many phones are listed at each place, the one that was found included.
+
+    Returns:
+        A hypothesis without words. A phone's confidence, and the probability of each alternative, is its mean posterior
+        over the frames in which the phone that was found is on; what lacks to 1 is that of the blank and of phones that
+        are not listed. Blanks are shared between neighbours as those of words are.
+
+    Raises:
+        DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
+    """
+    scores = search_scores(log_posteriors, inventory, config or DecodingConfig())
+    if not len(scores):
+        return Hypothesis((), (), 0.0)
+    best = scores.argmax(axis=1)
+    edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
+    on = [(int(first), int(last)) for first, last in pairwise(edges) if best[first]]
+    units = [int(best[first]) for first, _ in on]
+    score = float(scores[np.arange(len(best)), best].sum())
+    frames = np.array(on, np.int64).reshape(-1, 2)
+    alignment = CtcAlignment(frames[:, 0], frames[:, 1], score)
+    starts, ends = share_blanks(np.asarray(log_posteriors), units, alignment, [True] * len(units), Pauses())
+    spans = []
+    for unit, (first, last), start, end in zip(units, on, starts.tolist(), ends.tolist(), strict=True):
+        means = np.exp(log_posteriors[first:last, 1:]).mean(axis=0)
+        others = [place for place in np.argsort(-means, kind="stable")[:nbest].tolist() if place != unit - 1]
+        alternatives = tuple((inventory.phone(place + 1), float(means[place])) for place in others[: nbest - 1])
+        sure = min(float(means[unit - 1]), 1.0)
+        spans.append(PhoneSpan(inventory.phone(unit), start, end, sure, alternatives))
+    return Hypothesis((), tuple(span.label for span in spans), score, score, phone_spans=tuple(spans))

@@ -1,0 +1,49 @@
+"""Which phones may be recognised: those of a trained head, or others where the model scores phones by attributes."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from speechtl.errors import ConfigError
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_inventory import PhoneInventory
+
+Word = Literal["model", "lexicon", "all"]
+InventoryChoice = Word | Path
+
+
+def parse_inventory(text: str | Path) -> InventoryChoice:
+    """Return what ``--inventory`` says: one of its words, or a file.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    for word in get_args(Word):
+        if text == word:
+            return cast(Word, word)
+    if not Path(text).is_file():
+        raise ConfigError(
+            f"--inventory {text}: no such file; give a file of phones in IPA, or one of the words model (the phones of "
+            "a trained head), all (those of all languages of the model) and lexicon (those of --lexicon)"
+        )
+    return Path(text)
+
+
+def choose_phones(
+    choice: InventoryChoice, lexicon: Lexicon | None, inventories: Iterable[PhoneInventory]
+) -> PhoneInventory:
+    """Return the phones to recognise where they are not those of one head.
+
+    Args:
+        choice: not ``"model"``.
+        lexicon: for ``"lexicon"``, the words.
+        inventories: for ``"all"``, the phones of each head.
+
+    Raises:
+        LexiconError: the file is wrong.
+    """
+    if isinstance(choice, Path):
+        return PhoneInventory.read(choice)
+    if choice == "lexicon":
+        return PhoneInventory(sorted((lexicon or Lexicon()).phones()))
+    return PhoneInventory(dict.fromkeys(phone for inventory in inventories for phone in inventory))

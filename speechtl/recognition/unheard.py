@@ -1,0 +1,44 @@
+"""Where words were looked for and none, or only some, were found: said once, not for every segment."""
+
+from collections.abc import Sequence
+
+from speechtl.recognition.transcript import Transcript
+
+EXAMPLES = 3
+
+
+class Unheard:
+    """Segments of speech whose words are not all there, over any number of transcripts."""
+
+    def __init__(self) -> None:
+        self._segments = 0
+        self._without: list[str] = []
+        self._within_command: list[str] = []
+        self._within_word: list[str] = []
+
+    def add(self, transcript: Transcript) -> None:
+        """Look at the segments of a transcript."""
+        if transcript.phones_alone:
+            return
+        for segment in transcript.segments:
+            self._segments += 1
+            place = f"{transcript.name} ({segment.start:.2f} to {segment.end:.2f} s)"
+            if segment.beginning:
+                self._within_command.append(f"{place}: {segment.beginning} ...")
+            elif not segment.words:
+                self._without.append(place)
+            elif not segment.complete:
+                self._within_word.append(place)
+
+    def notes(self) -> list[str]:
+        """Return a line for each kind, with the number of segments and some of them."""
+        kinds = {
+            "no word fits": self._without,
+            "only the beginning of a command fits, which is left out": self._within_command,
+            "no word ends at the end, so the last words are doubtful": self._within_word,
+        }
+        return [self._note(what, places) for what, places in kinds.items() if places]
+
+    def _note(self, what: str, places: Sequence[str]) -> str:
+        more = f" and {len(places) - EXAMPLES} more" if len(places) > EXAMPLES else ""
+        return f"{what} in {len(places)} of {self._segments} segments of speech: {', '.join(places[:EXAMPLES])}{more}"
