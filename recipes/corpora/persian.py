@@ -1,7 +1,7 @@
-"""Persian of Common Voice: sentences and single words by 42 volunteers. Standard library; soundfile for MP3.
+"""Persian of Common Voice: sentences and single words by 42 volunteers. Needs soundfile.
 
-    python recipes/corpora/persian.py --corpus DIR --out data [--dictionaries DIR] [--seed 1]
-        [--tables utt2lang,utt2dom]
+    python recipes/corpora/persian.py --corpus DIR --out data [--dictionaries DIR] [--minutes 1 10 60]
+        [--seed 1] [--tables utt2lang,utt2dom]
 
 Licence: CC0. Get it: clone the git repository ``yasaman999/SR`` from GitHub, or download Persian from Common Voice's
 site, which asks for an e-mail address. Dictionaries (both MIT):
@@ -12,8 +12,10 @@ dictionary of 47,000 words, most of them forms of verbs, ``persian_phonemizer/da
 
 Written below ``--out``:
 
-    train, dev, test  by speaker: a quarter of those with at most 300 clips is for test, an eighth for dev, the rest for
-                      training, drawn with the seed; whoever has more is for training
+    train, dev, test  by speaker: a quarter of those with at most 450 clips is for test, an eighth for dev, the rest for
+                      training, drawn with the seed; whoever has more is for training, with 450 of them
+    train_1min, train_10min, train_60min
+                      so many minutes of train, drawn with the seed; the longer ones contain the shorter ones
     words.txt         the words that occur
     dictionary.txt    with --dictionaries: their words and phones (IPA), to train a grapheme-to-phoneme model on
     lexicon.txt       with --dictionaries: the words that occur and are in them
@@ -22,9 +24,9 @@ Written below ``--out``:
 Persian script leaves short vowels out, so a word's phones cannot be read from its letters (epitran writes consonants
 and long vowels only), and the vowel -e that joins a noun to what follows it is neither written nor in the lexicon.
 
-Of 2185 clips are left out 1166 of the two speakers who have more than 300 (961 and 806 clips). What remains are 1019
-clips, 1.0 h; their 2448 words are in the dictionaries but for 870, mostly forms with endings. Nearly all clips are from
-``other.tsv``: other volunteers have not checked them.
+Of 2185 clips are left out 866 of the two speakers who have more than 450 (961 and 806 clips). What remains are 1319
+clips, 1.3 h; their 2967 words are in the dictionaries but for 1075, mostly forms with endings. Nearly all clips are
+from ``other.tsv``: other volunteers have not checked them.
 """
 
 import contextlib
@@ -37,6 +39,7 @@ from pathlib import Path
 from commonvoice_small import read_clips, without_crowding
 from commonvoice_spelling import words_of
 from data_dirs import command_line, need, parse, write_lines, write_parts
+from durations import nested_parts
 
 HOW_TO_GET_IT = "It is free: clone the git repository yasaman999/SR from GitHub and give its folder with --corpus"
 HOW_TO_GET_DICTIONARIES = (
@@ -44,7 +47,8 @@ HOW_TO_GET_DICTIONARIES = (
 )
 TIHU = "PersianG2p/data/tihudictBIG.json"
 MOIN = "persian_phonemizer/data/moen_parsed.db"
-MOST = 300  # clips of one speaker
+MOST = 450  # clips of one speaker
+MINUTES = (1, 10, 60)
 TABLES = ("validated", "other")
 # Arabic letters that stand for Persian ones, and vowels and other marks that few writers put.
 LETTERS = str.maketrans({"ك": "ک", "ي": "ی", "ى": "ی", "ة": "ه", "ۀ": "ه", "أ": "ا", "إ": "ا"} | dict.fromkeys("ًٌٍَُِّْٰٔ"))
@@ -111,13 +115,18 @@ def _add(found: dict[str, list[str]], spelled: str, phones: list[str]) -> None:
 
 
 def prepare(
-    corpus: Path, out: Path, dictionaries: Path | None = None, seed: int = 1, tables: Sequence[str] = ()
+    corpus: Path,
+    out: Path,
+    dictionaries: Path | None = None,
+    minutes: Sequence[int] = MINUTES,
+    seed: int = 1,
+    tables: Sequence[str] = (),
 ) -> None:
     """Write the data directories and, from dictionaries, a lexicon."""
     need(corpus, [*(f"{table}.tsv" for table in TABLES), "clips"], "Persian", HOW_TO_GET_IT)
     known = read_dictionaries(dictionaries) if dictionaries else {}
     parts = without_crowding(read_clips(corpus, "fa", TABLES, persian_words), MOST, seed)
-    write_parts(out, parts, tables)
+    write_parts(out, parts | nested_parts(parts["train"], minutes, seed), tables)
     words = sorted({word for clips in parts.values() for clip in clips for word in clip.text.split()})
     write_lines(out / "words.txt", words)
     if dictionaries:
@@ -131,9 +140,12 @@ def prepare(
 def main() -> None:
     parser = command_line("Persian of Common Voice")
     parser.add_argument("--dictionaries", type=Path, metavar="DIR", help="folder of the two dictionaries' packages")
+    parser.add_argument("--minutes", type=int, nargs="*", default=MINUTES, help="how long the small parts of train are")
     parser.add_argument("--seed", type=int, default=1, help="random seed of the division into speakers")
     arguments = parse(parser, HOW_TO_GET_IT)
-    prepare(arguments.corpus, arguments.out, arguments.dictionaries, arguments.seed, arguments.tables)
+    prepare(
+        arguments.corpus, arguments.out, arguments.dictionaries, arguments.minutes, arguments.seed, arguments.tables
+    )
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ from speechtl.lang.phone_inventory import split_ipa
 CORPORA = Path(__file__).resolve().parents[2] / "recipes" / "corpora"
 
 
-def write_table(corpus, table, rows):
-    """Write a table of ``(speaker, clip, sentence)``, and the clips, which are empty."""
+def write_table(corpus, table, rows, write_clip=lambda path: path.with_suffix(".mp3").write_bytes(b"")):
+    """Write a table of ``(speaker, clip, sentence)``, and the clips, by default empty ones."""
     (corpus / "clips").mkdir(parents=True, exist_ok=True)
     with (corpus / f"{table}.tsv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None)
         writer.writerow(["client_id", "path", "sentence", "up_votes"])
         for speaker, clip, sentence in rows:
             writer.writerow([speaker, f"{clip}.mp3", sentence, "2"])
-            (corpus / "clips" / f"{clip}.mp3").write_bytes(b"")
+            write_clip(corpus / "clips" / f"{clip}.wav")
 
 
 @pytest.fixture
@@ -72,10 +72,10 @@ def test_missing_clips_and_tables_are_named(twi, tmp_path, prepare_corpus):
 
 
 @pytest.fixture
-def persian(tmp_path):
+def persian(tmp_path, write_audio):
     rows = [(f"speaker{number}", f"clip{number}", "كتابٔ می‌شود، خانه؟") for number in range(8)]
-    write_table(tmp_path / "fa", "validated", rows)
-    write_table(tmp_path / "fa", "other", [("speaker0", "more", "جدید خانه")])
+    write_table(tmp_path / "fa", "validated", rows, write_audio)
+    write_table(tmp_path / "fa", "other", [("speaker0", "more", "جدید خانه")], write_audio)
     tihu = {"کتاب": "k e t A b", "میشود": "m i S a v a d", "دو کلمه": "d o k a l a m e"}
     moin = [
         ("خانه", "xɒːneh"),
