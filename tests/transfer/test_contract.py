@@ -8,6 +8,8 @@ import tensorflow as tf
 import tomli_w
 from training_runs import SHORT, assert_same, train_killed, weights
 
+from speechtl.adaptation.learner import Speech
+from speechtl.batches.source import Normaliser, Source
 from speechtl.config import parse
 from speechtl.errors import ConfigError
 from speechtl.experiment.config import ExperimentConfig, load_config
@@ -16,6 +18,8 @@ from speechtl.experiment.train import train
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of
+from speechtl.training.frozen_outputs import frozen_outputs
+from speechtl.training.objective import Objective
 from speechtl.training.trainer import Trainer
 
 COPY = {"method": "fine_tuning", "source": "SOURCE"}
@@ -206,3 +210,56 @@ def test_a_killed_run_continues_to_the_same_weights(name, configure, finished, t
 def test_sources_stay_as_they_were(finished, source, source_files):
     finished("several")
     assert files_of(source) == source_files
+
+
+# What methods look at in the model of these tests besides its logits; nothing where a name is not listed.
+READS = {
+    "domain_adversarial": {"tdnn2"},
+    "progressive": {"input"},
+    "multitask": {"input"},
+    "self_taught": {"input"},
+    "self_taught_features": {"input"},
+    "word_embedding": {"tdnn2"},
+}
+
+
+@every_method
+def test_a_method_says_what_it_reads(name, configure):
+    config = configure(name)
+    tf.keras.utils.set_random_seed(config.seed)
+    model = AcousticModel(config.model, config.features.dimension, {"xx": PhoneInventory("aikstu")})
+    for method in config.transfer:
+        model = method.prepare(model)
+    for method in config.transfer:
+        speech = [
+            Source([data.train[0]], data, Normaliser(config.normalisation), config.features) for data in config.data
+        ]
+        method.attach(model, speech)
+    for block in model.blocks:
+        block.rate = 0.0
+    for block in ("subsampling", "tdnn1"):
+        model.block(block).trainable = False
+    reads = {place for method in config.transfer for place in method.reads(model)}
+    assert reads == READS.get(name, set())
+    frozen = frozen_outputs(model, config.transfer, "always")
+    if "input" in reads or name in ("lhuc", "adapter", "lin", "lora", "lora_by_name"):  # in the first block
+        assert frozen is None
+        return
+    # Whoever reads no more than it says has the same loss where there are no features.
+    after = model.after_frozen(frozen.kept)
+    batch, seed = a_batch(model), tf.constant([3, 4])
+    encoded = model.encode(batch.features, batch.lengths)
+    outputs = tf.concat([encoded.outputs[block] for block in after.given], axis=-1)
+    given = batch._replace(features=outputs, lengths=encoded.lengths[after.given[-1]])
+    whole = Objective(model, config.transfer)(batch, "xx", seed, tf.constant(0.5))
+    later = Objective(after, config.transfer)(given, "xx", seed, tf.constant(0.5))
+    for there, here in zip(whole, later, strict=True):
+        assert there.keys() == here.keys()
+        for term, value in there.items():
+            np.testing.assert_allclose(here[term], value, rtol=1e-5, err_msg=term)
+
+
+def a_batch(model):
+    rng = np.random.default_rng(1)
+    features = [rng.normal(size=(length, model.inputs)).astype(np.float32) for length in (60, 45, 52)]
+    return Speech(["a", "b", "c"], features, [[1, 2], [3], [4, 5, 1]]).batch()
