@@ -71,6 +71,26 @@ def read_matrix(rxfilename: str) -> np.ndarray:
     return _read_any(rxfilename, "FloatMatrix") if matrix is None else matrix.astype(np.float32, copy=False)
 
 
+def map_matrix(rxfilename: str, rows: int, columns: int) -> np.ndarray:
+    """Return a float32 matrix that `append_matrix` wrote, read-only, whose values are read when they are looked at.
+
+    Args:
+        rxfilename: ``file.ark:offset``.
+        rows: of the matrix, as the writer knows.
+        columns: likewise.
+
+    Raises:
+        DataError: the file cannot be read, or is too short.
+    """
+    if not rows * columns:
+        return np.zeros((rows, columns), np.float32)
+    path, _, offset = rxfilename.rpartition(":")
+    try:
+        return np.memmap(path, "<f4", "r", int(offset) + _HEADER.size, (rows, columns))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{rxfilename}: cannot read: {error}; it will be computed again if you delete it") from error
+
+
 def read_double_matrix(rxfilename: str) -> np.ndarray:
     """Read one matrix as float64 ``(rows, columns)``, for statistics; otherwise as `read_matrix`."""
     matrix = _read_plain(rxfilename)

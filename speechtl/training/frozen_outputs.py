@@ -17,7 +17,7 @@ from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.errors import ConfigError
-from speechtl.features.archives import read_matrix
+from speechtl.features.archives import map_matrix
 from speechtl.files import user_cache
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.frozen import frozen_blocks, weights_of
@@ -87,13 +87,15 @@ class FrozenOutputs:
             source.places = [next(found).place for _ in range(len(source))]
 
     def outputs(self, features: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the outputs ``(frames', sum of sizes)`` for normalised features ``(frames, bins)`` in memory.
+        """Return the outputs ``(frames', sum of sizes)`` for normalised features ``(frames, bins)``.
+
+        They stay on disk until they are looked at.
 
         Raises:
             DataError: they cannot be stored.
         """
         frames = np.array([len(matrix) for matrix in features], np.int32)
-        return [read_matrix(stored.place) for stored in self._find(features.__getitem__, frames)]
+        return [map_matrix(*stored) for stored in self._find(features.__getitem__, frames)]
 
     def _find(self, read: Callable[[int], np.ndarray], frames: np.ndarray) -> list[Stored]:
         """Return where the outputs of all utterances are; ``read`` gives the features of one by its number."""

@@ -103,3 +103,14 @@ def test_the_same_seed_gives_the_same_noise():
     features = np.random.default_rng(0).normal(size=(6, 30, 8)).astype(np.float32)
     np.testing.assert_array_equal(noisy(config, features, 3), noisy(config, features, 3))
     assert np.any(noisy(config, features, 3) != noisy(config, features, 4))
+
+
+def test_outputs_side_by_side_are_masked_at_the_same_places():
+    config = AugmentationConfig(frequency_masks=2, frequency_width=5, time_masks=2, time_width=9, after="norm")
+    draws = tf.constant(np.stack([draw(config, (1, row)) for row in range(3)]))
+    ones, lengths = tf.ones((3, 40, 24)), tf.constant([40, 31, 25])
+    masked = augment(ones, lengths, draws, config, (12, 12)).numpy()
+    alone = augment(ones[:, :, :12], lengths, draws, config, (12,)).numpy()
+    np.testing.assert_array_equal(masked[:, :, :12], alone)
+    np.testing.assert_array_equal(masked[:, :, 12:], alone)
+    assert 0 < alone.mean() < 1

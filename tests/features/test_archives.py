@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from speechtl.errors import DataError
-from speechtl.features.archives import append_matrix, read_double_matrix, read_matrix, write_ark_scp
+from speechtl.features.archives import append_matrix, map_matrix, read_double_matrix, read_matrix, write_ark_scp
 
 matrices = arrays.arrays(
     st.sampled_from([np.float32, np.float64]),
@@ -111,3 +111,18 @@ def test_a_failed_write_leaves_the_old_archive(tmp_path):
         fail()
     np.testing.assert_array_equal(read_matrix(place), np.ones((3, 2)))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["f.ark", "f.scp"]
+
+
+def test_mapped_matrices_are_those_that_were_written(tmp_path):
+    rng = np.random.default_rng(0)
+    matrices = {f"u{rows}": rng.normal(size=(rows, 3)).astype(np.float32) for rows in (4, 0, 900)}
+    with open(tmp_path / "a.ark", "wb") as file:
+        places = {name: append_matrix(file, name, matrix) for name, matrix in matrices.items()}
+    for name, matrix in matrices.items():
+        found = map_matrix(f"{tmp_path / 'a.ark'}:{places[name]}", *matrix.shape)
+        np.testing.assert_array_equal(found, matrix)
+        assert found.dtype == np.float32
+    with pytest.raises(DataError, match=r"cannot read"):
+        map_matrix(f"{tmp_path / 'a.ark'}:{places['u900']}", 901, 3)
+    with pytest.raises(DataError, match=r"cannot read"):
+        map_matrix(f"{tmp_path / 'b.ark'}:0", 1, 3)

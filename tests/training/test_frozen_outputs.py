@@ -14,6 +14,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
 from speechtl.features.archives import read_matrix
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.encoder import Encoder
 from speechtl.models.frozen import frozen_blocks, weights_of
 from speechtl.training.frozen_outputs import FrozenOutputs, frozen_outputs
@@ -318,3 +319,43 @@ def test_after_frozen_blocks_the_model_gives_the_same_outputs(configure):
             np.testing.assert_array_equal(encoded.lengths[name], whole.lengths[name])
         np.testing.assert_array_equal(rest.logits(encoded, "xx"), model.logits(whole, "xx"))
     assert model.after_frozen([]) is model and isinstance(model, Encoder) and not model.given
+
+
+def test_a_learned_sum_reads_the_outputs_of_all_blocks_that_it_sums(make_corpus, make_config, tmp_path, computed):
+    for number, name in enumerate(("train", "dev")):
+        make_corpus(name, bins=80, seed=number)
+    encoder = {"kind": "whisper", "size": 8, "blocks": 2, "heads": 2, "hidden": 16, "window": 40}
+    top = {"kind": "tdnn", "size": 8, "dilations": [1], "dropout": 0.0}
+    table = load_config(make_config(), PLAIN).model_dump(exclude_none=True)
+    table |= {"features": {"kind": "whisper"}, "normalisation": {"kind": "none"}}
+    table["model"] = {"encoder": encoder, "sum_over": "all", "top": top, "head_dropout": 0.0}
+    first = parse(ExperimentConfig, table, "first")
+    train(first, tmp_path / "source")
+    table["transfer"] = [{"method": "layer_transfer", "source": str(tmp_path / "source"), "blocks": "encoder"}]
+    found = {}
+    for choice in ("always", "never"):
+        table["training"]["cache_frozen"] = choice
+        train(parse(ExperimentConfig, table, choice), tmp_path / choice)
+        found[choice] = events(tmp_path / choice, "epoch")[0], weights(tmp_path / choice)
+    assert computed == [24]
+    np.testing.assert_allclose(found["always"][0]["dev_loss"], found["never"][0]["dev_loss"], rtol=1e-4)
+    assert np.any(found["always"][1]["encoder/sum/mixture"])
+    for name, array in found["always"][1].items():
+        np.testing.assert_allclose(array, found["never"][1][name], rtol=2e-3, atol=2e-5, err_msg=name)
+    # Masks are at the same places of all of them.
+    table["training"]["cache_frozen"] = "always"
+    table["augmentation"] |= {"after": "norm", "time_masks": 2, "frequency_masks": 2, "frequency_width": 3}
+    masked = parse(ExperimentConfig, table, "masked")
+    train(masked, tmp_path / "masked")
+    assert computed == [24, 0]
+
+
+def test_padding_that_is_attended_to_is_not_left_out():
+    encoder = {"kind": "whisper", "size": 8, "blocks": 3, "heads": 2, "hidden": 16, "window": 40, "pad": True}
+    model = AcousticModel(parse(ModelConfig, {"encoder": encoder}, "pad"), 12, {"xx": 3})
+    for name in ("stem", "transformer1", "transformer2"):
+        model.block(name).trainable = False
+    assert frozen_blocks(model) == []
+    for name in model.block_names:
+        model.block(name).trainable = False
+    assert frozen_blocks(model) == model.block_names
