@@ -214,6 +214,7 @@ def test_sources_stay_as_they_were(finished, source, source_files):
 
 # What methods look at in the model of these tests besides its logits; nothing where a name is not listed.
 READS = {
+    "distillation": {"input"},
     "domain_adversarial": {"tdnn2"},
     "progressive": {"input"},
     "multitask": {"input"},
