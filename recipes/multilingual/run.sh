@@ -73,7 +73,7 @@ if run_stage 1 "lexicons, validation, features"; then
   if [ -d data/festvox ]; then
     # Russian spelling hides the stress; the labels, by word, have it.
     speechtl lexicon g2p --rules ru -n 6 --words data/festvox/words.txt --out data/festvox/lexiconp.txt
-    python local/label_lexicon.py --text data/festvox/{train,dev,test}/text --labels data/festvox/labels.txt \
+    python ../corpora/label_lexicon.py --text data/festvox/{train,dev,test}/text --labels data/festvox/labels.txt \
       --guesses data/festvox/lexiconp.txt --out data/festvox/lexicon.txt
   fi
   for name in an4 dspspeech dspspeech_en dspspeech_zh arabic kerstin festvox; do

@@ -14,11 +14,12 @@ from speechtl.experiment.config import load_config
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "multilingual"
 LOCAL = RECIPE / "local"
+CORPORA = RECIPE.parent / "corpora"
 
 
-def load(script, monkeypatch):
-    monkeypatch.syspath_prepend(str(LOCAL))
-    return runpy.run_path(str(LOCAL / script))
+def load(script, monkeypatch, folder=LOCAL):
+    monkeypatch.syspath_prepend(str(folder))
+    return runpy.run_path(str(folder / script))
 
 
 def test_the_features_of_all_configs_are_the_same():
@@ -32,7 +33,7 @@ def test_the_features_of_all_configs_are_the_same():
 
 
 def test_labels_are_divided_where_the_guesses_are_nearest(monkeypatch):
-    divide = load("label_lexicon.py", monkeypatch)["divide"]
+    divide = load("label_lexicon.py", monkeypatch, CORPORA)["divide"]
     guesses = {"он": [["o", "n"]], "она": [["ɐ", "n", "a"], ["o", "n", "ə"]], "а": [["a"], ["ɐ"]]}
     assert divide(["она", "а"], ["ɐ", "n", "a", "a"], guesses) == [["ɐ", "n", "a"], ["a"]]
     # Wrong guesses: the phones in common still say where the words part.
@@ -46,7 +47,7 @@ def test_a_word_said_in_several_ways_has_its_most_frequent_way_first(tmp_path, r
     (tmp_path / "labels").write_text("1 a b\n2 ɐ\n3 ɐ\n")
     (tmp_path / "guesses").write_text("а 1 a\nб 1 b\nв 0.9 v\nв 0.1 f\n")
     arguments = [f"--{name}={tmp_path / name}" for name in ("text", "labels", "guesses")]
-    result = run_python(LOCAL / "label_lexicon.py", *arguments, f"--out={tmp_path / 'lexicon.txt'}")
+    result = run_python(CORPORA / "label_lexicon.py", *arguments, f"--out={tmp_path / 'lexicon.txt'}")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "lexicon.txt").read_text() == "а ɐ\nа a\nб b\nв v\n"
 

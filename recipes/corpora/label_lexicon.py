@@ -1,6 +1,6 @@
 """Take pronunciations from phone labels that do not say where words end. Standard library only.
 
-    python local/label_lexicon.py --text TEXT... --labels labels.txt --guesses lexiconp.txt --out lexicon.txt
+    python recipes/corpora/label_lexicon.py --text TEXT... --labels labels.txt --guesses lexiconp.txt --out lexicon.txt
 
 The labels of an utterance are divided among its words so that the sum over the words of the edit distance between a
 word's share and its nearest guessed pronunciation is least. What a word was given becomes its pronunciation; if it
@@ -8,12 +8,10 @@ occurs often and was pronounced in several ways, the most frequent one comes fir
 """
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from itertools import pairwise
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "corpora"))
 from data_dirs import read_lines, write_lines
 
 LONGER = 4  # phones by which a share may be longer than the longest guess, or shorter than the shortest
