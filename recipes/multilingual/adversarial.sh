@@ -57,7 +57,7 @@ done
 for noise in $noises; do
   echo "telephone, noise $noise dB below the speech"
   results=exp/adversarial/$noise
-  python local/table.py "source only=$results/adversarial_source_longer_{seed}/en" \
+  python ../shared/rates_table.py "source only=$results/adversarial_source_longer_{seed}/en" \
     "adversarial=$results/adversarial_{seed}/en" \
     "source and target with transcripts=$results/adversarial_target_{seed}/en" \
     --parts dev test clean_test

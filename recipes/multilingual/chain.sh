@@ -27,5 +27,5 @@ for seed in $seeds; do
   done
 done
 
-python local/table.py "alone=exp/monolingual_ar_{seed}/ar" "self-taught, multitask, transfer=exp/chain_{seed}_3/ar" \
+python ../shared/rates_table.py "alone=exp/monolingual_ar_{seed}/ar" "self-taught, multitask, transfer=exp/chain_{seed}_3/ar" \
   "and conservative, speaker-adversarial=exp/chain_{seed}_4/ar"

@@ -25,6 +25,6 @@ done
 
 for language in de ru; do
   echo "$language, ten minutes"
-  python local/table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
+  python ../shared/rates_table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
     "multitask, with English=exp/multitask_{seed}/$language"
 done

@@ -39,7 +39,7 @@ done
 
 for language in $small; do
   echo "$language, ten minutes"
-  python local/table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
+  python ../shared/rates_table.py "monolingual=exp/monolingual_${language}_{seed}/$language" \
     "monolingual, twice the passes=exp/monolingual_longer_${language}_{seed}/$language" \
     "multitask, five languages=exp/multitask_five_{seed}/$language" \
     "and on with the language alone=exp/multitask_five_tuned_${language}_{seed}/$language"

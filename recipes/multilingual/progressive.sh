@@ -34,12 +34,12 @@ for seed in $seeds; do
 done
 
 echo "the new language, ar"
-python local/table.py "alone=exp/monolingual_ar_{seed}/ar" \
+python ../shared/rates_table.py "alone=exp/monolingual_ar_{seed}/ar" \
   "alone, twice the passes=exp/monolingual_longer_ar_{seed}/ar" \
   "fine-tuning=exp/fine_tuning_{seed}/ar" \
   "progressive=exp/progressive_{seed}/ar" "progressive, from a copy=exp/progressive_copied_{seed}/ar"
 for language in de ru; do
   echo "an old language, $language"
-  python local/table.py "before, and with progressive networks=exp/multitask_{seed}/$language" \
+  python ../shared/rates_table.py "before, and with progressive networks=exp/multitask_{seed}/$language" \
     "fine-tuning=exp/fine_tuning_{seed}/$language"
 done

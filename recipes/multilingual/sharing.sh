@@ -26,5 +26,5 @@ for seed in $seeds; do
 done
 
 echo "zh with en-dsp"
-python local/table.py "monolingual=exp/sharing_none_{seed}/zh" "all shared=exp/sharing_all_{seed}/zh" \
+python ../shared/rates_table.py "monolingual=exp/sharing_none_{seed}/zh" "all shared=exp/sharing_all_{seed}/zh" \
   "first four blocks shared=exp/sharing_first4_{seed}/zh" "last four blocks shared=exp/sharing_last4_{seed}/zh"

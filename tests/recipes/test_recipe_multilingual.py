@@ -117,7 +117,7 @@ def test_scripts_of_methods_take_options_and_leave_out_what_has_no_data(script, 
     root = RECIPE.parent.parent
     shutil.copytree(RECIPE.parent / "shared", tmp_path / "recipes" / "shared")
     shutil.copy(root / "pyproject.toml", tmp_path)
-    for name in (script, "local/systems.sh", "local/table.py"):
+    for name in (script, "local/systems.sh"):
         (tmp_path / "recipes/multilingual" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(RECIPE / name, tmp_path / "recipes/multilingual" / name)
     result = run_bash(tmp_path / "recipes/multilingual" / script, "--nj", "2", "--seeds", "1")
@@ -134,7 +134,7 @@ def test_results_are_means_over_seeds(tmp_path, monkeypatch, run_python):
             folder.mkdir(parents=True)
             (folder / "wer").write_text(f"%PER {value:.2f} [ 1 / 5, 0 ins, 0 del, 1 sub ]\n%SER 3.0\n")
     rows = ["old=exp/old_{seed}/ar", "new=exp/new_{seed}/ar", "none=exp/none_{seed}/ar"]
-    result = run_python(LOCAL / "table.py", *rows, "--parts", "test")
+    result = run_python(RECIPE.parent / "shared" / "rates_table.py", *rows, "--parts", "test")
     assert result.stdout.splitlines()[2:] == [
         "| old | 21.00 ± 1.41 | 2 |",
         "| new | 10.50 ± 0.71 (-50.0 %) | 2 |",

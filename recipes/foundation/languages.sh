@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Ten minutes of a language, and one minute: its phones, from the frozen encoder under a small head; from the model of three
+# other languages; and two languages jointly with English.
+#
+#   recipes/foundation/languages.sh [--seeds "1 2 3"] [--nj N]
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
+
+for language in de ru ar zh; do
+  data=data/${corpus_of[$language]}
+  have "${corpus_of[$language]}" || continue
+  for seed in $seeds; do
+    for minutes in 10 1; do
+      for conf in head after_source; do
+        exp=exp/${conf}_${language}_${minutes}min_$seed
+        epochs=20
+        # As many updates as there can be with a tenth of the speech in half the time.
+        [ $minutes = 10 ] || epochs=100
+        train conf/$conf.toml "$exp" seed="$seed" data.0.language="$language" \
+          data.0.train="$data/train_${minutes}min_$seed" data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt" \
+          training.epochs=$epochs
+        for part in dev test; do
+          measure "$exp" $language $part
+        done
+      done
+    done
+  done
+done
+
+if have an4 kerstin_de festvox_ru; then
+  for seed in $seeds; do
+    exp=exp/multitask_$seed
+    train conf/multitask.toml "$exp" seed="$seed" data.0.train=data/kerstin_de/train_10min_"$seed" \
+      data.1.train=data/festvox_ru/train_10min_"$seed"
+    for language in de ru; do
+      for part in dev test; do
+        measure "$exp" $language $part
+      done
+    done
+  done
+fi
+
+for language in de ru ar zh; do
+  echo "$language"
+  rows=()
+  for minutes in 10 1; do
+    rows+=("$minutes min, the encoder alone=exp/head_${language}_${minutes}min_{seed}/$language")
+    rows+=("$minutes min, after others=exp/after_source_${language}_${minutes}min_{seed}/$language")
+  done
+  [ $language != de ] && [ $language != ru ] || rows+=("10 min, with others=exp/multitask_{seed}/$language")
+  python ../shared/rates_table.py "${rows[@]}"
+done
