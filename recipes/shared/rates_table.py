@@ -1,6 +1,6 @@
 """Print mean and spread of phone error rates over seeds. Standard library only.
 
-    python ../shared/rates_table.py "monolingual=exp/monolingual_ar_{seed}/ar" "multitask=exp/multitask_{seed}/ar" [--parts test]
+    python ../shared/rates_table.py "alone=exp/alone_{seed}/ar" "multitask=exp/multitask_{seed}/ar" [--parts test]
 
 A pattern names the folder of an experiment's results in one language; every seed that has them counts. The first row is
 the baseline of the relative change.

@@ -1,5 +1,6 @@
 """Weights on disk and between models: named, strict, atomic."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -45,6 +46,15 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, obje
 def arrays_of(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:
     """Return the values of named variables."""
     return {name: np.asarray(variable.value) for name, variable in variables.items()}
+
+
+def digest(arrays: Mapping[str, np.ndarray], about: str = "") -> str:
+    """Return a fingerprint of named arrays and of what else counts."""
+    found = hashlib.blake2b(about.encode(), digest_size=16)
+    for name in sorted(arrays):
+        found.update(f"{name} {arrays[name].shape}".encode())
+        found.update(np.ascontiguousarray(arrays[name]).data)
+    return found.hexdigest()
 
 
 def assign(

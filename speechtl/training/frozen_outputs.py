@@ -1,7 +1,6 @@
 """Frozen blocks are computed once: their outputs are stored, and training begins after them."""
 
 import dataclasses
-import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +20,7 @@ from speechtl.features.archives import map_matrix
 from speechtl.files import user_cache
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.frozen import frozen_blocks, weights_of
-from speechtl.models.weights import arrays_of
+from speechtl.models.weights import arrays_of, digest
 from speechtl.progress import progress_bar
 from speechtl.training.config import CacheFrozen
 from speechtl.training.training_data import TrainingData
@@ -53,7 +52,7 @@ class FrozenOutputs:
         self.model = whole.after_frozen(kept)
         self.kept = self.model.given
         about = _about(whole, blocks, self.kept)
-        self.key = _digest(about, arrays_of(weights_of(whole, blocks)))
+        self.key = digest(arrays_of(weights_of(whole, blocks)), json.dumps(about, sort_keys=True))
         self.store = OutputStore(user_cache() / "outputs" / self.key, about)
         signature = (tf.TensorSpec((None, None, whole.inputs)), tf.TensorSpec((None,), tf.int32))
         self._sources: list[OutputSource] = []
@@ -250,11 +249,3 @@ def _about(model: AcousticModel, blocks: Sequence[str], kept: Sequence[str]) -> 
         "precision": model.config.precision,
         "encoder": model.config.encoder.model_dump(mode="json"),
     }
-
-
-def _digest(about: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
-    digest = hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16)
-    for path in sorted(arrays):
-        digest.update(f"{path} {arrays[path].shape}".encode())
-        digest.update(np.ascontiguousarray(arrays[path]).data)
-    return digest.hexdigest()

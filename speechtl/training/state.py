@@ -56,26 +56,45 @@ class Progress:
 
 
 def save_state(
-    path: Path, progress: Progress, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer
+    path: Path,
+    progress: Progress,
+    variables: dict[str, keras.Variable],
+    optimizer: keras.optimizers.Optimizer,
+    frozen: str = "",
 ) -> None:
-    """Write weights, optimizer state and progress to one file, atomically."""
+    """Write the trained weights, optimizer state and progress to one file, atomically.
+
+    Args:
+        path: the file.
+        progress: of the run.
+        variables: the trained weights; those of a large frozen encoder would take longer to write than an epoch lasts.
+        optimizer: of the run.
+        frozen: fingerprint of the weights that are not trained.
+    """
     arrays = {f"model/{name}": value for name, value in arrays_of(variables).items()}
     for number, variable in enumerate(optimizer.variables):
         arrays[f"optimizer/{number:05d}"] = np.asarray(variable.value)
-    save_arrays(path, arrays, {"progress": json.dumps(asdict(progress), ensure_ascii=False)})
+    save_arrays(path, arrays, {"progress": json.dumps(asdict(progress), ensure_ascii=False), "frozen": frozen})
 
 
-def load_state(path: Path, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer) -> Progress:
+def load_state(
+    path: Path, variables: dict[str, keras.Variable], optimizer: keras.optimizers.Optimizer, frozen: str = ""
+) -> Progress:
     """Read what `save_state` wrote into the variables.
 
     Raises:
-        ModelError: the file does not fit this model or optimizer.
+        ModelError: the file does not fit this model or optimizer, or the frozen weights are others than they were.
     """
     arrays, attributes = load_arrays(path)
     targets = {f"model/{name}": variable for name, variable in variables.items()}
     targets |= {f"optimizer/{number:05d}": variable for number, variable in enumerate(optimizer.variables)}
     if targets.keys() != arrays.keys():
         raise ModelError(f"{path}: saved by a run with another model or optimizer; use a new experiment directory")
+    if attributes.get("frozen") != frozen:
+        raise ModelError(
+            f"{path}: the frozen weights are no longer those that this training began with (has its source changed?); "
+            "use a new experiment directory, or delete this one to start over"
+        )
     for name, variable in targets.items():
         variable.assign(arrays[name])
     return Progress(**json.loads(str(attributes["progress"])))

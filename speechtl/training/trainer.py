@@ -16,7 +16,7 @@ from speechtl.errors import DataError, ModelError, list_problems
 from speechtl.files import remove_half_written
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.weights import arrays_of, assign, average, save_arrays
+from speechtl.models.weights import arrays_of, assign, average, digest, save_arrays
 from speechtl.progress import progress_bar
 from speechtl.scoring.feature_error_rate import describe_unknown
 from speechtl.training.config import TrainingConfig
@@ -76,6 +76,8 @@ class Trainer:
         self.variables = model.trainable_variables()
         if not self.variables:
             raise ModelError("nothing to train: every weight is frozen; check the transfer methods")
+        everything = model.variables()
+        self.frozen = digest(arrays_of({name: v for name, v in everything.items() if name not in self.variables}))
         self.steps = config.epochs * len(data.plan(0))
         rate = cosine_schedule(config.learning_rate, self.steps, warmup=config.warmup, final_rate=config.final_rate)
         factors, starts = rate_factors(model, config.rates, config.layer_decay), self._starts()
@@ -113,7 +115,7 @@ class Trainer:
         if self.is_chief:
             remove_half_written(checkpoint.parent)
         if checkpoint.exists():
-            progress = load_state(checkpoint, self.model.variables(), self.optimizer)
+            progress = load_state(checkpoint, self.variables, self.optimizer, self.frozen)
             apply_choices(self.data.train, progress.choices)
         log = TrainingLog(self.layout.path, progress.step) if self.is_chief else None
         try:
@@ -236,7 +238,7 @@ class Trainer:
 
     def _save(self, progress: Progress) -> None:
         if self.is_chief:
-            save_state(self.layout.checkpoint, progress, self.model.variables(), self.optimizer)
+            save_state(self.layout.checkpoint, progress, self.variables, self.optimizer, self.frozen)
 
     def _step(self, source: Source, batch: Batch, progress: Progress, planned: PlannedBatch) -> dict[str, float]:
         values = self.update(batch, source.language, progress.step, progress.step / max(self.steps, 1))

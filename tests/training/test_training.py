@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 from command_line import verb
@@ -14,7 +15,9 @@ from speechtl.errors import ConfigError, DataError, LexiconError, ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
-from speechtl.models.weights import load_arrays
+from speechtl.models.weights import digest, load_arrays
+from speechtl.training.optimizer import make_optimizer
+from speechtl.training.state import Progress, load_state, save_state
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,18 @@ def test_a_process_killed_at_any_moment_continues_to_the_same_weights(whole, tmp
     assert verb("train", path, tmp_path / "killed") == 0
     assert_same(weights(directory), weights(tmp_path / "killed"))
     assert not [file for file in (tmp_path / "killed").rglob(".*") if "-" in file.name], "half-written files were left"
+
+
+def test_a_run_does_not_continue_on_other_frozen_weights(tmp_path):
+    path, trained = tmp_path / "checkpoint.h5", {"a": keras.Variable([1.0, 2.0])}
+    optimizer = make_optimizer(0.1, trained)
+    save_state(path, Progress(step=3), trained, optimizer, frozen=digest({"b": np.ones(3, np.float32)}))
+    trained["a"].assign([0.0, 0.0])
+    with pytest.raises(ModelError, match="has its source changed"):
+        load_state(path, trained, optimizer, frozen=digest({"b": np.zeros(3, np.float32)}))
+    assert not np.any(trained["a"].value)
+    assert load_state(path, trained, optimizer, frozen=digest({"b": np.ones(3, np.float32)})).step == 3
+    np.testing.assert_array_equal(trained["a"].value, [1.0, 2.0])
 
 
 def test_training_learns_the_invented_speech(make_config, make_corpus, tmp_path):
