@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,28 @@ def replacing(path: str | Path) -> Iterator[Path]:
         # If a parent folder is a file, unlinking what was never created would hide the error above.
         if os.path.lexists(temporary):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a new, empty folder next to ``path``; rename it to ``path`` if the block succeeds, else remove it.
+
+    Raises:
+        DataError: the folder cannot be written, or ``path`` exists and is not an empty folder; names it.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
+            raise
+        reason = error.strerror or str(error)
+        raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def remove_half_written(folder: Path) -> None:

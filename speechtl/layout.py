@@ -3,7 +3,8 @@
 An experiment directory stands alone: ``config.toml`` (every value written out), ``phones/HEAD.txt``,
 ``lexicon/LANGUAGE.txt``, ``cmvn.h5`` where normalisation is global, ``weights.h5`` once training has ended,
 ``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues. A speaker's directory, made by
-``speechtl adapt``, may hold ``speaker.h5`` alone.
+``speechtl adapt``, may hold ``speaker.h5`` alone. An encoder that ``speechtl import`` made has ``config.toml`` without
+``[[data]]``, ``weights.h5`` and a model card, ``README.md``.
 """
 
 from pathlib import Path
@@ -30,6 +31,11 @@ class ExperimentLayout:
     def weights(self) -> Path:
         """The final weights; their presence says that training has ended."""
         return self.path / "weights.h5"
+
+    @property
+    def card(self) -> Path:
+        """The model card of an encoder that was imported."""
+        return self.path / "README.md"
 
     @property
     def speaker(self) -> Path:

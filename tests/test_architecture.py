@@ -37,8 +37,9 @@ ARROWS = {
     "scoring": {"data", "lang"},
     "report": {"audio", "data", "scoring"},
     "transfer": {"batches", "features", "lang", "models"},
+    "pretrained": {"batches", "features", "models"},
     "training": {"alignment", "batches", "features", "models", "scoring", "transfer"},
-    "experiment": {"batches", "decoding", "features", "lang", "models", "training", "transfer"},
+    "experiment": {"batches", "decoding", "features", "lang", "models", "pretrained", "training", "transfer"},
     "recognition": {
         *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
         *("models", "scoring", "training"),
@@ -48,8 +49,8 @@ ARROWS = {
         *("models", "report", "scoring", "training", "transfer"),
     },
 }
-ARROWS["api"] = {"adaptation", "alignment", "experiment", "lang", "recognition", "scoring"}
-ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "models"}
+ARROWS["api"] = {"adaptation", "alignment", "experiment", "lang", "pretrained", "recognition", "scoring"}
+ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "models", "pretrained"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": set(), "config": {"errors", "files"}, "files": {"errors"}}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 

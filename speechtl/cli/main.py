@@ -14,6 +14,7 @@ from speechtl.cli import (
     data,
     decode,
     features,
+    import_checkpoint,
     lexicon,
     lm,
     probe,
@@ -38,6 +39,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(lexicon.app, name="lexicon")
 app.command("features")(features.features)
 app.command("lm")(lm.lm)
+app.command("import")(import_checkpoint.import_checkpoint)
 app.command("train")(train.train)
 app.command("adapt")(adapt.adapt)
 app.command("study")(study.study)

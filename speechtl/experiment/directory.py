@@ -50,6 +50,18 @@ class ExperimentDirectory(ExperimentLayout):
         """The languages that the model was trained with, as the config lists them."""
         return list(self.data)
 
+    def require_heads(self) -> None:
+        """Raise an error if this is an encoder that was imported, and so has no head.
+
+        Raises:
+            ModelError: that is so; says how to get one.
+        """
+        if not self.data:
+            raise ModelError(
+                f"{self.path}: has no head, as it is an imported encoder (no [[data]] in its config); train one on it "
+                f'first: a config with method = "layer_transfer" and source = "{self.path}", see its {self.card.name}'
+            )
+
     def phone_tables(self) -> dict[str, Path]:
         """Return the phone tables by head, and by language where several languages share a head."""
         tables = super().phone_tables()
@@ -69,6 +81,7 @@ class ExperimentDirectory(ExperimentLayout):
 
     def language(self, wanted: str | None) -> str:
         """Return the language that is meant; see `choose_language`."""
+        self.require_heads()
         heads = {data.head_name for data in self.data.values()}
         return choose_language(wanted, self.languages, heads, self.path)
 
@@ -76,7 +89,11 @@ class ExperimentDirectory(ExperimentLayout):
         """Return the ``[[data]]`` table of a language or, if it is the name of a head, the first one with that head.
 
         Without a language it is the first table.
+
+        Raises:
+            ModelError: there is none, since this is an imported encoder.
         """
+        self.require_heads()
         tables = list(self.data.values())
         return next((one for one in tables if language in (None, one.language, one.head_name)), tables[0])
 

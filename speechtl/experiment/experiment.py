@@ -63,7 +63,8 @@ class Experiment:
             speaker: a speaker file, or the directory that ``speechtl adapt`` wrote it into; its layers are put on top.
 
         Raises:
-            ModelError: the directory is missing, unfinished or damaged, or the speaker belongs to another model.
+            ModelError: the directory is missing, unfinished or damaged, has no heads, or the speaker belongs to another
+                model.
         """
         layout = ExperimentLayout(path)
         if not layout.weights.is_file() and layout.speaker.is_file():
@@ -74,6 +75,7 @@ class Experiment:
         directory = ExperimentDirectory(layout)
         if not layout.weights.is_file():
             raise ModelError(f"{layout.path}: training has not ended (no weights.h5); continue with speechtl train")
+        directory.require_heads()
         config = load_config(layout.config)
         model = AcousticModel(
             config.model, config.features.dimension, read_inventories(layout, config.data), config.head_of

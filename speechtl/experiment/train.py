@@ -16,6 +16,7 @@ from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import write_config, write_experiment
+from speechtl.experiment.sources import check_sources, located
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.frozen_outputs import frozen_outputs
@@ -64,16 +65,18 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     layout = ExperimentLayout(directory)
     # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
     strategy = _strategy()
-    tf.keras.utils.set_random_seed(config.seed)
-    if config.training.deterministic:
-        tf.config.experimental.enable_op_determinism()
     _check_directory(config, layout)
     finished = _finished(layout)
     if finished is not None:
         # What [decoding] says may have changed.
         write_config(layout, config)
         return finished
-    _check_sources(config)
+    # The names of sources stay in the config that is written; importing a checkpoint draws random numbers.
+    given, config = config, located(config)
+    tf.keras.utils.set_random_seed(config.seed)
+    if config.training.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    check_sources(config)
     lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
     inventories = head_inventories(config.data, config.transfer, lexicons)
     kind = config.normalisation.kind
@@ -104,7 +107,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     trainer = Trainer(model, config.transfer, speech, config.training, layout.path, strategy)
     if trainer.is_chief:
         kept = {name: one for name, one in lexicons.items() if one is not None and config.head_of[name] in inventories}
-        write_experiment(layout, config, inventories, kept, normaliser.global_stats)
+        write_experiment(layout, given, inventories, kept, normaliser.global_stats)
     frames = sum(int(source.frames.sum()) for source in train_sources)
     hours = frames * config.features.frame_shift_ms / 3.6e6
     silent = sum(not labels for source in train_sources for labels in source.labels)
@@ -149,16 +152,3 @@ def _finished(directory: ExperimentLayout) -> dict[str, Any] | None:
     if last.get("event") != "final":
         return None
     return {name: value for name, value in last.items() if name not in ("event", "step", "epochs_averaged")}
-
-
-def _check_sources(config: ExperimentConfig) -> None:
-    """Check that the experiments that methods borrow from see the same features."""
-    for method in config.transfer:
-        for source in method.sources():
-            kept = load_config(ExperimentLayout(source).config)
-            for section in ("features", "normalisation"):
-                if getattr(kept, section) != getattr(config, section):
-                    raise ConfigError(
-                        f"{source}/config.toml: [{section}] differs from this experiment's; a model can only be reused "
-                        "on the features it was trained on; copy that section"
-                    )

@@ -121,6 +121,15 @@ class TransferMethod(Section):
         """Return the source experiments of this method."""
         return ()
 
+    def with_sources(self, places: Mapping[str, str]) -> "TransferMethod":
+        """Return this method with its sources elsewhere; a method whose sources are not in ``source`` overrides it.
+
+        Args:
+            places: by source, the experiment directory to take in its place.
+        """
+        source = getattr(self, "source", None)
+        return self if source is None else self.model_copy(update={"source": places[source]})
+
     def keeps_head(self, head: str) -> bool:
         """Whether the method requires that a head, and so its phones, be that of the sources."""
         return False

@@ -83,6 +83,10 @@ class Progressive(TransferMethod):
         """Return the sources."""
         return self.columns
 
+    def with_sources(self, places: Mapping[str, str]) -> "Progressive":
+        """Return this method with its columns elsewhere."""
+        return self.model_copy(update={"columns": tuple(places[source] for source in self.columns)})
+
 
 def encoder_arrays(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the weights of an encoder and of the layers attached to it, without heads and auxiliary layers."""
