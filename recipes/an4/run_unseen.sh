@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# AN4 with words held out: trained without any utterance that has one of conf/unseen_words.txt, tested on all words.
+# AN4 with words held out: trained without any utterance that has one of ../corpora/an4_unseen_words.txt, tested on all words.
 #
 #   recipes/an4/run_unseen.sh --corpus DIR [--stage N] [--stop-stage M] [--nj N]
 #
@@ -48,13 +48,13 @@ fi
 if run_stage 1 "words held out, speed perturbation, features"; then
   python local/hold_out_words.py choose --text data/train/text --lexicon data/dict/lexicon.txt --seed 1 \
     --out data/unseen/words.txt
-  if ! cmp -s data/unseen/words.txt conf/unseen_words.txt; then
-    echo "error: the rule gives other words than conf/unseen_words.txt; is this the whole corpus?" \
+  if ! cmp -s data/unseen/words.txt ../corpora/an4_unseen_words.txt; then
+    echo "error: the rule gives other words than ../corpora/an4_unseen_words.txt; is this the whole corpus?" \
       "(copy data/unseen/words.txt there to go on with these)" >&2
     exit 1
   fi
   for part in train train_all dev; do
-    python local/hold_out_words.py keep --text data/$part/text --words conf/unseen_words.txt \
+    python local/hold_out_words.py keep --text data/$part/text --words ../corpora/an4_unseen_words.txt \
       --out data/unseen/$part.list --vocabulary data/unseen/$part.words
     speechtl data subset data/$part data/unseen/$part --utterance-list data/unseen/$part.list --overwrite
   done
@@ -65,7 +65,7 @@ fi
 if run_stage 2 "lexicon and language models"; then
   speechtl lexicon convert data/dict/lexicon.txt data/lang/lexicon.txt --notation arpabet
   mkdir -p data/unseen/lang
-  cat data/lang/lexicon.txt conf/unseen_variants.txt >$lexicon
+  cat data/lang/lexicon.txt ../corpora/an4_unseen_variants.txt >$lexicon
   speechtl lm data/train/text -o data/lang/train.arpa --order 4 --vocabulary $lexicon --dev data/unseen/dev/text
   speechtl lm data/train_all/text -o data/lang/train_all.arpa --order 4 --vocabulary $lexicon
   # The words of these texts are their vocabulary, so that all others, the unseen ones too, are <unk>.
@@ -91,7 +91,7 @@ fi
 
 if run_stage 5 "the same, and the held-out words spliced from pieces of other words"; then
   speechtl data splice data/unseen/train_sp data/unseen/train_sp/phones.ctm data/unseen/added \
-    --words conf/unseen_words.txt --config conf/unseen_frames.toml --lexicon $lexicon --overwrite
+    --words ../corpora/an4_unseen_words.txt --config conf/unseen_frames.toml --lexicon $lexicon --overwrite
   speechtl train conf/unseen_added.toml exp/unseen_added
 fi
 
@@ -136,7 +136,7 @@ if run_stage 8 "decode the test part"; then
 fi
 
 if run_stage 9 "accuracy of unseen and seen words"; then
-  accuracy="python local/word_accuracy.py data/test --words conf/unseen_words.txt --training data/unseen/train/text"
+  accuracy="python ../shared/held_out_accuracy.py data/test --words ../corpora/an4_unseen_words.txt --training data/unseen/train/text"
   systems=("whole words, greedy=exp/unseen_whole_words/test/phones")
   for exp in $models; do
     systems+=(

@@ -19,8 +19,8 @@ if have arabic_commands dspspeech20 && [ -e exp/source/weights.h5 ]; then
 fi
 
 if have an4; then
-  words=../an4/conf/unseen_words.txt
-  cat data/an4/lexicon.txt ../an4/conf/unseen_variants.txt >data/an4/lexicon_unseen.txt
+  words=../corpora/an4_unseen_words.txt
+  cat data/an4/lexicon.txt ../corpora/an4_unseen_variants.txt >data/an4/lexicon_unseen.txt
   for part in train dev; do
     awk 'NR == FNR { held[$1]; next } { for (i = 2; i <= NF; i++) if ($i in held) next; print $1 }' \
       $words data/an4/$part/text >data/an4/${part}_seen.list
@@ -42,7 +42,7 @@ if have an4; then
         --config "$exp/${way}_dev/tuned.toml"
       speechtl score data/an4/test "$exp/$way/text" --out "$exp/$way/wer"
     done
-    python ../an4/local/word_accuracy.py data/an4/test --words $words --training data/an4/train_seen/text \
+    python ../shared/held_out_accuracy.py data/an4/test --words $words --training data/an4/train_seen/text \
       "none=$exp/none/text" "of all text=$exp/all_text/text"
   done
 fi

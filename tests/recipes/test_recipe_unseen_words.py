@@ -9,7 +9,7 @@ import pytest
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 HOLD_OUT = RECIPES / "an4/local/hold_out_words.py"
-WORD_ACCURACY = RECIPES / "an4/local/word_accuracy.py"
+WORD_ACCURACY = RECIPES / "shared/held_out_accuracy.py"
 
 
 def run_python(*arguments):

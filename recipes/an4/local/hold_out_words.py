@@ -1,8 +1,8 @@
 """Choose words that the training shall never have, or list the utterances without them. Standard library only.
 
     python local/hold_out_words.py choose --text data/train/text --lexicon data/dict/lexicon.txt --seed 1 \\
-        --out conf/unseen_words.txt
-    python local/hold_out_words.py keep --text data/train/text --words conf/unseen_words.txt \\
+        --out ../corpora/an4_unseen_words.txt
+    python local/hold_out_words.py keep --text data/train/text --words ../corpora/an4_unseen_words.txt \\
         --out data/unseen/train.list
 
 The rule of ``choose`` reads training transcripts and the dictionary, nothing of the dev or test part and no result:

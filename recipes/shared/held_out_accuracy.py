@@ -1,6 +1,6 @@
 """Print how many unseen and how many seen words of a test were recognised. Needs jiwer and numpy.
 
-    python local/word_accuracy.py data/test --words conf/unseen_words.txt --training data/unseen/train/text \\
+    python ../shared/held_out_accuracy.py data/test --words WORDS.txt --training data/unseen/train/text \\
         [--details FILE] "NAME=exp/unseen/test/text" ...
 
 Reference and hypothesis are aligned with the fewest edits; the accuracy of a group of words is the share of its
