@@ -1,6 +1,5 @@
 """Load the user's recordings: a data directory, a folder of audio with texts, or a table of files and texts."""
 
-import csv
 import dataclasses
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 
 from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.data.datadir import DataDir
+from speechtl.data.recording_table import read_recording_table
 from speechtl.errors import DataError, list_problems
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
@@ -110,17 +110,19 @@ def read_tables(path: Path) -> DataDir:
 
 def _from_folder(path: Path) -> DataDir:
     files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
+    # By name without suffix, which may be written in capitals; where there are several, the first of TEXTS.
+    found = [file for file in path.rglob("*") if file.suffix.lower() in TEXTS and file.is_file()]
+    found.sort(key=lambda file: (TEXTS.index(file.suffix.lower()), file.suffix.isupper()))
+    texts = {file.with_suffix(""): file for file in reversed(found)}
     entries, problems = [], []
     for file in files:
         text = ""
-        for suffix in TEXTS:
-            transcript = file.with_suffix(suffix)
-            if transcript.is_file():
-                try:
-                    text = read_text(transcript)
-                except DataError as error:
-                    problems.append(str(error))
-                break
+        transcript = texts.get(file.with_suffix(""))
+        if transcript is not None:
+            try:
+                text = read_text(transcript)
+            except DataError as error:
+                problems.append(str(error))
         entries.append((str(file.relative_to(path).with_suffix("")), file, text, path.absolute().name))
     return _make(path, entries, problems)
 
@@ -131,28 +133,8 @@ def _from_table(path: Path) -> DataDir:
         content = read_text(path)
     except DataError as error:
         raise DataError(f"{error}, or give {wanted}") from error
-    first = content.partition("\n")[0]
-    delimiter = max(("\t", "|", ";", ","), key=first.count)
-    rows = list(csv.reader(content.splitlines(), delimiter=delimiter))
-    columns = {"file": 0, "text": 1, "speaker": 2}
-    start = 0
-    if rows and rows[0] and rows[0][0].strip().lower() in ("file", "path", "audio", "wav"):
-        header = [cell.strip().lower() for cell in rows[0]]
-        columns = {name: header.index(name) for name in ("text", "speaker") if name in header} | {"file": 0}
-        start = 1
-    entries, problems = [], []
-    for number, row in enumerate(rows[start:], start=start + 1):
-        if not any(cell.strip() for cell in row):
-            continue
-        cells = {name: row[place].strip() for name, place in columns.items() if place < len(row)}
-        file = path.parent / cells.get("file", "")
-        if not cells.get("file") or not file.is_file():
-            problems.append(
-                f"{path}:{number}: no audio file '{cells.get('file', '')}' (paths are relative to {path.parent})"
-            )
-            continue
-        speaker = cells.get("speaker") or path.stem
-        entries.append((str(Path(cells.get("file", "")).with_suffix("")), file, cells.get("text", ""), speaker))
+    rows, problems = read_recording_table(path, content)
+    entries = [(str(Path(row.name).with_suffix("")), row.file, row.text, row.speaker or path.stem) for row in rows]
     return _make(path, entries, problems)
 
 

@@ -125,3 +125,13 @@ def test_nothing_of_use_is_one_error(tmp_path):
     (folder / "silent.txt").write_bytes("é".encode("latin-1"))
     with pytest.raises(DataError, match=r"silent\.txt:1: not UTF-8"):
         read_recordings(folder, tmp_path / "out", CONFIG)
+
+
+def test_suffixes_of_audio_and_texts_are_in_any_case(tmp_path):
+    write_audio(tmp_path / "d" / "one.wav")
+    (tmp_path / "d" / "one.wav").rename(tmp_path / "d" / "A.WAV")
+    (tmp_path / "d" / "A.TXT").write_text("tak")
+    write_audio(tmp_path / "d" / "b.wav")
+    (tmp_path / "d" / "b.txt").write_text("sit")
+    (tmp_path / "d" / "b.lab").write_text("kus")
+    assert read_tables(tmp_path / "d").text == {"d-A": "tak", "d-b": "sit"}

@@ -425,7 +425,7 @@ def test_formats_have_the_same_words(experiment, audio, tmp_path, capsys):
     run(experiment, path, format="ctm")
     for line, word in zip(capsys.readouterr().out.splitlines(), words, strict=True):
         name, channel, start, duration, label = line.split()[:5]
-        assert (name, channel, label) == ("a_b", "1", word["word"])
+        assert (name, channel, label) == ("a%20b", "1", word["word"])
         assert float(start) == pytest.approx(word["start"]) and float(duration) > 0
     run(experiment, path, format="textgrid", out=str(tmp_path / "out.TextGrid"))
     grid = (tmp_path / "out.TextGrid").read_text()
