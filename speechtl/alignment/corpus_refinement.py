@@ -12,6 +12,8 @@ from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.features.archives import read_matrix
 from speechtl.features.cmvn import accumulate, add, apply
+from speechtl.features.config import FeatureConfig
+from speechtl.features.frame_clock import FrameClock
 from speechtl.features.parts import check_features
 from speechtl.progress import progress_bar
 
@@ -48,7 +50,7 @@ def refine_corpus(
         found = models.align(chosen.get(key) or chains.of(key))
         if found is None:
             return utterances[key].coarse(corpus.clock)
-        starts, ends = (corpus.clock.seconds(places) for places in found)
+        starts, ends = (chains.clock.seconds(places) for places in found)
         return utterances[key].refined(starts, ends)
 
     with ThreadPoolExecutor(config.jobs) as pool:
@@ -56,10 +58,19 @@ def refine_corpus(
 
 
 class _Chains:
-    """The phone chains of a corpus, with cepstra normalised per speaker."""
+    """The phone chains of a corpus, with cepstra normalised per speaker.
+
+    Attributes:
+        clock: the time of the frames of cepstra.
+    """
 
     def __init__(self, corpus: Corpus, utterances: Mapping[str, CtcAlignedUtterance], silence_phone: str):
         self.corpus, self.utterances, self.silence_phone = corpus, utterances, silence_phone
+        # Frames of samples are too far apart for phones: cepstra are computed of the signal that they make up.
+        samples = corpus.features.kind == "waveform"
+        rate = corpus.features.sample_rate
+        self._mfcc = FeatureConfig(kind="mfcc", sample_rate=rate) if samples else None
+        self.clock = corpus.clock if self._mfcc is None else FrameClock.of(self._mfcc)
         self.keys = sorted(utterances)
         speakers: dict[str, list[np.ndarray]] = {}
         for key in self.keys:
@@ -83,7 +94,7 @@ class _Chains:
         cepstra = apply(self._cepstra(key), self._stats[self.corpus.data.utt2spk[key]])
         spans = alignment.phones
         starts, ends = (
-            np.clip([round(clock.boundary(place)) for place in places], 0, len(cepstra)).astype(np.int64)
+            np.clip([round(self._here(clock.boundary(place))) for place in places], 0, len(cepstra)).astype(np.int64)
             for places in ([span.start for span in spans], [span.end for span in spans])
         )
         may_pause = np.ones(len(spans) + 1, bool)
@@ -95,7 +106,18 @@ class _Chains:
         phones = [SILENCE if span.label == self.silence_phone else inventory.index(span.label) for span in spans]
         return Chain(boundary_features(cepstra), np.array(phones), starts, ends, may_pause)
 
+    def _here(self, boundary: float) -> float:
+        """Return the boundary between frames of cepstra at one between frames of features."""
+        if self._mfcc is None:
+            return boundary
+        return (self.corpus.clock.seconds(boundary) - self.clock.offset) / self.clock.shift
+
     def _cepstra(self, key: str) -> np.ndarray:
         matrix, features = read_matrix(self.corpus.data.feats_scp[key]), self.corpus.features
+        if self._mfcc is not None:
+            from speechtl.features.fbank import compute_many  # Loads TensorFlow.
+            from speechtl.features.waveform_frames import join_frames
+
+            return compute_many([join_frames(matrix, features)], self._mfcc)[0]
         # Energy, where it is used, stands in front of the bins.
         return matrix if features.kind == "mfcc" else cepstra_of_log_mel(matrix[:, -features.num_mel_bins :])

@@ -62,10 +62,12 @@ class ExperimentConfig(Section):
                     f"{encoder.frame_shift} (got {frames[0]} every {frames[1]}); change features.frame_length_ms and "
                     "frame_shift_ms"
                 )
-        if features.kind == "waveform" and (augmentation.frequency_masks or augmentation.noise):
+        masks = augmentation.frequency_masks and augmentation.after == "input"
+        if features.kind == "waveform" and (masks or augmentation.noise):
             raise ValueError(
                 "the frames of a waveform have no bins to mask or to add the energy of noise to; set "
-                "augmentation.frequency_masks and augmentation.noise to 0"
+                "augmentation.frequency_masks and augmentation.noise to 0, or mask the outputs of frozen blocks "
+                "(augmentation.after)"
             )
         return self
 

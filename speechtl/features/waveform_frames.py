@@ -9,6 +9,7 @@ They overlap, so the signal can be put together again from them (`speechtl.model
 import functools
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from speechtl.features.config import FeatureConfig
@@ -34,3 +35,13 @@ def waveform_extractor(config: FeatureConfig) -> Callable[[tf.Tensor], tf.Tensor
         return tf.signal.frame(signal, config.frame_length, config.frame_shift)
 
     return extract
+
+
+def join_frames(frames: np.ndarray, config: FeatureConfig) -> np.ndarray:
+    """Return the signal ``(samples,)`` that frames ``(frames, frame length)`` were cut from, in the 16-bit range.
+
+    Of a signal that was brought to unit variance, the level is that of a standard deviation of 32768.
+    """
+    if not len(frames):
+        return np.zeros(0, np.float32)
+    return _FULL_SCALE * np.concatenate([frames[:, : config.frame_shift].ravel(), frames[-1, config.frame_shift :]])

@@ -19,9 +19,12 @@ class Block(keras.layers.Layer):
             transforming that of the one before it.
         rate: of its dropout; 0 where the block is the same in training and inference.
         attend_to_padding: whether valid output frames depend on what the block before put beyond the valid ones.
+        passed_over: whether methods that work within linear layers pass the block over, which has none, if they are
+            asked for all blocks; or else they refuse.
     """
 
     output_size: int
+    passed_over: bool = False
     reads: tuple[str, ...] = ()
     rate: float = 0.0
     attend_to_padding: bool = False

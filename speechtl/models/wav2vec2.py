@@ -56,6 +56,8 @@ class Wav2Vec2Positions(Block):
     The weight normalisation that the convolution was trained with is folded into the kernel.
     """
 
+    passed_over = True
+
     def __init__(self, config: Wav2Vec2Config):
         super().__init__(name="positions")
         self.output_size, self.rate = config.size, config.dropout

@@ -36,7 +36,8 @@ class Wav2Vec2Config(Section):
         position_groups: of its channels.
         pre_norm: normalise before attention and feed-forward, and at the end (block ``norm``); or else after.
         window: frames for which attention sees each other; longer speech is cut into windows of this length.
-        dropout: rate in the transformer blocks, after the projection and after the positions.
+        dropout: rate in the transformer blocks, after the projection and after the positions; these models were trained
+            with 0.1. Without, blocks that stay frozen are computed once.
     """
 
     kind: Literal["wav2vec2"] = "wav2vec2"
@@ -54,7 +55,7 @@ class Wav2Vec2Config(Section):
     position_groups: int = Field(default=16, gt=0)
     pre_norm: bool = False
     window: int = Field(default=1500, gt=0)
-    dropout: float = Field(default=0.1, ge=0, lt=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
     subsampling: FrameRate = FrameRate()
 
     @model_validator(mode="after")

@@ -88,8 +88,8 @@ def linear_places(model: AcousticModel, blocks: str | tuple[str, ...], layers: s
     Args:
         model: the model.
         blocks: as in `choose_blocks`.
-        layers: ``"all"``, of every block, where one that has no matrix (nothing but normalisation) is passed over; or
-            names, in a list or separated by commas, wherever the blocks have them.
+        layers: ``"all"``, of every block, where one that has no matrix (nothing but normalisation, or positions) is
+            passed over; or names, in a list or separated by commas, wherever the blocks have them.
 
     Raises:
         ModelError: unknown blocks; blocks whose weights are not those of linear layers; or names that no block has.
@@ -97,7 +97,8 @@ def linear_places(model: AcousticModel, blocks: str | tuple[str, ...], layers: s
     found = {place: list(model.linear_layers(place)) for place in choose_blocks(model, blocks)}
     if layers == "all":
         for place, names in found.items():
-            if not names and any(len(variable.shape) > 1 for variable in model.block(place).weights):
+            block = model.block(place)
+            if not (names or block.passed_over) and any(len(variable.shape) > 1 for variable in block.weights):
                 raise ModelError(f"block '{place}' has no linear layer; choose other blocks or another method")
         chosen = {name for names in found.values() for name in names}
     else:

@@ -17,14 +17,10 @@ from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute, compute_many
 from speechtl.features.frame_clock import FrameClock
 from speechtl.features.parts import check_features, read_parts, write_journal
+from speechtl.features.waveform_frames import join_frames
 
 CONFIG = FeatureConfig(kind="waveform")
 PLAIN = FeatureConfig(kind="waveform", unit_variance=False)
-
-
-def joined(frames):
-    """Return the signal whose frames overlap."""
-    return np.concatenate([frames[:, :320].ravel(), frames[-1, 320:]])
 
 
 def test_settings_follow_from_the_kind():
@@ -40,7 +36,9 @@ def test_the_signal_comes_back_from_its_frames(samples, seed):
     frames = compute(signal, PLAIN).numpy()
     assert frames.shape == (PLAIN.num_frames(samples), 400)
     if len(frames):
-        np.testing.assert_array_equal(joined(frames), signal[: (len(frames) - 1) * 320 + 400] / 32768)
+        np.testing.assert_array_equal(join_frames(frames, PLAIN), signal[: (len(frames) - 1) * 320 + 400])
+    else:
+        assert join_frames(frames, PLAIN).shape == (0,)
 
 
 @pytest.mark.parametrize("level", [1.0, 300.0, 20000.0])
@@ -48,7 +46,7 @@ def test_mean_and_variance_are_those_of_the_whole_signal(level):
     signal = (np.random.default_rng(0).normal(size=5000) * level + 3 * level).astype(np.float32)
     scaled = signal / 32768
     expected = (scaled - scaled.mean()) / np.sqrt(scaled.astype(np.float64).var() + 1e-7)
-    np.testing.assert_allclose(joined(compute(signal, CONFIG).numpy()), expected[:4880], atol=2e-5)
+    np.testing.assert_allclose(join_frames(compute(signal, CONFIG).numpy(), CONFIG) / 32768, expected[:4880], atol=2e-5)
 
 
 def test_digital_silence_is_zero():

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError, ModelError
+from speechtl.experiment.config import ExperimentConfig
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
 from speechtl.models.acoustic_model import AcousticModel
@@ -144,3 +145,29 @@ def test_frames_follow_from_kernels_and_strides():
 def test_impossible_sizes_are_config_errors(changes, message):
     with pytest.raises(ConfigError, match=message):
         parse(ModelConfig, {"encoder": {**TINY, **changes}}, "conf.toml")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, None),
+        ({"augmentation": {"after": "norm"}}, None),
+        ({"augmentation": {}}, "no bins to mask"),
+        ({"augmentation": {"frequency_masks": 0, "noise": 0.5}}, "no bins to mask"),
+        (
+            {"features": {"kind": "waveform", "frame_shift_ms": 10}},
+            r"frames of 400 samples every 320 \(got 400 every 160",
+        ),
+        ({"features": {"kind": "fbank"}}, r'needs features.kind = "waveform" .* \(got \'fbank\' and \'none\'\)'),
+        ({"normalisation": {"kind": "speaker"}}, r"\(got 'waveform' and 'speaker'\)"),
+    ],
+    ids=str,
+)
+def test_features_must_be_what_the_encoder_reads(changes, message):
+    table = {"features": {"kind": "waveform"}, "normalisation": {"kind": "none"}, "data": [{"train": "data"}]}
+    table |= {"model": {"encoder": {"kind": "wav2vec2"}}, "augmentation": {"frequency_masks": 0}, **changes}
+    if message is None:
+        assert parse(ExperimentConfig, table, "conf.toml").features.dimension == 400
+    else:
+        with pytest.raises(ConfigError, match=message):
+            parse(ExperimentConfig, table, "conf.toml")
