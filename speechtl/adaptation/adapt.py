@@ -110,6 +110,7 @@ class Adaptation:
             request.data,
             request.out / "data",
             self.features,
+            channel=request.channel,
             allow_pipes=request.allow_pipes,
             need_text=supervised,
         )
@@ -191,7 +192,9 @@ class Adaptation:
         for title, path in (("test", request.test), ("source speech", request.source_speech)):
             if path is not None:
                 folder = request.out / f"data_{title.replace(' ', '_')}"
-                data = read_recordings(path, folder, self.features, allow_pipes=request.allow_pipes).data
+                data = read_recordings(
+                    path, folder, self.features, channel=request.channel, allow_pipes=request.allow_pipes
+                ).data
                 found[title] = learner.read(self._read(data.path, False)), dict(data.text)
         return found
 

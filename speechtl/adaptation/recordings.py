@@ -9,7 +9,7 @@ import numpy as np
 from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.data.datadir import DataDir
 from speechtl.data.recording_table import read_recording_table
-from speechtl.errors import DataError, list_problems
+from speechtl.errors import DataError, list_problems, printable
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
@@ -38,7 +38,13 @@ class Recordings:
 
 
 def read_recordings(
-    path: str | Path, folder: str | Path, config: FeatureConfig, *, allow_pipes: bool = False, need_text: bool = True
+    path: str | Path,
+    folder: str | Path,
+    config: FeatureConfig,
+    *,
+    channel: str | int | None = None,
+    allow_pipes: bool = False,
+    need_text: bool = True,
 ) -> Recordings:
     """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
 
@@ -47,6 +53,8 @@ def read_recordings(
             name next to it; or a CSV or TSV file of audio file and text, with relative paths relative to its folder.
         folder: where tables and features of what is used are written; nothing else is written.
         config: the features of the model.
+        channel: of recordings with several channels, ``"mix"``, ``"first"`` or a number from 0; None for what the data
+            directory or the features say.
         allow_pipes: run the commands of ``wav.scp``.
         need_text: whether an utterance without a transcript is of no use.
 
@@ -61,36 +69,66 @@ def read_recordings(
         raise DataError(
             f"{path}: no recordings; give {', '.join(sorted(AUDIO_SUFFIXES))} files, a CSV of them or a data directory"
         )
-    left_out = {}
+    left_out = _not_unicode(data)
+    data = _without(data, left_out)
+    left_out = {printable(name): reason for name, reason in left_out.items()}
+    if not data.utt2spk:
+        raise _nothing(path, left_out)
     if need_text:
-        left_out = {name: "no transcript" for name in data.utterance_ids if not data.text.get(name, "").strip()}
-        if len(left_out) == len(data):
+        lacking = {name: "no transcript" for name in data.utterance_ids if not data.text.get(name, "").strip()}
+        left_out |= lacking
+        if len(lacking) == len(data):
             raise DataError(
                 f"{path}: no recording has a transcript; write it beside the audio (a.wav, a.txt), into the CSV or "
                 "into the table text, or adapt without transcripts (--unsupervised)"
             )
-        data = _without(data, left_out)
+        data = _without(data, lacking)
     text = {name: line for name, line in data.text.items() if line.strip()}
     # A table of transcripts is for all utterances or for none.
     data.text = text if len(text) == len(data) else {}
     if not data.feats_scp:
+        config = _with_channel(data, config, channel)
         data.save(folder)
         data = DataDir.load(folder)
         summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes)
         left_out |= summary.broken
     else:
+        if channel is not None:
+            raise DataError(f"{path}: has features, of a channel that was chosen; give --channel to speechtl features")
         check_features(data, config)
     useless = _useless(data, config)
     left_out = useless | left_out
-    data = _without(data, left_out)
+    data = _without(data, useless)
     if not data.utt2spk:
-        lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
-        raise DataError(list_problems(f"{path}: no recording is of use", lines))
+        raise _nothing(path, left_out)
     if useless:
         _normalise_without(data, folder)
     data.save(folder)
     text = {name: text[name] for name in data.utterance_ids if name in text}
     return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
+
+
+def _nothing(path: Path, left_out: dict[str, str]) -> DataError:
+    lines = [f"{name}: {reason}" for name, reason in sorted(left_out.items())]
+    return DataError(list_problems(f"{path}: no recording is of use", lines))
+
+
+def _not_unicode(data: DataDir) -> dict[str, str]:
+    """Return the utterances whose file names are not UTF-8, as tables must be."""
+    return {
+        name: f"{printable(path)}: the file name is not UTF-8; rename it"
+        for name in data.utterance_ids
+        for path in [data.wav_scp.get(data.recording_of(name), "")]
+        if printable(name + path) != name + path
+    }
+
+
+def _with_channel(data: DataDir, config: FeatureConfig, channel: str | int | None) -> FeatureConfig:
+    """Take a channel in place of that of the tables and the features."""
+    if channel is None:
+        return config
+    data.reco2file_and_channel = {}
+    return config.model_copy(update={"channel": channel})
 
 
 def read_tables(path: Path) -> DataDir:

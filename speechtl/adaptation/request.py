@@ -38,6 +38,7 @@ class Request:
         source_speech: recordings of the speakers that the source was made for, to see what was forgotten, or None.
         unsupervised: train on what the source recognises, even if there are transcripts.
         confidence: mean confidence of the words from which on an utterance without transcript is trained on.
+        channel: of recordings with several, ``"mix"``, ``"first"`` or a number from 0; None for the features' own.
         allow_pipes: run the commands of ``wav.scp``.
         overwrite: replace another result in ``out``.
     """
@@ -58,6 +59,7 @@ class Request:
     source_speech: Path | None = None
     unsupervised: bool = False
     confidence: float = 0.7
+    channel: str | int | None = None
     allow_pipes: bool = False
     overwrite: bool = False
 

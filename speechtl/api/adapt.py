@@ -33,6 +33,7 @@ def adapt(
     replay: StrPath | None = None,
     unsupervised: bool = False,
     confidence: float = 0.7,
+    channel: str | int | None = None,
     allow_pipes: bool = False,
     overwrite: bool = False,
 ) -> "Adapted":
@@ -61,6 +62,8 @@ def adapt(
         replay: training speech of the model, for methods that repeat some of it.
         unsupervised: train on what the model recognises.
         confidence: without transcripts, the least mean confidence of an utterance's words.
+        channel: of recordings with several, ``"mix"``, ``"first"`` or a number from 0; None for what the model's
+            features take.
         allow_pipes: run the shell commands in ``wav.scp``.
         overwrite: replace another result in ``out``.
 
@@ -93,6 +96,7 @@ def adapt(
         replay=optional_path(replay),
         unsupervised=unsupervised,
         confidence=confidence,
+        channel=channel,
         allow_pipes=allow_pipes,
         overwrite=overwrite,
     )

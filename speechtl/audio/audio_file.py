@@ -15,12 +15,12 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
-from speechtl.audio.containers import ffmpeg_format, is_mp3, parts_of, read_head, second_choice
+from speechtl.audio.containers import explain, ffmpeg_format, is_mp3, parts_of, read_head, second_choice
 from speechtl.audio.ffmpeg_file import FfmpegFile
-from speechtl.audio.findings import Findings, printable
+from speechtl.audio.findings import Findings
 from speechtl.audio.muted import muted
 from speechtl.audio.wav_layout import WavLayout, Window, wav_layout
-from speechtl.errors import DataError
+from speechtl.errors import DataError, printable
 
 # The number of samples that marks a stream of unknown length: of WAV, and of FLAC.
 _UNKNOWN_FRAMES = 2**31 - 1
@@ -76,7 +76,7 @@ class AudioFile:
             raise
         known = all(part.frames is not None and part.frames < _UNKNOWN_FRAMES for part in self._parts)
         self.frames = sum(part.frames for part in self._parts) if known else None
-        self._guessed = _MP3_FRAME * len(self._parts) if self.format == "MP3" else 0
+        self._guessed = _MP3_FRAME if self.format == "MP3" else 0
 
     def __enter__(self) -> "AudioFile":
         return self
@@ -102,9 +102,7 @@ class AudioFile:
                 if len(self._parts) > 1 and skip >= part.frames:
                     skip -= part.frames
                     continue
-                if skip or self._used(part):
-                    with muted(self._quiet):
-                        part.seek(skip)
+                self._go_to(part, skip)
                 skip = 0
                 while wanted is None or got < wanted:
                     with muted(self._quiet):
@@ -131,16 +129,25 @@ class AudioFile:
         self._check_header()
         if self.frames:
             promise = f"{self.name}: truncated (the header promises {self.frames / self.sample_rate:.2f} s, the end "
+            part = self._parts[-1]
             try:
-                last = max(0, self.frames - 1 - self._guessed)
-                complete = len(self.read(last, last + 1)) == 1
-            except DataError as error:
+                with muted(self._quiet):
+                    part.seek(max(0, part.frames - 1 - self._guessed))
+                    complete = len(part.read(1)) == 1
+            except soundfile.SoundFileError as error:
                 raise DataError(f"{promise}cannot be read); replace it") from error
             if not complete:
                 raise DataError(f"{promise}cannot be read); replace it")
 
-    def _used(self, part: Any) -> bool:
-        return isinstance(part, soundfile.SoundFile) and part.seekable() and part.tell() > 0
+    def _go_to(self, part: Any, sample: int) -> None:
+        if sample or not isinstance(part, soundfile.SoundFile) or part.tell():
+            with muted(self._quiet):
+                if self.format != "MP3":
+                    part.seek(sample)
+                    return
+                part.seek(0)
+                while sample > 0 and len(block := part.read(min(sample, 1 << 20), dtype="float32")):
+                    sample -= len(block)
 
     def _open(self, source: str | Path | IO[bytes], raw_rate: int | None) -> list[Any]:
         if isinstance(source, (str, Path)):
@@ -205,7 +212,7 @@ class AudioFile:
             source.seek(0)
         try:
             with muted(self._quiet):
-                sound = self._stack.enter_context(soundfile.SoundFile(source))
+                sound = self._stack.enter_context((_Mp3 if self._quiet else soundfile.SoundFile)(source))
         except (soundfile.SoundFileError, RuntimeError) as error:
             return self._with_ffmpeg(file if isinstance(source, bytes) else source, None, error)
         if sound.format == "FLAC" and sound.frames >= 1 << 40:
@@ -222,7 +229,7 @@ class AudioFile:
                 return self._stack.enter_context(FfmpegFile(file, form))
             except ValueError as error:
                 refused = refused or error
-        raise DataError(f"{self.name}: {_explain(head, refused)}") from refused
+        raise DataError(f"{self.name}: {explain(head, refused)}") from refused
 
     def _check_parts(self) -> None:
         kinds = {(part.samplerate, part.channels) for part in self._parts}
@@ -238,7 +245,7 @@ class AudioFile:
         try:
             yield
         except (soundfile.SoundFileError, RuntimeError, ValueError) as error:
-            raise DataError(f"{self.name}: {_explain(b'', error)}") from error
+            raise DataError(f"{self.name}: {explain(b'', error)}") from error
 
     def _check_header(self) -> None:
         for layout in self._layouts:
@@ -273,6 +280,14 @@ class AudioFile:
             self._check_header()
 
 
+class _Mp3(soundfile.SoundFile):
+    """An MP3 that is read from its beginning: after seeking, libsndfile (1.2.2) gives samples of another place."""
+
+    def seekable(self) -> bool:
+        """Say no: otherwise every block that is read is followed by seeking to its end."""
+        return False
+
+
 def _cached_parts(path: str) -> tuple[int, ...]:
     status = os.stat(path)
     return _parts_of_path(path, status.st_size, status.st_mtime_ns)
@@ -283,13 +298,3 @@ def _parts_of_path(path: str, size: int, changed: int) -> tuple[int, ...]:
     """Look for joined files once, however many segments are read."""
     with open(path, "rb") as file:
         return tuple(parts_of(file, *read_head(file), size))
-
-
-def _explain(head: bytes, error: Exception | None) -> str:
-    """Explain why a file cannot be decoded."""
-    reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
-    if head.startswith(b"NIST_1A") and b"shorten" in head:
-        return "SPHERE file compressed with shorten, which libsndfile cannot read; convert it with sph2pipe -f wav"
-    damaged = not head or "lost sync" in reason
-    what = "truncated or damaged" if damaged else "not audio that libsndfile or FFmpeg can read"
-    return f"{what} ({reason}); restore the file or remove its utterances"

@@ -115,3 +115,18 @@ def _find(file: IO[bytes], pattern: re.Pattern[bytes], end: int) -> Iterator[tup
                 seen = place + match.start()
                 yield seen, match[0]
         place += _CHUNK
+
+
+def explain(head: bytes, error: Exception | None) -> str:
+    """Explain why a file cannot be decoded.
+
+    Args:
+        head: its first bytes; none if it could be opened.
+        error: of the library that decodes.
+    """
+    reason = str(getattr(error, "error_string", error)).strip().rstrip(".")
+    if head.startswith(b"NIST_1A") and b"shorten" in head:
+        return "SPHERE file compressed with shorten, which libsndfile cannot read; convert it with sph2pipe -f wav"
+    damaged = not head or "lost sync" in reason
+    what = "truncated or damaged" if damaged else "not audio that libsndfile or FFmpeg can read"
+    return f"{what} ({reason}); restore the file or remove its utterances"

@@ -46,7 +46,9 @@ class FfmpegFile:
         try:
             import av
         except ImportError as error:
-            raise ValueError(f"{self.format} needs PyAV: pip install av, or convert it to WAV or FLAC") from error
+            raise ValueError(
+                f"{self.format} needs PyAV: pip install 'speechtl[media]', or convert it to WAV or FLAC"
+            ) from error
         av.logging.set_level(None)
         self._errors = (av.FFmpegError, ValueError, EOFError)
         self._file.seek(0)

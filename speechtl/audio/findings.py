@@ -2,9 +2,8 @@
 
 import dataclasses
 import logging
-import os
 
-_EXAMPLES = 3
+from speechtl.errors import counted
 
 
 @dataclasses.dataclass
@@ -46,21 +45,3 @@ class Findings:
         for line in self.lines(what):
             logger.warning(f"{place}: {line}" if place else line)
         self.found.clear()
-
-
-def counted(sentence: str, items: dict[str, str], what: str = "recording") -> str:
-    """Return one line about any number of things: how many, what about them, and three examples.
-
-    Args:
-        sentence: what is to be said.
-        items: name -> detail, which may be empty.
-        what: one of them is called.
-    """
-    shown = [printable(name) + (f": {detail}" if detail else "") for name, detail in list(items.items())[:_EXAMPLES]]
-    more = ["..."] if len(items) > _EXAMPLES else []
-    return f"{len(items)} {what}{'s' * (len(items) > 1)}: {sentence} ({'; '.join(shown + more)})"
-
-
-def printable(name: str) -> str:
-    r"""Return a file name for people: bytes that are not UTF-8 as ``\xe9``."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace") if not name.isascii() else name

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from speechtl.audio.findings import Findings, printable
-from speechtl.errors import DataError
+from speechtl.audio.findings import Findings
+from speechtl.errors import DataError, printable
 
 CANCELLED = "the channels cancel each other when mixed; the louder one is taken (--channel takes another)"
 OFFSET = "a constant offset was taken out"

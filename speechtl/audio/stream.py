@@ -11,10 +11,10 @@ import numpy as np
 import soxr
 
 from speechtl.audio.audio_file import AudioFile
-from speechtl.audio.findings import Findings, printable
+from speechtl.audio.findings import Findings
 from speechtl.audio.one_channel import OneChannel
 from speechtl.audio.waveform import FULL_SCALE, note_rate
-from speechtl.errors import DataError
+from speechtl.errors import DataError, printable
 
 # File suffixes of audio; what is in a file is told by its content.
 AUDIO_SUFFIXES = {

@@ -75,7 +75,9 @@ def wav_layout(file: IO[bytes], start: int, end: int) -> WavLayout | None:
             align = max(int.from_bytes(body[12:14], order), 1)  # type: ignore[arg-type]
         if head[:4] == b"data":
             present, last = _measure(file, place + 8, size, end, round(per_second * _RUBBISH), order)
-            return WavLayout(place + 4, size, present - present % align, per_second, last, order == "big")
+            # Half samples do not count.
+            whole = size if size >= STREAMED_BYTES else size - size % align
+            return WavLayout(place + 4, whole, present - present % align, per_second, last, order == "big")
         place += 8 + size + size % 2
     return None
 

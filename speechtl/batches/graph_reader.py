@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from speechtl.batches.config import NormalisationConfig
 from speechtl.data.datadir import DataDir, Utterance
-from speechtl.data.durations import durations
+from speechtl.data.durations import measure
 from speechtl.errors import ConfigError
 from speechtl.features.cmvn import mean_and_scale
 from speechtl.features.config import FeatureConfig
@@ -80,7 +80,11 @@ class GraphReader:
         return tf.cast(centred, tf.float32)
 
 
-def expected_frames(directory: str | Path, config: FeatureConfig) -> dict[str, int]:
-    """Return the number of frames of every utterance of a data directory, from durations only."""
-    data = DataDir.load(directory)
-    return {name: config.num_frames(round(s * config.sample_rate)) for name, s in durations(data).items()}
+def expected_frames(directory: str | Path, config: FeatureConfig) -> tuple[dict[str, int], dict[str, str]]:
+    """Return the number of frames of every utterance of a data directory, from durations only.
+
+    Returns:
+        utterance -> frames, and of those whose audio cannot be read, the reason.
+    """
+    seconds, faults = measure(DataDir.load(directory))
+    return {name: config.num_frames(round(one * config.sample_rate)) for name, one in seconds.items()}, faults

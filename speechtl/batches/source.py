@@ -1,6 +1,7 @@
 """The utterances of one language: features, labels, speakers and domains."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +13,13 @@ from speechtl.batches.graph_reader import GraphReader, expected_frames
 from speechtl.batches.labelling import Labelling, Variants
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
-from speechtl.errors import DataError, list_problems
+from speechtl.errors import DataError, counted, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
+
+_logger = logging.getLogger(__name__)
 
 
 class Normaliser:
@@ -85,6 +88,7 @@ class Source:
         labelling: Labelling | None = None,
         *,
         unlabelled: Sequence[str | Path] = (),
+        report: bool = True,
     ):
         """Read the tables of one or more data directories.
 
@@ -97,10 +101,12 @@ class Source:
             labelling: how transcripts become labels; every utterance of ``directories`` must then have one. None to
                 read no transcripts.
             unlabelled: more data directories, whose transcripts are not read.
+            report: whether utterances that are of no use (without features or transcript) are counted in the log. They
+                are left out in any case.
 
         Raises:
-            DataError: features, transcripts, statistics of speakers or archives are missing; all utterances are listed.
-                Or stored features were computed with another configuration than the model's.
+            DataError: a directory has no utterance that is of use, or statistics of speakers are missing. Or stored
+                features were computed with another configuration than the model's.
             LexiconError: words without a pronunciation, or phones that the inventory lacks; all are listed.
         """
         self.language, self.weight, self.normaliser = config.language, config.weight, normaliser
@@ -108,6 +114,8 @@ class Source:
         rows = [row for path in directories for row in tables.read(Path(path), require_text=labelling is not None)]
         rows += [row._replace(text="") for path in unlabelled for row in tables.read(Path(path), require_text=False)]
         directories = [*directories, *unlabelled]
+        if report:
+            tables.log()
         if tables.problems:
             count = len(tables.problems)
             heading = f"language {config.language}: {count} problem{'s' * (count > 1)} in the data"
@@ -162,12 +170,19 @@ class _Tables:
     def __init__(self, features: FeatureConfig, in_graph: bool, by_speaker: bool):
         self.features, self.in_graph, self.by_speaker = features, in_graph, by_speaker and not in_graph
         self.problems: list[str] = []
+        self.left_out: dict[str, dict[str, str]] = {}
+
+    def log(self) -> None:
+        """Say what was left out, by reason."""
+        for reason, utterances in self.left_out.items():
+            _logger.warning(counted(f"left out, {reason}", utterances, "utterance"))
 
     def read(self, directory: Path, *, require_text: bool) -> list[_Row]:
         """Return the usable utterances."""
         data = DataDir.load(directory)
         if self.in_graph:
-            frames = expected_frames(directory, self.features)
+            frames, faults = expected_frames(directory, self.features)
+            self._leave_out(f"{directory}: audio cannot be read; see speechtl data validate", faults)
             archives = dict.fromkeys(frames, "")
         elif not data.feats_scp:
             self.problems.append(f"{directory}/feats.scp: missing; run speechtl features {directory}")
@@ -177,17 +192,35 @@ class _Tables:
             frames = {name: int(count) for name, count in read_table(directory / "utt2num_frames").items()}
             archives = data.feats_scp
         rows = []
+        reasons = {
+            "no features": f"{directory}: no features; run speechtl features",
+            "too short": f"{directory}: too short for one frame of features",
+            "no transcript": f"{directory}/text: no transcript",
+        }
         for name in data.utterance_ids:
             speaker, text = data.utt2spk[name], data.text.get(name, "")
             if name not in archives or name not in frames:
-                fault = f": utterance {name} has no features; run speechtl features or data fix"
-            elif require_text and not text.strip():
-                fault = f"/text: utterance {name} has no transcript; add one or drop the utterance"
-            elif self.by_speaker and speaker not in data.cmvn_scp:
+                if not self.in_graph:
+                    self._leave_out(reasons["no features"], {name: ""})
+                continue
+            if not frames[name]:
+                self._leave_out(reasons["too short"], {name: ""})
+                continue
+            if require_text and not text.strip():
+                self._leave_out(reasons["no transcript"], {name: ""})
+                continue
+            if self.by_speaker and speaker not in data.cmvn_scp:
                 fault = f"/cmvn.scp: no statistics of {speaker}; run speechtl features {directory}"
             else:
                 cmvn = data.cmvn_scp[speaker] if self.by_speaker else ""
                 rows.append(_Row(name, speaker, data.utt2dom.get(name, ""), text, archives[name], cmvn, frames[name]))
                 continue
             self.problems.append(f"{directory}{fault}")
+        if len(data) and not rows and not self.problems:
+            why = "; ".join(reason for reason in self.left_out if reason.startswith(str(directory)))
+            self.problems.append(f"{directory}: no utterance is of use ({why})")
         return rows
+
+    def _leave_out(self, reason: str, utterances: Mapping[str, str]) -> None:
+        if utterances:
+            self.left_out.setdefault(reason, {}).update(utterances)

@@ -57,6 +57,7 @@ def adapt(
     confidence: Annotated[
         float, typer.Option("--confidence", min=0, max=1, help="Without transcripts: least mean confidence of words.")
     ] = 0.7,
+    channel: options.Channel = None,
     allow_pipes: options.AllowPipes = False,
     overwrite: options.Overwrite = False,
 ) -> None:
@@ -86,6 +87,7 @@ def adapt(
         replay=replay,
         unsupervised=unsupervised,
         confidence=confidence,
+        channel=options.channel_number(channel),
         allow_pipes=allow_pipes,
         overwrite=overwrite,
     )

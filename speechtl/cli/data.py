@@ -29,16 +29,17 @@ def validate(
     decode: Decode = False,
     allow_pipes: AllowPipes = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Print all problems, not three of a kind.")] = False,
 ) -> None:
-    """List every problem of a data directory with file and line; exit code 1 if there are errors."""
+    """List the problems of a data directory with file and line; exit code 1 if there are errors."""
+    from speechtl.data.tables import problem_lines
     from speechtl.data.validate import validate
 
     report = validate(
         directory, require_text=not no_text, check_audio=not no_audio_check, decode=decode, allow_pipes=allow_pipes
     )
-    for problem in report.errors if quiet else report.problems:
-        typer.echo(f"{'warning' if problem.warning else 'error'}: {problem}")
-    typer.echo(report.summary())
+    lines = problem_lines(report.errors if quiet else report.problems, every=every)
+    typer.echo("\n".join([*lines, report.summary()]))
     if report.errors:
         raise typer.Exit(1)
 

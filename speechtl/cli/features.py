@@ -18,6 +18,7 @@ def features(
         Path | None, typer.Option("--out", help="Folder of the archives. Default: feats inside each data directory.")
     ] = None,
     jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes, one thread each.")] = 1,
+    channel: options.Channel = None,
     allow_pipes: options.AllowPipes = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Recompute everything, even with another configuration.")
@@ -30,15 +31,16 @@ def features(
 
     Utterances that cannot be read are left out of feats.scp and listed at the end, with exit code 1.
     """
-    from speechtl.audio.findings import counted
     from speechtl.config import override, parse, read_toml
     from speechtl.data.datadir import DataDir
-    from speechtl.errors import DataError, list_problems
+    from speechtl.errors import DataError, counted, list_problems
     from speechtl.features.compute import compute_features
     from speechtl.features.compute_parts import limit_threads
     from speechtl.features.config import FeatureConfig
 
     table = override(read_toml(config) if config else {}, settings or [])
+    if channel is not None:
+        table.setdefault("features", {})["channel"] = options.channel_number(channel)
     section = parse(FeatureConfig, table.get("features", {}), f"{config or '--set'}: [features]")
     limit_threads()
     problems = []

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from speechtl.errors import ConfigError
 from speechtl.g2p.rule_languages import rule_languages
 
 Model = Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")]
@@ -93,11 +94,34 @@ Nbest = Annotated[
     typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON); with --phones, of that of each phone."),
 ]
 Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
+Channel = Annotated[
+    str | None,
+    typer.Option(
+        "--channel",
+        metavar="mix|first|N",
+        help="Of recordings with several channels, the mean of all, the first, or the one with this number from 0; by "
+        "default what the model's [features] say.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 AllowPipes = Annotated[
     bool, typer.Option("--allow-pipes", help="Run the shell commands in wav.scp; for data you trust.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
+
+
+def channel_number(channel: str | None, *also: str) -> str | int | None:
+    """Return ``--channel`` as the features' setting; ``also`` are other words that it may be.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if channel is None or channel in ("mix", "first", *also):
+        return channel
+    if not (channel.isascii() and channel.isdigit()):
+        known = ", ".join(("mix", "first", *also))
+        raise ConfigError(f"--channel {channel}: expected {known} or the number of a channel, counted from 0")
+    return int(channel)
 
 
 def decoding_settings(settings: list[str] | None, beam: float | None = None, oov: str | None = None) -> tuple[str, ...]:

@@ -52,6 +52,15 @@ def transcribe(
         int | None,
         typer.Option("--raw-rate", min=1, help="Sample rate in Hz of raw 16-bit mono samples on standard input."),
     ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(
+            "--channel",
+            metavar="mix|first|N|each",
+            help="Of recordings with several channels, the mean of all, the first, the one with this number from 0, or "
+            "each as a recording of its own; by default what the model's [features] say.",
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option("--config", help="TOML file; its [decoding] overrides the experiment's; [segmentation]."),
@@ -77,7 +86,7 @@ def transcribe(
     from speechtl.cli.console import show_log
     from speechtl.errors import ConfigError
     from speechtl.progress import progress_bar
-    from speechtl.recognition.recordings import find_recordings
+    from speechtl.recognition.recordings import by_channel, find_recordings
     from speechtl.recognition.results import results
     from speechtl.recognition.transcript import Recording
     from speechtl.recognition.unheard import Unheard
@@ -90,7 +99,13 @@ def transcribe(
         raise ConfigError("--format srt is about words; take text, json, ctm or textgrid with --phones")
     if raw_rate and "-" not in audio:
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
+    side = options.channel_number(channel, "each")
     names = find_recordings(audio)
+    files: dict[str, tuple[str, str | int | None]] = {name: (name, side) for name in names}
+    if side == "each":
+        parts = by_channel(names)
+        files = {name: (file, number) for name, (file, _, number) in parts.items()}
+        names = {name: short for name, (_, short, _) in parts.items()}
     recogniser = speechtl.load(
         model,
         lexicon=lexicon,
@@ -113,9 +128,10 @@ def transcribe(
         jobs=jobs,
     )
     recordings = [
-        Recording(name, sys.stdin.buffer, raw_rate) if name == "-" else Recording(name, Path(name)) for name in names
+        Recording(name, sys.stdin.buffer, raw_rate, side) if file == "-" else Recording(name, Path(file), channel=side)
+        for name, (file, side) in files.items()
     ]
-    lengths = [None if name == "-" else duration(name) for name in names]
+    lengths = [None if file == "-" else duration(file) for file, _ in files.values()]
     failed, unheard = 0, Unheard()
     with contextlib.ExitStack() as stack:
         stream = sys.stdout
@@ -140,12 +156,13 @@ def transcribe(
 
 def _tell(transcript: "Transcript", recognised: bool) -> None:
     """Say on standard error what is remarkable about a transcript."""
+    from speechtl.errors import printable
     from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
 
     if transcript.error is not None:
         typer.echo(f"error: {transcript.error}", err=True)
     elif not transcript.segments:
-        typer.echo(f"note: {transcript.name}: no speech in {transcript.seconds:.2f} s of audio", err=True)
+        typer.echo(f"note: {printable(transcript.name)}: no speech in {transcript.seconds:.2f} s of audio", err=True)
     elif recognised:
         spoken = [SpokenLanguage(s.language or "", s.language_probability) for s in transcript.segments]
-        typer.echo(f"note: {transcript.name}: {describe_languages(spoken)}", err=True)
+        typer.echo(f"note: {printable(transcript.name)}: {describe_languages(spoken)}", err=True)

@@ -25,14 +25,24 @@ def durations(
     Raises:
         DataError: recordings that cannot be read; all are listed.
     """
+    seconds, faults = measure(data, utterance_ids, allow_pipes=allow_pipes)
+    if faults:
+        # Several utterances may be of one recording.
+        problems = {f"recording '{data.recording_of(id_)}': {fault}": None for id_, fault in faults.items()}
+        raise DataError(list_problems(f"{data.path}: {len(problems)} recordings cannot be measured", problems))
+    return seconds
+
+
+def measure(
+    data: DataDir, utterance_ids: Iterable[str] | None = None, *, allow_pipes: bool = False
+) -> tuple[dict[str, float], dict[str, str]]:
+    """Return the durations of utterances, and of those whose recordings cannot be read, the reason; see `durations`."""
     ids = data.utterance_ids if utterance_ids is None else list(utterance_ids)
     unmeasured = sorted({data.recording_of(id_) for id_ in ids if not _known(data, id_)} - data.reco2dur.keys())
     headers, faults = read_headers([(key, data.wav_scp.get(key, "")) for key in unmeasured], allow_pipes=allow_pipes)
-    if faults:
-        problems = [f"recording '{recording}': {fault}" for recording, fault in faults.items()]
-        raise DataError(list_problems(f"{data.path}: {len(faults)} recordings cannot be measured", problems))
     lengths = {**{key: header.seconds for key, header in headers.items()}, **data.reco2dur}
-    return {id_: _seconds(data, id_, lengths) for id_ in ids}
+    broken = {id_: faults[data.recording_of(id_)] for id_ in ids if data.recording_of(id_) in faults}
+    return {id_: _seconds(data, id_, lengths) for id_ in ids if id_ not in broken}, broken
 
 
 def _known(data: DataDir, utterance: str) -> bool:

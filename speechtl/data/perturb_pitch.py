@@ -226,6 +226,8 @@ def _enter(source: DataDir, original: Utterance, change: Change, path: Path, sec
         result.segments[copy] = Segment(copy, 0.0, seconds)
     if original.speed != 1:
         result.reco2speed[copy] = original.speed
+    if original.channel is not None:
+        result.reco2file_and_channel[copy] = f"{copy} {original.channel + 1}"
     if original.recording in source.reco2dur:
         result.reco2dur[copy] = seconds
     for attribute in ("text", "utt2lang", "utt2dom", "utt2dur"):

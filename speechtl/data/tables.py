@@ -2,8 +2,10 @@
 
 import codecs
 import dataclasses
+import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from speechtl.errors import DataError, list_problems
@@ -11,6 +13,7 @@ from speechtl.files import atomic_write, decode_lines, read_bytes
 
 # Kaldi separates keys and values by these only; str.split() would also split at a no-break space within a word.
 BLANKS = " \t"
+_ROWS = re.compile(r"\[[0-9:,]*\]$")
 _LINE_END = " \t\r"
 
 
@@ -195,6 +198,13 @@ def encode_table(path: str | Path, entries: Mapping[str, str]) -> bytes:
     return "".join(lines).encode("utf-8")
 
 
+def archive_of(rxfilename: str) -> Path:
+    """Return the file of ``file.ark:offset``, which a range of rows, ``[first:last]``, may follow."""
+    place = _ROWS.sub("", rxfilename)
+    path, colon, digits = place.rpartition(":")
+    return Path(path if colon and digits.isdecimal() else place)
+
+
 def split_line(line: str) -> tuple[str, str]:
     """Split a line into its first field and the rest, at spaces and tabs only."""
     line = line.strip(_LINE_END)
@@ -202,6 +212,21 @@ def split_line(line: str) -> tuple[str, str]:
         if character in BLANKS:
             return line[:position], line[position:].lstrip(BLANKS)
     return line, ""
+
+
+def problem_lines(problems: Sequence[Problem], *, every: bool = False, examples: int = 3) -> Iterator[str]:
+    """Yield lines for people: some problems of each kind in each table, and how many more there are."""
+    kinds = Counter((problem.path, problem.kind) for problem in problems)
+    seen: Counter[tuple[Path, str]] = Counter()
+    for problem in problems:
+        kind = (problem.path, problem.kind)
+        seen[kind] += 1
+        # One more is not worth a line about it.
+        most = kinds[kind] if every or kinds[kind] == examples + 1 else examples
+        if seen[kind] <= most:
+            yield f"{'warning' if problem.warning else 'error'}: {problem}"
+        elif seen[kind] == most + 1:
+            yield f"  ... and {kinds[kind] - most} more like these in {problem.path.name} (--all lists them)"
 
 
 def raise_problems(path: Path, problems: Sequence[Problem]) -> None:

@@ -10,11 +10,12 @@ from speechtl.audio.header import AudioHeader, read_headers
 from speechtl.audio.pipe import is_pipe
 from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
 from speechtl.data.table_kinds import TABLES
-from speechtl.data.tables import Problem, odd_character, scan_table
+from speechtl.data.tables import Problem, archive_of, odd_character, scan_table
 
 # A segment may exceed its recording by one frame shift, since tools round.
 SEGMENT_TOLERANCE = 0.01
 _DURATION_TOLERANCE = 0.05
+_FRAME = 0.025  # Seconds; without one, an utterance has no features.
 # Written by Kaldi, ESPnet and speechtl features: not tables of utterances, and not needed in subsets.
 _KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "phones.ctm", "README", "README.md"}
 
@@ -188,10 +189,10 @@ def _transcripts(structure: Structure) -> Iterable[Problem]:
 
 def _features(structure: Structure) -> Iterable[Problem]:
     for name in ("feats.scp", "vad.scp", "cmvn.scp"):
-        exists: dict[str, bool] = {}
+        exists: dict[Path, bool] = {}
         for key, value in structure.values.get(name, {}).items():
-            archive = value.split("[")[0].rpartition(":")[0] or value
-            if not is_pipe(value) and not exists.setdefault(archive, Path(archive).is_file()):
+            archive = archive_of(value)
+            if not is_pipe(value) and not exists.setdefault(archive, archive.is_file()):
                 table = structure.tables[name]
                 message = f"'{key}': no such archive {archive}; recompute it, or remove {name}"
                 yield Problem(table.path, table.lines[key], message, "no-archive", key=key)
@@ -241,6 +242,9 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
         elif header.silence and header.silence > REMARKABLE:
             message = f"'{recording}': {header.silence:.0%} of it is digital silence; it is filled with faint noise"
             yield Problem(table.path, line, message, "silence", warning=True, key=recording)
+        if header.seconds < _FRAME:
+            message = f"'{recording}': {header.seconds:.3f} s, shorter than a frame of features ({_FRAME} s)"
+            yield Problem(table.path, line, message, "short", warning=True, key=recording)
         for sentence, detail in header.findings.items():
             message = f"'{recording}': {sentence}{f' ({detail})' if detail else ''}"
             yield Problem(table.path, line, message, "repaired", warning=True, key=recording)

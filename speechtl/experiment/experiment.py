@@ -171,7 +171,7 @@ class Experiment:
     ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Yield utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths, shortest first."""
         features = self.config.features
-        source = Source([directory], DataConfig(), self.normaliser, features)
+        source = Source([directory], DataConfig(), self.normaliser, features, report=False)
         chosen = [i for i, name in enumerate(source.utterance_ids) if utterances is None or name in utterances]
         for batch in plan_once([source.frames[chosen]], self.config.batches):
             indices = [chosen[place] for place in batch.utterances]

@@ -1,7 +1,6 @@
 """Kaldi archives: matrices in ``.ark`` files, indexed by ``.scp`` tables."""
 
 import contextlib
-import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,13 +94,6 @@ def read_double_matrix(rxfilename: str) -> np.ndarray:
     """Read one matrix as float64 ``(rows, columns)``, for statistics; otherwise as `read_matrix`."""
     matrix = _read_plain(rxfilename)
     return _read_any(rxfilename, "DoubleMatrix") if matrix is None else matrix.astype(np.float64, copy=False)
-
-
-def archive_of(rxfilename: str) -> Path:
-    """Return the file of ``file.ark:offset`` (optionally followed by a range of rows)."""
-    place = re.sub(r"\[[^]]*\]$", "", rxfilename)
-    path, colon, digits = place.rpartition(":")
-    return Path(path if colon and digits.isdecimal() else place)
 
 
 def _read_plain(rxfilename: str) -> np.ndarray | None:

@@ -18,9 +18,10 @@ import numpy as np
 
 from speechtl.config import parse
 from speechtl.data.datadir import DataDir
+from speechtl.data.tables import archive_of
 from speechtl.errors import DataError, list_problems
 from speechtl.features import cmvn
-from speechtl.features.archives import append_matrix, archive_of, read_matrix
+from speechtl.features.archives import append_matrix, read_matrix
 from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write
 
@@ -112,6 +113,8 @@ def check_features(data: DataDir, config: FeatureConfig) -> None:
         journal = archive.with_suffix(".json")
         if journal.match(_JOURNALS) and journal.is_file():
             for name, stored, wanted in differences(_read_part(journal).config, config):
+                if name == "channel":  # Which side of a recording is heard is nothing that a model knows.
+                    continue
                 names.add(name)
                 lines[f"{name}: stored {stored!r}, expected {wanted!r}"] = None
     if names:

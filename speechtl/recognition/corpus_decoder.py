@@ -17,7 +17,7 @@ from speechtl.decoding.decode import decode as search
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.decoding.tune import parse_grid, tune
-from speechtl.errors import ConfigError, DataError, list_problems
+from speechtl.errors import ConfigError, DataError, counted, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.archives import write_ark_scp
 from speechtl.grammar.ngram_model import NgramModel
@@ -232,7 +232,8 @@ class CorpusDecoder:
             logger.info(f"{request.out}: {decoded.describe(found.calibration)}")
         missing = sorted(set(self.data.utterance_ids) - set(found.frames))
         if missing:
-            logger.warning(list_problems(f"{data}: utterances without features, not decoded:", missing))
+            names = dict.fromkeys(missing, "")
+            logger.warning(f"{data}: {counted('no features, not decoded', names, 'utterance')}")
         cut = sorted(utterance for utterance, best in found.hypotheses.items() if best and not best[0].complete)
         if cut:
             heading = "no word ended in the last frame of these utterances (too short, or decoding.beam too narrow):"

@@ -2,9 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from speechtl.audio.audio_file import AudioFile
 from speechtl.audio.stream import find_audio
 from speechtl.errors import ConfigError, DataError, list_problems
 
@@ -37,6 +38,34 @@ def find_recordings(audio: Sequence[str]) -> dict[str, str]:
     if len(missing) == len(found):
         raise DataError(missing[0] if len(missing) == 1 else list_problems("nothing to transcribe:", missing))
     return _distinct(found)
+
+
+def by_channel(names: Mapping[str, str]) -> dict[str, tuple[str, str, int | None]]:
+    """Return a recording for each channel, ``call.wav#0`` and ``call.wav#1``.
+
+    Args:
+        names: recordings and their short names.
+
+    Returns:
+        recording -> file, short name, channel; a file that has one channel, or cannot be opened, stays as it is.
+
+    Raises:
+        ConfigError: standard input, which can be read but once.
+    """
+    found: dict[str, tuple[str, str, int | None]] = {}
+    for name, short in names.items():
+        if name == STDIN:
+            raise ConfigError("--channel each opens a recording several times; give a file in place of standard input")
+        try:
+            with AudioFile(name) as file:
+                channels = file.channels
+        except DataError:  # Reported when its turn comes.
+            channels = 1
+        if channels == 1:
+            found[name] = name, short, None
+        for channel in range(channels if channels > 1 else 0):
+            found[f"{name}#{channel}"] = name, f"{short}#{channel}", channel
+    return found
 
 
 def _distinct(found: dict[str, str]) -> dict[str, str]:

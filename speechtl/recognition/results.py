@@ -12,7 +12,7 @@ from typing import IO, Any
 from speechtl.data.ctm import TimedLabel, write_ctm
 from speechtl.data.subtitles import format_srt, subtitles
 from speechtl.data.textgrid import write_textgrid
-from speechtl.errors import ConfigError, list_problems
+from speechtl.errors import ConfigError, list_problems, printable
 from speechtl.files import atomic_write, field_name, file_name
 from speechtl.recognition.transcript import SpokenPhone, SpokenSegment, Transcript
 
@@ -84,7 +84,7 @@ def _text(transcript: Transcript, name: str) -> str:
 
 
 def _named_text(transcript: Transcript, name: str) -> str:
-    return f"{transcript.name}\t{_text(transcript, name)}"
+    return f"{printable(transcript.name)}\t{_text(transcript, name)}"
 
 
 def _json(transcript: Transcript, name: str) -> str:
@@ -95,7 +95,7 @@ def _ctm(transcript: Transcript, name: str) -> str:
     # Its fields are separated by spaces.
     labels: Sequence[TimedLabel] = transcript.spoken_phones if transcript.phones_alone else transcript.words
     joined = [TimedLabel("_".join(one.label.split()), one.start, one.end, one.confidence) for one in labels]
-    return _written(name, lambda path: write_ctm(path, {field_name(name): joined}))
+    return _written(name, lambda path: write_ctm(path, {field_name(printable(name)): joined}))
 
 
 def _srt(transcript: Transcript, name: str) -> str:
@@ -127,7 +127,7 @@ WRITERS: dict[str, Writer] = {
 
 def as_json(transcript: Transcript) -> dict[str, Any]:
     """Return everything that is known of a transcript, times in seconds."""
-    result: dict[str, Any] = {"recording": transcript.name, "seconds": _rounded(transcript.seconds)}
+    result: dict[str, Any] = {"recording": printable(transcript.name), "seconds": _rounded(transcript.seconds)}
     result["text"] = transcript.text
     result["segments"] = [_segment_as_json(segment) for segment in transcript.segments]
     if transcript.error is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from speechtl.errors import printable
 from speechtl.recognition.transcript import Transcript
 
 EXAMPLES = 3
@@ -22,7 +23,7 @@ class Unheard:
             return
         for segment in transcript.segments:
             self._segments += 1
-            place = f"{transcript.name} ({segment.start:.2f} to {segment.end:.2f} s)"
+            place = f"{printable(transcript.name)} ({segment.start:.2f} to {segment.end:.2f} s)"
             if segment.beginning:
                 self._within_command.append(f"{place}: {segment.beginning} ...")
             elif not segment.words:

@@ -109,10 +109,11 @@ def draw_alignments(
         for name in utterances:
             if name in aligned:
                 utterance = data.utterance(name)
+                side = "mix" if utterance.channel is None else utterance.channel
                 stored, rate = read_channels(
                     utterance.audio, start=utterance.start, end=utterance.end, allow_pipes=allow_pipes
                 )
-                samples = OneChannel("mix", utterance.audio, Findings())(stored)
+                samples = OneChannel(side if stored.ndim > 1 else "mix", utterance.audio, Findings())(stored)
                 # Playing faster by a factor is the same as claiming a higher rate by that factor.
                 one = aligned[name]
                 figure = draw_alignment(samples, rate * utterance.speed, one.words, one.phones, name)

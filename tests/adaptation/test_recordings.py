@@ -5,7 +5,7 @@ import soundfile
 from speechtl.adaptation.recordings import LONGEST, read_recordings, read_tables
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
-from speechtl.features.archives import read_double_matrix
+from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 
@@ -135,3 +135,30 @@ def test_suffixes_of_audio_and_texts_are_in_any_case(tmp_path):
     (tmp_path / "d" / "b.txt").write_text("sit")
     (tmp_path / "d" / "b.lab").write_text("kus")
     assert read_tables(tmp_path / "d").text == {"d-A": "tak", "d-b": "sit"}
+
+
+def test_a_file_name_that_is_not_utf8_is_left_out(tmp_path):
+    folder = tmp_path / "anna"
+    write_audio(folder / "one.wav")
+    (folder / "one.wav").rename(str(folder / "caf") + "\udce9.wav")
+    with pytest.raises(
+        DataError, match=r"no recording is of use\n  anna-caf\\xe9: .*caf\\xe9\.wav: the file name is not"
+    ):
+        read_recordings(folder, tmp_path / "none", CONFIG, need_text=False)
+    write_audio(folder / "one.wav")
+    found = read_recordings(folder, tmp_path / "out", CONFIG, need_text=False)
+    assert found.data.utterance_ids == ["anna-one"] and list(found.left_out) == ["anna-caf\\xe9"]
+
+
+def test_a_channel_is_chosen(tmp_path):
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    soundfile.write(folder / "one.wav", rng.normal(0, [0.1, 0.001], (8000, 2)), 16000)
+    means = []
+    for side in (0, 1):
+        found = read_recordings(folder, tmp_path / str(side), CONFIG, channel=side, need_text=False)
+        means.append(read_matrix(found.data.feats_scp["anna-one"]).mean())
+    assert means[0] > means[1] + 6
+    with pytest.raises(DataError, match="give --channel to speechtl features"):
+        read_recordings(tmp_path / "0", tmp_path / "again", CONFIG, channel=1, need_text=False)

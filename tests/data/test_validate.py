@@ -2,7 +2,9 @@ import pytest
 from datadir_strategies import data_dirs, few_examples, write_recordings
 from hypothesis import given
 
+from speechtl.audio.audio_file import AudioFile
 from speechtl.data.datadir import Segment
+from speechtl.data.tables import Problem, archive_of, problem_lines, write_table
 from speechtl.data.validate import validate
 from speechtl.errors import DataError
 
@@ -179,3 +181,48 @@ def test_without_utt2spk_the_rest_is_still_checked(data):
 def test_no_directory(tmp_path):
     with pytest.raises(DataError, match="no such data directory"):
         validate(tmp_path / "none")
+
+
+def test_a_folder_with_brackets(tmp_path):
+    """Only behind the offset, brackets are a range of rows."""
+    data = write_recordings(tmp_path / "takes [v2]", {"a-1": 0.5, "a-2": 1.0})
+    data.save(data.path)
+    (tmp_path / "takes [v2]" / "feats.ark").write_bytes(b"x")
+    place = f"{tmp_path}/takes [v2]/feats.ark:12"
+    for value in (place, f"{place}[0:9]", f"{tmp_path}/takes [v2]/feats.ark"):
+        assert archive_of(value) == tmp_path / "takes [v2]" / "feats.ark"
+        write_table(data.path / "feats.scp", dict.fromkeys(data.utterance_ids, value))
+        assert not [
+            problem for problem in validate(data.path, check_audio=False).problems if problem.kind == "no-archive"
+        ]
+
+
+def test_three_problems_of_a_kind_are_enough(tmp_path):
+    path = tmp_path / "text"
+    many = [Problem(path, line, "odd", "odd", warning=True) for line in range(1, 100_001)]
+    few = [Problem(path, line, "other", "other") for line in range(4)]
+    lines = list(problem_lines([*many, *few]))
+    assert lines[:3] == [f"warning: {path}:{line}: odd" for line in (1, 2, 3)]
+    assert lines[3] == "  ... and 99997 more like these in text (--all lists them)"
+    assert len(lines) == 4 + 4 and len(list(problem_lines(many, every=True))) == 100_000
+
+
+def test_what_is_repaired_is_found_in_one_decoding(data, tmp_path, monkeypatch):
+    import numpy as np
+    import soundfile
+
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, 8000)
+    soundfile.write(tmp_path / "a-1.wav", np.where(np.arange(8000) < 4000, 0, sound), 8000)
+    soundfile.write(tmp_path / "a-2.wav", np.stack([sound + 0.2, 0.2 - sound], axis=1), 8000)
+    soundfile.write(tmp_path / "b-1.wav", sound[:100], 8000)
+    write_table(data.path / "wav.scp", {name: f"{tmp_path}/{name}.wav" for name in ("a-1", "a-2", "b-1")})
+    opened = []
+    monkeypatch.setattr("speechtl.audio.header.AudioFile", lambda *a, **k: opened.append(a) or AudioFile(*a, **k))
+    assert [line.partition(" (")[0] for line in found(data, warnings=True, decode=True)] == [
+        "wav.scp:1: 'a-1': 50% of it is digital silence; it is filled with faint noise",
+        "wav.scp:2: 'a-2': the channels cancel each other when mixed; the louder one is taken",
+        "wav.scp:2: 'a-2': a constant offset was taken out",
+        "wav.scp:3: 'b-1': 0.013 s, shorter than a frame of features",
+    ]
+    assert len(opened) == 3
