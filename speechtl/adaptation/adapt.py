@@ -35,6 +35,7 @@ from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
 from speechtl.lang.phone_mapping import fit_lexicon
 from speechtl.layout import ExperimentLayout
+from speechtl.lock import alone_in
 
 
 def adapt(request: Request) -> Adapted:
@@ -44,11 +45,12 @@ def adapt(request: Request) -> Adapted:
     ``adaptation.json``, what was decoded, and ``data``, the tables and features that were used.
 
     Raises:
-        SpeechtlError: source or recordings are missing, damaged or of no use; ``out`` is the source, or holds another
-            result that is not to be replaced.
+        SpeechtlError: source or recordings are missing, damaged or of no use; ``out`` is the source, holds another
+            result that is not to be replaced, or another process writes there.
     """
-    require_free(request.out, request.source, request.overwrite)
-    return Adaptation(request).run()
+    with alone_in(request.out):
+        require_free(request.out, request.source, request.overwrite)
+        return Adaptation(request).run()
 
 
 class Adaptation:

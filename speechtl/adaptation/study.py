@@ -26,6 +26,7 @@ from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
+from speechtl.lock import alone_in
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
 
@@ -138,8 +139,21 @@ def run_study(
         All lines.
 
     Raises:
-        DataError: no speaker has two utterances with features.
+        DataError: no speaker has two utterances with features, or another process writes into ``out``.
     """
+    with alone_in(out):
+        return _run_study(study, out, lexicon, lm, decoding, language, missing_phones)
+
+
+def _run_study(
+    study: Study,
+    out: Path,
+    lexicon: Lexicon | None,
+    lm: NgramModel | None,
+    decoding: Any,
+    language: str | None,
+    missing_phones: MissingPhones,
+) -> list[dict[str, Any]]:
     path = out / "results.jsonl"
     keys = ("system", "speaker", "part", "count", "seed")
     stored = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
@@ -147,7 +161,6 @@ def run_study(
     lines = [line | {"seed": line.get("seed", 1)} for line in map(json.loads, stored)]
     done = {tuple(line[key] for key in keys) for line in lines if line["last"]}
     lines = [line for line in lines if tuple(line[key] for key in keys) in done]
-    out.mkdir(parents=True, exist_ok=True)
     data = DataDir.load(study.data)
     source = ExperimentDirectory(study.source)
     language = source.language(language)

@@ -1,5 +1,6 @@
 """Training: from a config to an experiment directory."""
 
+import contextlib
 import dataclasses
 import json
 import logging
@@ -18,10 +19,11 @@ from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import write_config, write_experiment
 from speechtl.experiment.sources import check_sources, located
 from speechtl.layout import ExperimentLayout
+from speechtl.lock import alone_in
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.training.frozen_outputs import frozen_outputs
 from speechtl.training.teacher_outputs import set_targets
-from speechtl.training.trainer import Trainer
+from speechtl.training.trainer import Trainer, is_chief
 from speechtl.training.training_data import TrainingData
 from speechtl.transfer.inventories import head_inventories, read_lexicon
 
@@ -60,11 +62,17 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the directory holds another experiment, or a source experiment does not fit.
+        DataError: another process trains in the directory.
         DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
     """
     layout = ExperimentLayout(directory)
     # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
     strategy = _strategy()
+    with alone_in(layout.path) if is_chief(strategy) else contextlib.nullcontext():
+        return _train(config, layout, strategy)
+
+
+def _train(config: ExperimentConfig, layout: ExperimentLayout, strategy: tf.distribute.Strategy) -> dict[str, Any]:
     _check_directory(config, layout)
     finished = _finished(layout)
     if finished is not None:

@@ -1,5 +1,6 @@
 """Phone inventories: the ordered phones of a model; and the conversions to IPA."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
 __all__ = ["BLANK", "PhoneInventory", "arpabet_to_ipa", "normalise_ipa", "split_ipa", "xsampa_to_ipa"]
+
+_LISTED = 20
 
 # The name of unit 0, the CTC blank, in a symbol table.
 BLANK = "<blk>"
@@ -73,8 +76,12 @@ class PhoneInventory:
         if not problems:
             if 0 not in numbers:
                 problems.append(f"{path}: no line '{BLANK} 0'; a phone table starts with it")
-            missing = [number for number in range(1, max(numbers, default=0)) if number not in numbers]
-            problems += [f"{path}: no phone has number {number}" for number in missing]
+            # A number may be so high that listing all below it would fill the memory.
+            missing = (number for number in itertools.count(1) if number not in numbers)
+            absent = max(numbers, default=0) + 1 - len({0, *numbers})
+            problems += [f"{path}: no phone has number {next(missing)}" for _ in range(min(absent, _LISTED))]
+            if absent > _LISTED:
+                problems.append(f"{path}: {absent - _LISTED} more numbers have no phone")
         if problems:
             raise LexiconError(list_problems(f"{path}: not a phone table", problems))
         return cls(numbers[number] for number in range(1, len(numbers)))

@@ -24,6 +24,7 @@ from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.lock import alone_in
 from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
 from speechtl.recognition.decode_request import DecodeRequest
@@ -46,7 +47,8 @@ def decode_corpus(request: DecodeRequest) -> Decoded:
         ConfigError: options that do not fit each other or the model.
         SpeechtlError: model, data, lexicon, language model or grammar are missing or wrong.
     """
-    return CorpusDecoder(request).run()
+    with alone_in(request.out):
+        return CorpusDecoder(request).run()
 
 
 class CorpusDecoder:

@@ -13,6 +13,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, LexiconError, list_problems
 from speechtl.experiment.experiment import Experiment
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lock import alone_in
 from speechtl.recognition.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -65,6 +66,11 @@ def align_data(request: AlignRequest) -> CorpusAlignment:
     Raises:
         SpeechtlError: the model, the data or the lexicon are missing or wrong; no utterance could be aligned.
     """
+    with alone_in(request.out):
+        return _align(request)
+
+
+def _align(request: AlignRequest) -> CorpusAlignment:
     data = DataDir.load(request.data)
     experiment = Experiment.load(request.model, request.speaker)
     language = experiment.language(request.language)

@@ -67,7 +67,7 @@ class Trainer:
         """
         self.model, self.methods, self.data, self.config = model, methods, data, config
         self.layout, self.strategy = ExperimentLayout(directory), strategy or tf.distribute.get_strategy()
-        self.is_chief = _is_chief(self.strategy)
+        self.is_chief = is_chief(self.strategy)
         self.is_labelled = data.is_labelled
         self._check_data()
         self.criterion = _criterion(config, data, model)
@@ -255,7 +255,8 @@ class Trainer:
         return values
 
 
-def _is_chief(strategy: tf.distribute.Strategy) -> bool:
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Tell whether this process is the one of a cluster that writes; alone, it is."""
     cluster = strategy.cluster_resolver
     return cluster is None or not cluster.task_type or (cluster.task_type == "worker" and cluster.task_id == 0)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from mutations import files_like
 
 import speechtl
@@ -103,6 +103,7 @@ def test_lexicons(folder, notation, content):
 
 @fuzzed
 @given(content=files_like(PHONES))
+@example(content=PHONES + b"u 9999999999999999999\n")
 def test_phone_tables(folder, content):
     with refused:
         inventory = PhoneInventory.load(written(folder / "phones.txt", content))
