@@ -1,7 +1,6 @@
 """How much each method buys with how much speech: an experiment over speakers, amounts and choices of utterances."""
 
 import dataclasses
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.scorer import Scorer, Scores
+from speechtl.adaptation.study_results import study_results
 from speechtl.batches.config import DataConfig
 from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
@@ -26,7 +26,6 @@ from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
-from speechtl.lock import alone_in
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
 
@@ -141,26 +140,6 @@ def run_study(
     Raises:
         DataError: no speaker has two utterances with features, or another process writes into ``out``.
     """
-    with alone_in(out):
-        return _run_study(study, out, lexicon, lm, decoding, language, missing_phones)
-
-
-def _run_study(
-    study: Study,
-    out: Path,
-    lexicon: Lexicon | None,
-    lm: NgramModel | None,
-    decoding: Any,
-    language: str | None,
-    missing_phones: MissingPhones,
-) -> list[dict[str, Any]]:
-    path = out / "results.jsonl"
-    keys = ("system", "speaker", "part", "count", "seed")
-    stored = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    # Studies that knew of no seeds were what seed 1 is.
-    lines = [line | {"seed": line.get("seed", 1)} for line in map(json.loads, stored)]
-    done = {tuple(line[key] for key in keys) for line in lines if line["last"]}
-    lines = [line for line in lines if tuple(line[key] for key in keys) in done]
     data = DataDir.load(study.data)
     source = ExperimentDirectory(study.source)
     language = source.language(language)
@@ -169,20 +148,16 @@ def _run_study(
     if lexicon is not None:
         lexicon = fit_lexicon(lexicon, source.inventory(language), missing_phones)
         tell_coverage(lm, lexicon, "the language model")
-    with open(path, "w", encoding="utf-8") as file:
-        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    with study_results(out) as results:
         for system, (method, settings) in study.systems.items():
             bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language)
-            todo = [one for one in bench.draws if (system, *one.key) not in done]
+            todo = [one for one in bench.draws if (system, *one.key) not in results.done]
             with progress_bar(system, len(todo)) as advance:
                 for one in todo:
                     for result in bench.run(one):
-                        line = dict(zip(keys, (system, *one.key), strict=True)) | result
-                        lines.append(line)
-                        file.write(json.dumps(line, ensure_ascii=False) + "\n")
-                        file.flush()
+                        results.add((system, *one.key), result)
                     advance()
-    return lines
+        return results.lines
 
 
 class _Bench:

@@ -334,7 +334,7 @@ def test_a_study_continues_where_it_stopped(workshop, tmp_path):
     assert {line["epoch"] for line in lines if line["system"] == "quick"} == {1, 2}
     assert sum("source_after" in line for line in finished) == 4
     kept = (tmp_path / "results.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "results.jsonl").write_text("".join(kept[:-1]))
+    (tmp_path / "results.jsonl").write_text("".join(kept[:-1]) + kept[-1][:20])
     again = run_study(study, tmp_path, None, None, DECODING, None)
     strip = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in lines]
     order = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in again]
