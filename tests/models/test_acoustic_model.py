@@ -9,8 +9,9 @@ from speechtl.errors import ConfigError, ModelError
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
 from speechtl.models.acoustic_model import AcousticModel
-from speechtl.models.blocks import DilatedConv, dropout, mean_over_time
+from speechtl.models.blocks import DilatedConv, dropout, mask, mean_over_time
 from speechtl.models.config import ModelConfig
+from speechtl.models.frozen import frozen_blocks
 
 WAV2VEC2 = {"kind": "wav2vec2", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7, "channels": (8, 12)}
 WAV2VEC2 |= {"kernels": (4, 4), "strides": (2, 2), "position_kernel": 4, "position_groups": 4}
@@ -105,6 +106,38 @@ def test_dropout_depends_on_its_seed_alone():
     other, _ = logits(model, features, [20, 20], SEED + 1)
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-3 and np.abs(first - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_the_rate_of_a_block_is_all_that_sets_training_apart(encoder):
+    model = make(encoder, dropout=0.3)
+    features = tf.constant(np.random.default_rng(0).normal(size=(2, 24, model.inputs)).astype(np.float32))
+    lengths = tf.constant([24, 20])
+    for block in model.blocks:
+        block.rate = 0.0
+    plain, trained = model.encode(features, lengths), model.encode(features, lengths, SEED)
+    for name, output in plain.outputs.items():
+        np.testing.assert_array_equal(output, trained.outputs[name], err_msg=name)
+
+
+@pytest.mark.parametrize("encoder", sorted(ENCODERS))
+def test_what_a_block_puts_beyond_the_end_matters_only_where_it_says_so(encoder):
+    tf.keras.utils.set_random_seed(1)
+    model = make(encoder)
+    features = tf.constant(np.random.default_rng(0).normal(size=(2, 24, model.inputs)).astype(np.float32))
+    whole = model.encode(features, tf.constant([24, 18]))
+    last, ends = model.block_names[-1], whole.lengths[model.block_names[-1]].numpy()
+    for block in model.blocks:
+        block.trainable = False
+        frozen = frozen_blocks(model)
+        assert frozen or any(each.attend_to_padding for each in model.blocks)
+        if frozen:
+            lengths = whole.lengths[frozen[-1]]
+            outputs = mask(whole.outputs[frozen[-1]][:, : tf.reduce_max(lengths)], lengths)
+            after = model.after_frozen(frozen[-1:]).encode(outputs, lengths)
+            for row, end in enumerate(ends):
+                expected = whole.outputs[last][row, :end]
+                np.testing.assert_allclose(after.outputs[last][row, :end], expected, atol=2e-5)
 
 
 def test_dropout_keeps_the_mean_and_drops_the_share_asked_for():
