@@ -8,6 +8,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError, list_problems
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
 from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.missing_words import spelling_hint
 from speechtl.lang.phone_inventory import PhoneInventory
 
 
@@ -70,7 +71,7 @@ def with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str, 
     if not unknown:
         return data
     affected = {name for names in unknown.values() for name in names}
-    lines = [f"{word} (in {names[0]}{_hint(word, known)})" for word, names in sorted(unknown.items())]
+    lines = [f"{word} (in {names[0]}{spelling_hint(word, known)})" for word, names in sorted(unknown.items())]
     what = "words that the lexicon lacks" if lexicon is not None else "phones that the model lacks"
     advice = "; have them guessed (--g2p) or write them (--add-word WORD=PHONES)" if lexicon is not None else ""
     if len(affected) == len(data):
@@ -80,8 +81,3 @@ def with_known_words(data: DataDir, lexicon: Lexicon | None, phones: tuple[str, 
     kept = data.select(name for name in data.utterance_ids if name not in affected)
     kept.save(data.path)
     return DataDir.load(data.path)
-
-
-def _hint(word: str, known: set[str]) -> str:
-    near = next((variant for variant in (word.lower(), word.upper(), word.capitalize()) if variant in known), None)
-    return f"; '{near}' is known" if near else ""

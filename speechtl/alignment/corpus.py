@@ -8,6 +8,7 @@ from speechtl.errors import list_problems
 from speechtl.features.config import FeatureConfig
 from speechtl.features.frame_clock import FrameClock
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.missing_words import spelling_hint
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 
@@ -57,5 +58,7 @@ class Corpus:
         missing = [word for word in needed if word not in self.lexicon]
         if missing:
             heading = f"{len(missing)} words are not in the lexicon; add them (speechtl lexicon add, g2p):"
-            _logger.warning(list_problems(heading, missing, limit=20))
+            _logger.warning(
+                list_problems(heading, [word + spelling_hint(word, self.lexicon) for word in missing], limit=20)
+            )
         return dataclasses.replace(self, lexicon=kept)

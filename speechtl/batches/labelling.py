@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.missing_words import spelling_hint
 from speechtl.lang.phone_inventory import PhoneInventory
 
 # Of an utterance: for each word, for each of its pronunciations, the unit numbers.
@@ -55,7 +56,7 @@ class Labelling:
         unknown = sorted(first.keys() - set(lexicon.words))
         if unknown:
             count = f"{len(unknown)}; add them to the lexicon"
-            lines = [f"{word} (first in {first[word]})" for word in unknown]
+            lines = [f"{word} (first in {first[word]}{spelling_hint(word, lexicon)})" for word in unknown]
             raise LexiconError(list_problems(f"language {language}: words without a pronunciation: {count}", lines))
         pronunciations = {word: [option.phones for option in lexicon.pronounce(word)] for word in first}
         phones = {phone for options in pronunciations.values() for option in options for phone in option}

@@ -64,6 +64,12 @@ def score(
     if empty:
         path = result.references.path
         typer.echo(f"warning: {path}: {empty} without words; what was found there counts as insertions", err=True)
+    if result.spelling_errors:
+        typer.echo(
+            f"warning: {result.spelling_errors} of {result.errors.total.errors} errors are differences of case or "
+            "punctuation alone; write references and hypotheses alike",
+            err=True,
+        )
     if unit == "phone":
         _warn_unknown(result.features)
     if result.interval is None:

@@ -113,7 +113,7 @@ def _is_empty(table: Table) -> bool:
 def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
     path = structure.path / name
     try:
-        table = scan_table(path, value_required=True)
+        table = scan_table(path, value_required=not kind.may_be_empty)
     except DataError as error:
         message = str(error).removeprefix(f"{path}: ")
         structure.problems.append(Problem(path, 0, message, "unreadable"))
@@ -127,7 +127,7 @@ def _parse(structure: Structure, name: str, table: Table) -> None:
     structure.tables[name] = table
     values = structure.values[name] = {}
     for key, value in table.entries.items():
-        if value:
+        if value or TABLES[name].may_be_empty:
             try:
                 values[key] = TABLES[name].parse(value)
             except ValueError as error:

@@ -56,6 +56,7 @@ class TableKind:
         complete: whether a missing key is an error for every reader. The other tables are computed from the audio step
             by step, and may be incomplete.
         computed: whether the table can be recomputed from the audio, so that it may be deleted.
+        may_be_empty: whether an entry may have no value: a transcript, where nothing is said.
     """
 
     owner: str
@@ -63,6 +64,7 @@ class TableKind:
     format: Callable[[Any], str] = str
     complete: bool = False
     computed: bool = False
+    may_be_empty: bool = False
 
 
 def format_seconds(seconds: float) -> str:
@@ -114,7 +116,7 @@ TABLES: dict[str, TableKind] = {
     "utt2spk": TableKind("utterance", _field, complete=True),
     "wav.scp": TableKind("recording"),
     "segments": TableKind("utterance", Segment.parse, str, complete=True),
-    "text": TableKind("utterance", complete=True),
+    "text": TableKind("utterance", complete=True, may_be_empty=True),
     "utt2lang": TableKind("utterance", _field, complete=True),
     "utt2dom": TableKind("utterance", _field, complete=True),
     "utt2uniq": TableKind("utterance", _field, complete=True),

@@ -180,9 +180,15 @@ def _inverse(structure: Structure) -> Iterable[Problem]:
 
 def _transcripts(structure: Structure) -> Iterable[Problem]:
     for utterance, transcript in structure.values.get("text", {}).items():
+        table = structure.tables["text"]
+        if not transcript.strip():
+            message = (
+                f"'{utterance}': no words; training and alignment leave it out, and what is found there counts as "
+                "insertions"
+            )
+            yield Problem(table.path, table.lines[utterance], message, "no-words", warning=True, key=utterance)
         odd = odd_character(transcript)
         if odd:
-            table = structure.tables["text"]
             message = f"'{utterance}': transcript {odd}; replace it by a space, or remove it"
             yield Problem(table.path, table.lines[utterance], message, "odd-character", warning=True, key=utterance)
 

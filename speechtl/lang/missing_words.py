@@ -1,8 +1,10 @@
 """The out-of-vocabulary words of a text: those that a lexicon lacks."""
 
 import dataclasses
+import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from speechtl.lang.lexicon import Lexicon
 
@@ -39,3 +41,29 @@ def find_missing_words(lexicon: Lexicon, sentences: Iterable[Sequence[str]]) -> 
     missing = Counter({word: count for word, count in counts.items() if word not in lexicon})
     in_other_case = [word for word in missing if word.lower() in lexicon or word.upper() in lexicon]
     return MissingWords(missing, counts.total(), len(counts), in_other_case)
+
+
+def known_spelling(word: str, known: Container[str]) -> str | None:
+    """Return how a lexicon spells a word of a written text: in other case, without punctuation, or as several words."""
+    bare = without_punctuation(word)
+    parts = [part for part in map(without_punctuation, re.split(r"[-‐‑–—/.,;:!?…]", word)) if part]
+    for variant in (str, str.lower, str.upper, str.capitalize):
+        for spelling in ([variant(word)], [variant(bare)], [variant(part) for part in parts]):
+            if spelling and all(one and one in known for one in spelling):
+                return " ".join(spelling)
+    return None
+
+
+def spelling_hint(word: str, known: Container[str]) -> str:
+    """Return what to add to a message about a word that is missing: how the lexicon spells it, or nothing."""
+    spelling = known_spelling(word, known)
+    return f"; '{spelling}' is known" if spelling else ""
+
+
+def without_punctuation(word: str) -> str:
+    """Return a word without punctuation marks at its ends or in it; apostrophes and hyphens within it stay."""
+    marks = [unicodedata.category(character).startswith("P") for character in word]
+    first = next((place for place, mark in enumerate(marks) if not mark), len(word))
+    last = next((place for place in range(len(word), 0, -1) if not marks[place - 1]), 0)
+    inner = zip(word[first:last], marks[first:last], strict=True)
+    return "".join(character for character, mark in inner if not mark or character in "'’-‐‑·")

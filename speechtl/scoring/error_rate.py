@@ -8,6 +8,7 @@ from typing import Literal, Protocol, TypeVar
 import jiwer
 
 from speechtl.errors import DataError, list_problems
+from speechtl.lang.missing_words import without_punctuation
 
 Unit = Literal["word", "character", "phone"]
 
@@ -221,6 +222,16 @@ def group_by_speaker(score: Scored[Counts], utt2spk: Mapping[str, str]) -> dict[
     for utterance in score.per_utterance:
         groups.setdefault(utt2spk[utterance], []).append(utterance)
     return dict(sorted(groups.items()))
+
+
+def spelling_errors(score: ErrorRate) -> int:
+    """Return how many errors are differences of case and punctuation alone."""
+
+    def plain(word: str | None) -> str:
+        return without_punctuation(word or "").casefold()
+
+    pairs = (pair for pairs in score.alignments.values() for pair in pairs)
+    return sum(pair.operation != "C" and plain(pair.reference) == plain(pair.hypothesis) for pair in pairs)
 
 
 def split_words(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from speechtl.errors import ConfigError, DataError
 from speechtl.lang.lexicon import Lexicon, Notation
-from speechtl.scoring.error_rate import Counts, ErrorRate, Scored, Unit
+from speechtl.scoring.error_rate import Counts, ErrorRate, Scored, Unit, spelling_errors
 from speechtl.scoring.feature_error_rate import FeatureErrorRate, feature_error_rate
 from speechtl.scoring.score_files import confusion_lines, speaker_table, summary_lines, write_scores
 from speechtl.scoring.significance import (
@@ -112,6 +112,11 @@ class Score:
     def error_rate(self) -> float:
         """Errors per unit of the reference, 1.0 is 100 %."""
         return self.errors.rate
+
+    @property
+    def spelling_errors(self) -> int:
+        """Errors that are differences of case and punctuation alone; 0 for phones, which have neither."""
+        return 0 if self.errors.unit == "phone" else spelling_errors(self.errors)
 
     @property
     def missing(self) -> list[str]:

@@ -152,3 +152,16 @@ def test_features_that_are_missing_say_what_to_run(make_corpus, lexicon_file):
     (folder / "feats.scp").unlink()
     with pytest.raises(DataError, match=r"feats\.scp: missing; run speechtl features"):
         make_source(folder, lexicon_file)
+
+
+def test_utterances_without_words_are_left_out_and_told(make_corpus, lexicon_file, caplog):
+    folder = make_corpus("train")
+    text = read_table(folder / "text")
+    silent = sorted(text)[:5]
+    write_table(folder / "text", text | dict.fromkeys(silent, ""))
+    source = make_source(folder, lexicon_file)
+    assert source.utterance_ids == sorted(set(text) - set(silent)) and all(source.labels)
+    (message,) = [record.message for record in caplog.records]
+    assert f"{folder}/text: no transcript" in message and "5" in message
+    # Without transcripts, nothing needs words.
+    assert len(Source([], DataConfig(), Normaliser(NormalisationConfig()), FEATURES, unlabelled=[folder])) == len(text)

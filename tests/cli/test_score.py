@@ -106,6 +106,15 @@ def test_phones_are_scored_by_the_best_matching_pronunciation(files):
     assert "whose references differ" in result.output
 
 
+def test_errors_of_case_and_punctuation_are_told_apart(files):
+    write(files / "ref", {"u1": "the quick brown fox", "u2": "hello world - again"})
+    write(files / "hyp2", {"u1": "The quick, brown fox.", "u2": "HELLO WORD again"})
+    result = run("score", files / "ref", files / "hyp2")
+    assert result.stdout.startswith("%WER 75.00 [ 6 / 8")
+    assert "warning: 5 of 6 errors are differences of case or punctuation alone; write" in result.stderr
+    assert "case or punctuation" not in run("score", files / "data", files / "hyp").stderr
+
+
 def test_phones_have_feature_errors_too(files):
     write(files / "ref", {"a-1": "p a", "a-2": "t͡ʃ i", "b-1": "s ʡ"})
     # In panphon's table p and b differ in one of 24 features, s is wrongly inserted.

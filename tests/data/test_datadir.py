@@ -89,7 +89,6 @@ def test_every_structural_problem_is_listed_at_once(tmp_path):
         "segments:2: 'a-2': recording 'other' is not in wav.scp; add it or remove the segment",
         "segments:3: 'b-2': 'x' is not a number; correct or remove the line",
         "segments:4: 'b-3': expected 'recording start end' (got 'rec 0'); correct or remove the line",
-        "text:2: 'b-1' has no value; add one or remove the line",
         "text:3: not UTF-8 (byte 0xE9 at column 5); save the file as UTF-8",
         "text:5: 'b-9' is not in utt2spk; add it there or remove this line",
         "reco2speed:1: 'rec': expected a speed factor above 0 (got 0); correct or remove the line",
@@ -194,3 +193,11 @@ def test_tables_load_without_numerical_libraries():
         "import sys, speechtl.data.datadir; print({'numpy', 'tensorflow', 'soundfile', 'pydantic'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_a_recording_in_which_nothing_is_said_has_an_empty_transcript(tmp_path):
+    folder = write(tmp_path / "d", utt2spk="a-1 a\na-2 a\n", wav_scp="a-1 x\na-2 y\n", text="a-1 one\na-2\n")
+    data = DataDir.load(folder)
+    assert data.text == {"a-1": "one", "a-2": ""}
+    data.save(tmp_path / "copy")
+    assert DataDir.load(tmp_path / "copy").text == data.text

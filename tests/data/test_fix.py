@@ -58,7 +58,8 @@ def test_whatever_lines_are_lost_or_doubled_the_result_is_valid(tmp_path_factory
     survivors = DataDir.load(folder)
     for utterance in survivors.utterance_ids:
         assert survivors.utt2spk[utterance] == drawn.utt2spk[utterance]
-        assert survivors.text.get(utterance, drawn.text[utterance]) == drawn.text[utterance]
+        # A line that has lost its words says that there are none.
+        assert survivors.text.get(utterance, "") in (drawn.text[utterance], "")
     if mending.actions:
         assert contents(folder / ".backup") == before
     assert fix(folder, check_audio=False).actions == ()
@@ -66,7 +67,7 @@ def test_whatever_lines_are_lost_or_doubled_the_result_is_valid(tmp_path_factory
 
 def test_what_is_dropped_is_said_with_the_reason(data, tmp_path):
     (tmp_path / "b-1.flac").write_bytes(b"")
-    (data.path / "text").write_bytes(b"a-2 two\na-1\nb-1 x\n")
+    (data.path / "text").write_bytes(b"b-1 x\na-2 two\n")
     (data.path / "spk2utt").write_text("a a-1\n")
     before = contents(data.path)
     planned = fix(data.path, dry_run=True)
@@ -75,10 +76,11 @@ def test_what_is_dropped_is_said_with_the_reason(data, tmp_path):
     assert mending.actions == planned.actions
     assert (mending.before, mending.after, mending.remaining) == (3, 1, ())
     assert [action.replace(str(tmp_path), "") for action in mending.actions] == [
+        "utterance 'a-1' dropped: /d/utt2spk:1: utterance 'a-1' is not in text; add it to /d/text, or remove the "
+        "utterance (fix does)",
         "recording 'b-1' dropped, with its utterances: /d/wav.scp:3: 'b-1': /b-1.flac: empty (0 bytes); "
         "restore the file or remove its utterances",
-        "utterance 'a-1' dropped: /d/text:2: 'a-1' has no value; add one or remove the line",
-        "rewritten: /d/text:2: not sorted in C order ('a-1' after 'a-2'); sort with LC_ALL=C (fix does)",
+        "rewritten: /d/text:2: not sorted in C order ('a-2' after 'b-1'); sort with LC_ALL=C (fix does)",
         "rewritten: /d/spk2utt: speaker 'b' of utt2spk is missing; rebuild it (fix does)",
         "rewritten: /d/spk2utt:1: speaker 'a' lacks 'a-2', unlike utt2spk; rebuild spk2utt (fix does)",
     ]
