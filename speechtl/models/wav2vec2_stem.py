@@ -70,7 +70,7 @@ class Wav2Vec2Stem(Block):
         def convolve(window: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             return self._convolve(self._join(*window), moments)
 
-        outputs = tf.map_fn(convolve, (windows, left), tf.float32, parallel_iterations=1)
+        outputs = tf.map_fn(convolve, (windows, left), parallel_iterations=1, fn_output_signature=tf.float32)
         outputs = tf.reshape(tf.transpose(outputs, (1, 0, 2, 3)), (batch, count * span, self.output_size))
         return outputs[:, :frames]
 
@@ -128,7 +128,9 @@ class Wav2Vec2Stem(Block):
             mean = mean_over_time(outputs, valid)
             return mean, mean_over_time(tf.square(outputs - mean[:, tf.newaxis]), valid)
 
-        means, variances = tf.map_fn(of_window, (windows, left, count), (tf.float32, tf.float32), parallel_iterations=1)
+        each = (windows, left, count)
+        both = (tf.float32, tf.float32)
+        means, variances = tf.map_fn(of_window, each, parallel_iterations=1, fn_output_signature=both)
         shares = tf.cast(count, tf.float32)
         shares = (shares / tf.maximum(tf.reduce_sum(shares, axis=0), 1.0))[:, :, tf.newaxis]
         mean = tf.reduce_sum(shares * means, axis=0)

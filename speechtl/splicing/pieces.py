@@ -95,8 +95,13 @@ def read_spoken(data: DataDir, phones: Mapping[str, Sequence[TimedLabel]], featu
         features: configuration of the features, for the times of frames.
 
     Raises:
-        DataError: utterances without features (all are listed), or no usable phone.
+        DataError: utterances without features (all are listed), no usable phone, or features that cannot be spliced.
     """
+    if features.kind == "waveform":
+        raise DataError(
+            f"{data.path}: has frames of samples, and those of different pieces do not continue each other; splice "
+            'features of kind "fbank", "mfcc" or "whisper"'
+        )
     problems = [f"utterance '{key}' has no features" for key in phones if key not in data.feats_scp]
     if problems:
         raise DataError(list_problems(f"{data.path}: run speechtl features on it first", problems))

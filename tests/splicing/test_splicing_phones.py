@@ -159,6 +159,8 @@ def test_the_command_line_writes_a_lexicon_with_words_for_phones(corpus):
 def test_speech_that_cannot_be_spliced_is_named(corpus):
     folder = corpus.path.parent
     (folder / "ctm").write_text("s1-x 1 0.2 0.001 a\ns1-x 1 0.3 0.9 b\n")
+    with pytest.raises(DataError, match=r"frames of samples, .* splice features of kind"):
+        splice(corpus, {}, SplicingConfig(), FeatureConfig(kind="waveform"), corpus.path.parent / "out")
     with pytest.raises(DataError, match=r"no phone to splice.*got 2 phones"):
         run_splice(corpus)
     (corpus.path / "feats.scp").write_text(f"s1-y {corpus.feats_scp['s1-y']}\n")
