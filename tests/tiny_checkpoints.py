@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-GOLDEN = Path(__file__).resolve().parent.parent / "models" / "foundation_golden.npz"
+GOLDEN = Path(__file__).resolve().parent / "models" / "foundation_golden.npz"
 FAMILIES = ("whisper", "wav2vec2", "xls_r", "hubert")
 # Features of a Whisper model have 80 bins; of these the golden model hears the first ones.
 BINS = 80
