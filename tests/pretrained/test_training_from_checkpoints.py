@@ -125,7 +125,7 @@ def test_the_sources_of_every_method_can_be_elsewhere(name):
     assert moved.sources() == tuple(f"elsewhere/{one}" for one in "ab"[: 1 + ("columns" in fields)])
 
 
-@settings(max_examples=15)
+@settings(max_examples=6)
 @given(samples=st.integers(0, 40000))
 def test_any_length_of_speech(imported, samples):
     for family in ("whisper", "wav2vec2"):
