@@ -72,7 +72,7 @@ def corpus(request, tmp_path_factory):
 def named(value, source):
     """Return the settings of a method with what they name in this encoder and this source."""
     if isinstance(value, dict):
-        return {key: named(one, source) for key, one in value.items()}
+        return {BLOCKS.get(key, key): named(one, source) for key, one in value.items()}
     if isinstance(value, list):
         return [named(one, source) for one in value]
     return str(source) if value == "SOURCE" else BLOCKS.get(value, value) if isinstance(value, str) else value
