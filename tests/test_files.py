@@ -12,6 +12,7 @@ from speechtl.files import (
     decode_lines,
     field_name,
     file_name,
+    new_folder,
     original_name,
     read_bytes,
     read_lines,
@@ -190,3 +191,19 @@ def test_names_made_from_ids_are_different_and_reversible(first, second):
 @pytest.mark.parametrize("name", ["anna-1", "s1_a", "größe.2", "caf\udce9"])
 def test_a_plain_id_is_its_own_name(name):
     assert file_name(name) == field_name(name) == name
+
+
+def test_a_new_folder_is_there_whole_or_not_at_all(tmp_path):
+    with new_folder(tmp_path / "a" / "out") as folder:
+        (folder / "file").write_text("x")
+        assert names(tmp_path / "a") == [folder.name] and folder.name != "out"
+    assert names(tmp_path / "a") == ["out"] and (tmp_path / "a" / "out" / "file").read_text() == "x"
+    with pytest.raises(ZeroDivisionError), new_folder(tmp_path / "b") as folder:
+        (folder / "file").write_text("x")
+        raise ZeroDivisionError
+    with pytest.raises(DataError, match=r"out: cannot write: .*not empty"), new_folder(tmp_path / "a" / "out"):
+        pass
+    (tmp_path / "empty").mkdir()
+    with new_folder(tmp_path / "empty") as folder:
+        (folder / "file").write_text("y")
+    assert names(tmp_path) == ["a", "empty"] and names(tmp_path / "a") == ["out"]
