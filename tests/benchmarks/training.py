@@ -11,15 +11,15 @@ the frameworks differ in that. With one thread, the processor time (columns cpu)
 """
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from sides import Side, pin, serve
 
 UTTERANCES, FRAMES, BINS, LABELS, UNITS = 16, 400, 80, 35, 40
 RATE, DECAY, CLIP, BETAS, EPSILON = 1e-3, 0.01, 5.0, (0.9, 0.98), 1e-7
@@ -140,60 +140,18 @@ def peer_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     import numpy as np
     import torch
     from torch import nn
+    from torch_tdnn import Tdnn, make_optimizer
 
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    size, dilations, dropped = 384, (1, 1, 2, 2, 3, 3, 4), 0.1
-
-    class Tdnn(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.subsampling = nn.Conv1d(BINS, size, 5, stride=3, padding=2)
-            self.first_norm = nn.LayerNorm(size)
-            self.norms = nn.ModuleList(nn.LayerNorm(size) for _ in dilations)
-            self.convs = nn.ModuleList(nn.Conv1d(size, size, 3, dilation=d, padding=d) for d in dilations)
-            self.last_norm, self.output = nn.LayerNorm(size), nn.Linear(size, UNITS)
-            self.dropout = nn.Dropout(dropped)
-
-        def forward(self, features: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-            x = self.first_norm(self.subsampling(features.transpose(1, 2)).transpose(1, 2))
-            valid = (torch.arange(x.shape[1]) < lengths[:, None]).float()[:, :, None]
-            for norm, conv in zip(self.norms, self.convs, strict=True):
-                x = x + self.dropout(torch.relu(conv((norm(x) * valid).transpose(1, 2)).transpose(1, 2)))
-            return self.output(self.dropout(self.last_norm(x)))
-
-    model = Tdnn()
-    weights = {name: torch.from_numpy(array) for name, array in np.load(folder / "weights.npz").items()}
-
-    def copy(module: nn.Module, prefix: str) -> None:
-        with torch.no_grad():
-            if isinstance(module, nn.LayerNorm):
-                module.weight.copy_(weights[f"{prefix}/scale"])
-                module.bias.copy_(weights[f"{prefix}/offset"])
-                return
-            kernel = weights[f"{prefix}/kernel"]
-            if isinstance(module, nn.Conv1d):  # Ours is (taps * inputs, outputs), theirs (outputs, inputs, taps).
-                kernel = kernel.reshape(module.kernel_size[0], module.in_channels, size).permute(2, 1, 0)
-            else:
-                kernel = kernel.T
-            module.weight.copy_(kernel)
-            module.bias.copy_(weights[f"{prefix}/bias"])
-
-    copy(model.subsampling, "encoder/subsampling/conv")
-    copy(model.first_norm, "encoder/subsampling/norm")
-    for place, (norm, conv) in enumerate(zip(model.norms, model.convs, strict=True), 1):
-        copy(norm, f"encoder/tdnn{place}/norm")
-        copy(conv, f"encoder/tdnn{place}/conv")
-    copy(model.last_norm, "heads/und/norm")
-    copy(model.output, "heads/und/output")
+    model = Tdnn(BINS, 384, UNITS, (1, 1, 2, 2, 3, 3, 4), kernel=5, stride=3)
+    model.copy({name: torch.from_numpy(array) for name, array in np.load(folder / "weights.npz").items()})
 
     arrays = {name: torch.from_numpy(array) for name, array in make_batch().items()}
     features, labels = arrays["features"], arrays["labels"].long()
     lengths, counts = (arrays["lengths"].long() + 2) // 3, torch.full((UTTERANCES,), LABELS)
     parameters = list(model.parameters())
-    decayed = {"params": [p for p in parameters if p.ndim > 1], "weight_decay": DECAY}
-    plain = {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0}
-    optimizer = torch.optim.AdamW([decayed, plain], lr=RATE, betas=BETAS, eps=EPSILON)
+    optimizer = make_optimizer(parameters, RATE, DECAY, BETAS, EPSILON)
     criterion = nn.CTCLoss(blank=0, reduction="none")
 
     def losses_of(logits: torch.Tensor) -> torch.Tensor:
@@ -235,40 +193,6 @@ def peer_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
         "ctc": ctc,
         "optimizer": update,
     }
-
-
-def work(side: str, folder: Path, threads: int) -> None:
-    """Answer requests, one name a line, with what the function gave and the seconds that it took."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
-    functions = (our_side if side == "speechtl" else peer_side)(folder, threads)
-    print("ready", flush=True)
-    for line in sys.stdin:
-        wall, processor = time.perf_counter(), time.process_time()
-        result = functions[line.strip()]()
-        seconds = time.perf_counter() - wall, time.process_time() - processor
-        told = result if isinstance(result, dict | list) else None
-        print(json.dumps([told, *seconds]), flush=True)
-
-
-class Side:
-    """A process that measures one framework, only when asked."""
-
-    def __init__(self, name: str, python: str, folder: Path, threads: int):
-        command = [python, __file__, "--worker", name, "--folder", str(folder), "--threads", str(threads)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.answer("ready")
-
-    def answer(self, expected: str = "") -> str:
-        line = self.process.stdout.readline().strip()
-        if not line or (expected and line != expected):
-            raise SystemExit(f"a process of the benchmark ended: {line or 'see above'}")
-        return line
-
-    def ask(self, name: str) -> list:
-        self.process.stdin.write(name + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.answer())
 
 
 def check(ours: dict, peers: dict) -> None:
@@ -315,21 +239,23 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        return work(arguments.worker, arguments.folder, arguments.threads)
+        pin(arguments.threads)
+        make_side = our_side if arguments.worker == "speechtl" else peer_side
+        return serve(make_side(arguments.folder, arguments.threads))
     if subprocess.run([arguments.torch_python, "-c", "import torch, numpy"], capture_output=True).returncode:
         raise SystemExit(MISSING)
     others = f", load average before {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     print(f"{UTTERANCES} utterances of up to {FRAMES} frames, {arguments.threads} threads each{others}")
     with tempfile.TemporaryDirectory() as folder:
         pythons = {"speechtl": sys.executable, "torch": arguments.torch_python}
-        sides = {name: Side(name, python, Path(folder), arguments.threads) for name, python in pythons.items()}
+        shared = ["--folder", folder, "--threads", str(arguments.threads)]
+        sides = {name: Side([python, __file__, "--worker", name, *shared]) for name, python in pythons.items()}
         try:
             check(sides["speechtl"].ask("facts")[0], sides["torch"].ask("facts")[0])
             measure(sides, arguments.rounds)
         finally:
             for side in sides.values():
-                side.process.kill()
-                side.process.wait()
+                side.end()
 
 
 if __name__ == "__main__":
