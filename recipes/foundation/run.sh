@@ -97,7 +97,7 @@ if run_stage 2 "the encoder, and a model of three languages on it"; then
   if [ -d data/an4 ] && [ -d data/speechocean762 ] && [ -d data/persian ] && [ -d data/taiwanese ]; then
     mkdir -p data/source
     LC_ALL=C sort -u data/an4/lexicon.txt data/speechocean762/lexicon.txt >data/source/english.txt
-    cut -d' ' -f1 data/taiwanese/train_60min/text >data/source/taiwanese.list
+    cut -d' ' -f1 data/taiwanese/train_10min/text >data/source/taiwanese.list
     speechtl data subset data/taiwanese/train data/source/taiwanese --utterance-list data/source/taiwanese.list --overwrite
     speechtl train conf/source.toml exp/source
   fi
