@@ -30,7 +30,7 @@ if have an4; then
   speechtl lm data/an4/train/text -o data/an4/lm.arpa --order 4 --vocabulary data/an4/lexicon_unseen.txt
   for seed in $seeds; do
     exp=exp/an4_unseen_$seed
-    train conf/an4.toml "$exp" seed="$seed" data.0.train=data/an4/train_seen data.0.dev=data/an4/dev_seen
+    train conf/an4_unseen.toml "$exp" seed="$seed"
     # Without a language model, and with one of all training transcripts: speech is held out, text is not.
     for way in none all_text; do
       lm_dev=() lm_test=()
