@@ -13,9 +13,11 @@ for language in de ru ar zh; do
     for minutes in 10 1; do
       for conf in head after_source; do
         exp=exp/${conf}_${language}_${minutes}min_$seed
+        [ $conf = head ] || [ -e exp/source/weights.h5 ] || continue
         epochs=20
-        # As many updates as there can be with a tenth of the speech in half the time.
-        [ $minutes = 10 ] || epochs=100
+        [ $conf = head ] || epochs=30
+        # Half as many updates with a tenth of the speech.
+        [ $minutes = 10 ] || epochs=$((5 * epochs))
         train conf/$conf.toml "$exp" seed="$seed" data.0.language="$language" \
           data.0.train="$data/train_${minutes}min_$seed" data.0.dev="$data/dev" data.0.lexicon="$data/lexicon.txt" \
           training.epochs=$epochs
