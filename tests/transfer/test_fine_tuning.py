@@ -45,7 +45,7 @@ def test_a_source_that_does_not_fit_is_refused(source, make_config, tmp_path):
     other = make_config(name="other.toml", normalisation={"kind": "utterance"}, transfer=copy_of(source))
     with pytest.raises(ConfigError, match=r"config\.toml: \[normalisation\] differs"):
         train(load_config(other), tmp_path / "tuned")
-    with pytest.raises(ConfigError, match=r"nowhere/config\.toml: cannot read"):
+    with pytest.raises(ModelError, match=r"nowhere: not an experiment directory \(no config\.toml\)"):
         train(
             load_config(make_config(name="n.toml", transfer=copy_of("nowhere"))),
             tmp_path / "x",
