@@ -58,11 +58,13 @@ def free_ports(count):
 
 
 @pytest.fixture
-def single(make_config, tmp_path):
+def single(make_config, source, tmp_path):
     """Return a config, and the weights that one replica trains, in this process."""
     # What depends on the replica (dropout) is off; masks do not depend on it.
     rates = {"rates": {"heads/*": 0.5}, "layer_decay": 0.8, "unfreeze": {"first:2": 2}}
-    config = make_config(model__encoder={"dropout": 0.0}, model={"head_dropout": 0.0}, training=rates)
+    teacher = {"method": "distillation", "source": str(source), "pairs": {"tdnn1": "tdnn2"}}
+    quiet = {"model__encoder": {"dropout": 0.0}, "model": {"head_dropout": 0.0}}
+    config = make_config(**quiet, training=rates, transfer=teacher)
     train(load_config(config), tmp_path / "single")
     return config, weights(tmp_path / "single")
 
