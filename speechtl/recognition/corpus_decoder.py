@@ -234,8 +234,9 @@ class CorpusDecoder:
             logger.info(f"{request.out}: {decoded.describe(found.calibration)}")
         missing = sorted(set(self.data.utterance_ids) - set(found.frames))
         if missing:
+            lacking = "stored posteriors" if request.posteriors else "features"
             names = dict.fromkeys(missing, "")
-            logger.warning(f"{data}: {counted('no features, not decoded', names, 'utterance')}")
+            logger.warning(f"{data}: {counted(f'no {lacking}, not decoded', names, 'utterance')}")
         cut = sorted(utterance for utterance, best in found.hypotheses.items() if best and not best[0].complete)
         if cut:
             heading = "no word ended in the last frame of these utterances (too short, or decoding.beam too narrow):"

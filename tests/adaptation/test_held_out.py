@@ -101,7 +101,7 @@ def test_a_method_and_its_settings():
     assert choose_config(0.5).method in METHODS
     with pytest.raises(ConfigError, match=r"--method magic: unknown; known: fine_tuning, conserv"):
         choose_config(30.0, "magic")
-    with pytest.raises(ConfigError, match=r"method lhuc: 1 problem\n  rate: unknown key; known keys: augment"):
+    with pytest.raises(ConfigError, match=r"method lhuc: 1 problem\n  rate: unknown key; known keys: alpha, augment"):
         choose_config(30.0, "lhuc", ("rate=3",))
 
 

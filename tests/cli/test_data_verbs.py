@@ -40,11 +40,13 @@ def test_validate_looks_at_audio_unless_told_not_to(data, tmp_path):
 
 def test_fix(data):
     (data.path / "text").write_text("a-0 one\nb-1\n")
-    assert run("data fix", "--dry-run", data.path).output.endswith("1 of 12 utterances kept; nothing written\n")
+    assert run("data fix", "--dry-run", data.path).output.endswith("2 of 12 utterances kept; nothing written\n")
     result = run("data fix", data.path)
-    assert "utterance 'b-1' dropped: " in result.output
-    assert result.output.endswith("1 of 12 utterances kept; old tables in .backup\n")
-    assert run("data fix", data.path).output == f"{data.path}: 1 of 1 utterances kept; nothing to repair\n"
+    # An empty transcript is one; a missing one is not.
+    assert "utterance 'b-1' dropped: " not in result.output
+    assert "utterance 'b-2' dropped: " in result.output
+    assert result.output.endswith("2 of 12 utterances kept; old tables in .backup\n")
+    assert run("data fix", data.path).output.endswith(f"{data.path}: 2 of 2 utterances kept; nothing to repair\n")
 
 
 def test_subset(data, tmp_path):

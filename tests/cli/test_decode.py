@@ -148,7 +148,7 @@ def test_utterances_without_posteriors_are_told(world, capsys):
     write_posteriors(world, {key: TEXTS[key] for key in ("anna-1", "bert-1")})
     run(world)
     assert sorted(read_table(world / "out" / "text")) == ["anna-1", "bert-1"]
-    assert "not decoded:\n  anna-2\n  bert-2" in capsys.readouterr().err
+    assert "2 utterances: no stored posteriors, not decoded (anna-2; bert-2)" in capsys.readouterr().err
     write_posteriors(world, {})
     with pytest.raises(DataError, match="no utterance has stored posteriors"):
         run(world)

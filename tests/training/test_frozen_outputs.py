@@ -113,7 +113,7 @@ def test_other_features_or_settings_are_computed_anew(configure, tmp_path, compu
         train(configure(), tmp_path / "second")
     else:
         config = configure(changed)
-        monkeypatch.setattr("speechtl.experiment.train._check_sources", lambda config: None)
+        monkeypatch.setattr("speechtl.experiment.train.check_sources", lambda config: None)
         train(config, tmp_path / "second")
     assert computed == [24, 24]
 
