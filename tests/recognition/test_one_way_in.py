@@ -63,14 +63,15 @@ def written(folder, damages=("clean",) * 3, header=False):
         if header:
             unfinished(path)
         wav[name] = str(path)
-    data = DataDir(folder / "data", wav_scp=wav, text=dict(TEXTS), utt2spk=dict.fromkeys(TEXTS, "s"))
+    # Each recording is normalised by itself, as transcribe does it: their noise differs too much for one speaker's.
+    data = DataDir(folder / "data", wav_scp=wav, text=dict(TEXTS), utt2spk={name: name for name in TEXTS})
     data.save(folder / "data")
     return folder
 
 
 def words_of(experiment, folder):
     """Return the words of each recording by ``transcribe``, by ``features`` and ``decode``, and by ``align``."""
-    found = run("transcribe", experiment, *(folder / f"{name}.wav" for name in TEXTS), format="json", one_speaker=True)
+    found = run("transcribe", experiment, *(folder / f"{name}.wav" for name in TEXTS), format="json")
     transcribed = [json.loads(line)["text"] for line in found.stdout.splitlines()]
     computed = run("features", folder / "data", config=experiment / "config.toml", overwrite=True)
     lexicon = experiment / "lexicon" / "xx.txt"
@@ -81,7 +82,7 @@ def words_of(experiment, folder):
     return transcribed, [decoded[name] for name in TEXTS], spans, found.stderr + computed.stderr
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(damages=st.permutations(sorted(DAMAGE)), header=st.booleans())
 def test_every_verb_hears_the_same_words(experiment, tmp_path_factory, damages, header):
     damages = damages[: len(TEXTS)]
