@@ -9,7 +9,7 @@ import shutil
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from speechtl.errors import DataError, SpeechtlError, list_problems
 
@@ -147,15 +147,20 @@ def replacing(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        # An error of reading inside the block (a missing input) is not an error of writing.
-        if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
-            raise
-        reason = error.strerror or str(error)
-        raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
+        _fail(error, path, temporary)
     finally:
         # If a parent folder is a file, unlinking what was never created would hide the error above.
         if os.path.lexists(temporary):
             temporary.unlink()
+
+
+def _fail(error: OSError, path: Path, temporary: Path) -> NoReturn:
+    """Raise what an error means that occurred while ``path`` was written by way of ``temporary``."""
+    # An error of reading inside the block (a missing input) is not an error of writing.
+    if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
+        raise error
+    reason = error.strerror or str(error)
+    raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
 
 
 @contextlib.contextmanager
@@ -172,10 +177,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.rename(temporary, path)
     except OSError as error:
-        if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
-            raise
-        reason = error.strerror or str(error)
-        raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
+        _fail(error, path, temporary)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
