@@ -38,7 +38,17 @@ _ADVICE = (
 
 
 # What reading a damaged pickle raises; the file's fault, since nothing of ours runs in between.
-_BROKEN = (pickle.UnpicklingError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError)
+_BROKEN = (
+    MemoryError,
+    pickle.UnpicklingError,
+    EOFError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    OverflowError,
+)
 
 
 def read_torch_file(path: Path) -> dict[str, StoredTensor]:
