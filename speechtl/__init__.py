@@ -18,9 +18,10 @@ from speechtl.api.align import align
 from speechtl.api.decode import decode
 from speechtl.api.import_checkpoint import import_checkpoint
 from speechtl.api.load import load
+from speechtl.api.package import package
 from speechtl.api.score import score
 from speechtl.api.train import train
 from speechtl.api.transcribe import transcribe
 
 __version__ = "0.1.0"
-__all__ = ["adapt", "align", "decode", "import_checkpoint", "load", "score", "train", "transcribe"]
+__all__ = ["adapt", "align", "decode", "import_checkpoint", "load", "package", "score", "train", "transcribe"]

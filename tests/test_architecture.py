@@ -50,7 +50,7 @@ ARROWS = {
     },
 }
 ARROWS["api"] = {"adaptation", "alignment", "experiment", "lang", "pretrained", "recognition", "scoring"}
-ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "models", "pretrained"}
+ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "models"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": set(), "config": {"errors", "files"}}
 MAY_IMPORT |= {"files": {"errors"}, "lock": {"errors"}}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, optional_path
+from speechtl.api.paths import StrPath, model_path, optional_path
 
 if TYPE_CHECKING:
     from speechtl.adaptation.result import Adapted
@@ -42,7 +42,7 @@ def adapt(
     Adaptation is cross-validated on the recordings; if it does not help, the source model is kept.
 
     Args:
-        model: experiment directory of the source model.
+        model: experiment directory of the source model, or the name of one that comes with speechtl.
         recordings: a data directory, a folder of audio with ``.txt`` or ``.lab`` files, or a CSV of file and text.
         out: folder of the result: ``speaker.h5`` (to be given as ``speaker``), or a whole experiment; and a report.
         method: ``fine_tuning``, ``conservative_training``, ``layer_transfer``, ``lhuc``, ``lin``, ``adapter`` or
@@ -77,7 +77,7 @@ def adapt(
     from speechtl.adaptation.request import read_request
 
     request = read_request(
-        Path(model),
+        model_path(model),
         Path(recordings),
         Path(out),
         settings=settings,

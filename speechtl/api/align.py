@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from speechtl.api.paths import StrPath, optional_path
+from speechtl.api.paths import StrPath, model_path, optional_path
 
 if TYPE_CHECKING:
     from speechtl.alignment.align_corpus import CorpusAlignment
@@ -33,7 +33,7 @@ def align(
     """Align the transcripts of a data directory with their speech: when was each word and phone said?
 
     Args:
-        model: the experiment directory.
+        model: the experiment directory, or the name of a model that comes with speechtl.
         data: data directory with transcripts and features.
         out: folder of the results: ``ctm``, ``phones.ctm``, ``textgrid/``, ``log.jsonl``.
         lexicon: pronunciations of the words; by default the model's own.
@@ -64,7 +64,7 @@ def align(
         missing_phones=missing_phones,
     )
     request = AlignRequest(
-        model=Path(model),
+        model=model_path(model),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

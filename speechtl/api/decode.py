@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, optional_path
+from speechtl.api.paths import StrPath, model_path, optional_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -42,7 +42,7 @@ def decode(
     """Decode a data directory with features: phones, and words where there is a lexicon (or added words).
 
     Args:
-        model: the experiment directory.
+        model: the experiment directory, or the name of a model that comes with speechtl.
         data: the data directory.
         out: folder of the results: ``phones``, ``text``, ``ctm``, ``phones.ctm``, ``log.jsonl``, ``decoding.toml``.
         lexicon: pronunciations of the words to find; without it and added words, phones alone.
@@ -86,7 +86,7 @@ def decode(
         inventory=parse_inventory(os.fspath(inventory)),
     )
     request = DecodeRequest(
-        model=Path(model),
+        model=model_path(model),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, optional_path
+from speechtl.api.paths import StrPath, model_path, optional_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -38,7 +37,8 @@ def load(
     """Load a trained model, ready to transcribe audio.
 
     Args:
-        model: the experiment directory.
+        model: the experiment directory, or the name of a model that comes with speechtl (``"base"``); a
+            `Path` is always a path.
         lexicon: pronunciations of the words to find, a file or a folder with ``LANGUAGE.txt``; by default the lexicon
             that the model was trained with.
         add_words: more words, ``"WORD=PHONES"``, or ``"WORD"`` to have its phones guessed; see also
@@ -91,4 +91,4 @@ def load(
         config=optional_path(config),
         settings=tuple(settings),
     )
-    return Recogniser.load(Path(model), vocabulary, options)
+    return Recogniser.load(model_path(model), vocabulary, options)

@@ -6,6 +6,18 @@ from pathlib import Path
 StrPath = str | PathLike[str]
 
 
+def model_path(model: StrPath) -> Path:
+    """Return the directory of a model: of one that comes with speechtl by its name (a string), else the path itself.
+
+    Raises:
+        ModelError: the model's files are damaged, or the weights that it builds on cannot be fetched.
+    """
+    # Only here: importing the public face loads nothing.
+    from speechtl.pretrained.model_path import model_path as find
+
+    return find(model)
+
+
 def optional_path(path: StrPath | None) -> Path | None:
     """Return a path; None stays None."""
     return None if path is None else Path(path)

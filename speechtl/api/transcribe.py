@@ -15,7 +15,7 @@ def transcribe(model: "StrPath | Recogniser", audio: "Audio", rate: int | None =
     """Transcribe one recording; to transcribe several, `load` the model once and call its ``transcribe``.
 
     Args:
-        model: an experiment directory, or what `load` returned.
+        model: an experiment directory, the name of a model that comes with speechtl, or what `load` returned.
         audio: a path, an open binary file, or samples ``(samples,)`` or ``(samples, channels)``.
         rate: Hz, of samples.
         **options: of `load`.

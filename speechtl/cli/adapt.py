@@ -9,7 +9,7 @@ from speechtl.cli import options
 
 
 def adapt(
-    source: Annotated[Path, typer.Argument(help="Experiment directory of a trained model; it is only read.")],
+    source: options.Model,
     recordings: Annotated[
         Path,
         typer.Argument(help="Data directory, folder of audio with .txt or .lab files, or CSV of file and text."),

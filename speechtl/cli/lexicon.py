@@ -21,7 +21,7 @@ def check(
         typer.Option("--phones", help="A model's phone table, exp/x/phones/LANGUAGE.txt; all phones must be in it."),
     ] = None,
     experiment: Annotated[
-        Path | None,
+        str | None,
         typer.Option("--experiment", help="Experiment: list the phones that its model lacks, and what replaces them."),
     ] = None,
     language: options.Language = None,

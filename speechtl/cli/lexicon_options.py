@@ -1,6 +1,5 @@
 """Options that the verbs of ``speechtl lexicon`` share."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -24,7 +23,7 @@ Case = Annotated[
     typer.Option("--case", help="Write words as they are, in lower or in upper case."),
 ]
 Experiment = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--experiment", help="Experiment; phones that its model lacks are replaced by the nearest, listed."),
 ]
 Language = Annotated[
@@ -32,18 +31,19 @@ Language = Annotated[
 ]
 
 
-def read_inventory(experiment: Path | None, language: str | None) -> "PhoneInventory | None":
+def read_inventory(experiment: str | None, language: str | None) -> "PhoneInventory | None":
     """Return the phones of an experiment's model; the language may be left out where there is one only."""
     from speechtl.errors import LexiconError
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.lang.phone_inventory import PhoneInventory
     from speechtl.layout import ExperimentLayout
+    from speechtl.pretrained.model_path import model_path
 
     if experiment is None:
         if language is not None:
             raise LexiconError(f"--language {language}: says which phones of an experiment; give --experiment too")
         return None
-    layout = ExperimentLayout(experiment)
+    layout = ExperimentLayout(model_path(experiment))
     found = (ExperimentDirectory(layout) if layout.config.is_file() else layout).phone_tables()
     if language is None and len(set(found.values())) == 1:
         language = next(iter(found))

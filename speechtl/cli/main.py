@@ -17,6 +17,7 @@ from speechtl.cli import (
     import_checkpoint,
     lexicon,
     lm,
+    models,
     probe,
     report,
     score,
@@ -49,6 +50,8 @@ app.command("align")(align.align)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)
+app.command("models")(models.models)
+app.command("package")(models.package)
 app.command("probe")(probe.probe)
 app.command("chart")(chart.chart)
 

@@ -8,7 +8,11 @@ import typer
 from speechtl.errors import ConfigError
 from speechtl.g2p.rule_languages import rule_languages
 
-Model = Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")]
+# Not a Path, which would make NAME of ./NAME.
+Model = Annotated[
+    str,
+    typer.Argument(help="Experiment directory of a trained model, or the name of one of speechtl models."),
+]
 Lexicon = Annotated[
     Path | None,
     typer.Option(

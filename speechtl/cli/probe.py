@@ -16,7 +16,10 @@ class By(str, Enum):
 
 
 def probe(
-    experiments: Annotated[list[Path], typer.Argument(metavar="EXP...", help="Experiment directories, side by side.")],
+    experiments: Annotated[
+        list[str],
+        typer.Argument(metavar="EXP...", help="Experiment directories (or names of speechtl models), side by side."),
+    ],
     data: Annotated[
         list[Path], typer.Option("--data", help="Data directory with features, no transcripts needed. Repeatable.")
     ],
@@ -37,6 +40,7 @@ def probe(
     from speechtl.batches.source import Source
     from speechtl.errors import DataError, ModelError, list_problems
     from speechtl.experiment.experiment import Experiment
+    from speechtl.pretrained.model_path import model_path
     from speechtl.report import linear_probe
     from speechtl.report.picture import check_picture_path, save_picture
     from speechtl.report.scatter_chart import Panel, draw_scatter
@@ -47,7 +51,7 @@ def probe(
         check_picture_path(out)
     panels = []
     for path in experiments:
-        experiment = Experiment.load(path)
+        experiment = Experiment.load(model_path(path))
         chosen = choose_blocks(experiment.model, block)
         if len(chosen) != 1:
             raise ModelError(f"--block {block}: stands for {len(chosen)} blocks; name one of: {', '.join(chosen)}")
@@ -72,6 +76,8 @@ def probe(
             f"{path} {chosen[0]}: {line}, balanced {100 * found.balanced:.1f} % ({len(outputs)} utterances, "
             f"{len(set(classes))} classes, other {found.held_out} in the test)"
         )
-        panels.append(Panel(path.name, f"{chosen[0]}: {line}", linear_probe.principal_components(outputs), classes))
+        panels.append(
+            Panel(Path(path).name, f"{chosen[0]}: {line}", linear_probe.principal_components(outputs), classes)
+        )
     if out is not None:
         save_picture(draw_scatter(panels), out)

@@ -9,7 +9,7 @@ from speechtl.cli import options
 
 
 def study(
-    source: Annotated[Path, typer.Argument(help="Experiment directory of a model trained on other speakers.")],
+    source: options.Model,
     data: Annotated[Path, typer.Argument(help="Data directory of several speakers, with features and transcripts.")],
     out: Annotated[Path, typer.Argument(help="Folder of the results; a study that stopped there continues.")],
     systems: Annotated[
@@ -62,9 +62,11 @@ def study(
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_language_model
+    from speechtl.pretrained.model_path import model_path
     from speechtl.report.picture import save_picture
 
-    kept = ExperimentDirectory(source)
+    directory = model_path(source)
+    kept = ExperimentDirectory(directory)
     chosen = {}
     for text in systems or ["default", *METHODS]:
         first, *rest = text.split(",")
@@ -74,7 +76,7 @@ def study(
             choose_config(30.0, *chosen[name])
     sizes, seed_numbers = _numbers("--counts", counts), _numbers("--seeds", seeds)
     lines = run_study(
-        Study(source, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
+        Study(directory, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
         out,
         kept.read_lexicon(lexicon, language, notation) if lexicon else None,
         read_language_model(lm) if lm else None,

@@ -7,7 +7,7 @@ from speechtl.experiment.config import ExperimentConfig
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.config import FeatureConfig
 from speechtl.models.config import ModelConfig
-from speechtl.pretrained.locate import locate
+from speechtl.pretrained.model_path import source_path
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.layer_transfer import LayerTransfer
 from speechtl.transfer.method import TransferMethod
@@ -20,12 +20,12 @@ _FREE = {"dropout", "pad"}
 
 
 def located(config: ExperimentConfig) -> ExperimentConfig:
-    """Return a config with the experiment directory of every source in place of its name; see `locate`.
+    """Return a config with the experiment directory of every source in place of its name; see `source_path`.
 
     Raises:
         ModelError: a checkpoint cannot be downloaded or imported.
     """
-    places = {source: str(locate(source)) for method in config.transfer for source in method.sources()}
+    places = {source: str(source_path(source)) for method in config.transfer for source in method.sources()}
     return config.model_copy(update={"transfer": tuple(method.with_sources(places) for method in config.transfer)})
 
 

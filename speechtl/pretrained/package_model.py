@@ -1,0 +1,141 @@
+"""Make of an experiment what the package can carry: half precision, no paths of this machine, a card."""
+
+import shutil
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from speechtl.config import parse, read_toml
+from speechtl.errors import ModelError, list_problems
+from speechtl.files import atomic_write, new_folder, read_bytes
+from speechtl.layout import ExperimentLayout
+from speechtl.models.weights import digest, load_arrays
+from speechtl.pretrained.named_card import NamedCard
+from speechtl.pretrained.named_models import CARD
+from speechtl.pretrained.stored_weights import block_of, fixed_arrays, frozen_arrays, halved, write_halves
+
+WEIGHTS = "weights.safetensors"
+# Beyond it, what is taken for positions is something else. Rounding to half precision stays below.
+_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """A model that was packaged.
+
+    Attributes:
+        folder: where it is.
+        card: what it says.
+        sizes: of its files in bytes, by name.
+    """
+
+    folder: Path
+    card: NamedCard
+    sizes: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(self.sizes.values())
+
+
+def package_model(
+    experiment: Path, folder: Path, card: Path, *, limit: float, frozen: str | None = None, download: float = 0.0
+) -> Packaged:
+    """Write the stored form of an experiment: a folder, whole or not at all.
+
+    Args:
+        experiment: a finished experiment.
+        folder: new, or that of a packaged model, which is replaced.
+        card: what people say of it: a `NamedCard` without ``[stored]`` and ``[frozen]``.
+        limit: of the size of all files, in MB (10⁶ bytes).
+        frozen: the checkpoint ``hf:owner/name`` whose weights, where they are unchanged, are left out.
+        download: its size in MB.
+
+    Raises:
+        ModelError: no finished experiment, too large, weights that half precision cannot hold, or ``folder`` holds
+            something else.
+        ConfigError: the card lacks something.
+    """
+    layout = ExperimentLayout(experiment)
+    if not (layout.config.is_file() and layout.weights.is_file()):
+        raise ModelError(f"{experiment}: no finished experiment (config.toml and weights.h5); train one first")
+    if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():
+        raise ModelError(f"{folder}: exists and holds no packaged model; give another folder")
+    config = _portable(read_toml(layout.config))
+    arrays = halved(load_arrays(layout.weights)[0], str(layout.weights))
+    for name, known in fixed_arrays(config["model"]["encoder"]).items():
+        if name in arrays and known.shape == arrays[name].shape and np.allclose(arrays[name], known, atol=_TOLERANCE):
+            del arrays[name]
+    table = read_toml(card)
+    if frozen is not None:
+        there = frozen_arrays(frozen)
+        kept = {name: there[name] for name in arrays if name in there and np.array_equal(there[name], arrays[name])}
+        if not kept:
+            raise ModelError(f"{layout.weights}: no weights are those of {frozen}; package the model as a whole")
+        arrays = {name: array for name, array in arrays.items() if name not in kept}
+        table["frozen"] = {
+            "source": frozen,
+            "blocks": list(dict.fromkeys(block_of(name) for name in kept)),
+            "fingerprint": digest(kept),
+            "parameters": sum(array.size for array in kept.values()),
+            "download": download,
+        }
+    # A name that is no package's: half a model is never seen under the model's own.
+    staged = folder.with_name(f"{folder.name}.new")
+    shutil.rmtree(staged, ignore_errors=True)
+    with new_folder(staged) as temporary:
+        _write(ExperimentLayout(temporary), layout, config, arrays)
+        files = sorted(path for path in temporary.rglob("*") if path.is_file())
+        digests = {path.relative_to(temporary).as_posix(): file_digest(path) for path in files}
+        table["stored"] = {"parameters": sum(array.size for array in arrays.values()), "digests": digests}
+        checked = parse(NamedCard, table, card)
+        with atomic_write(temporary / CARD) as file:
+            file.write(tomli_w.dumps(checked.model_dump(mode="json", exclude_none=True)))
+        sizes = {path.relative_to(temporary).as_posix(): path.stat().st_size for path in (*files, temporary / CARD)}
+        if sum(sizes.values()) > 1e6 * limit:
+            every = [f"{name}: {size / 1e6:.2f} MB" for name, size in sizes.items()]
+            raise ModelError(list_problems(f"{experiment}: more than the {limit:g} MB that are allowed", every))
+    shutil.rmtree(folder, ignore_errors=True)
+    staged.rename(folder)
+    return Packaged(folder, checked, sizes)
+
+
+def file_digest(path: Path) -> str:
+    """Return the digest of a file as cards state it."""
+    return blake2b(read_bytes(path, error=ModelError), digest_size=16).hexdigest()
+
+
+def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write everything but the card."""
+    heads = {table.get("head") or table["language"] for table in config["data"]}
+    for head, path in old.phone_tables().items():
+        if head in heads:
+            new.phones(head).parent.mkdir(exist_ok=True)
+            shutil.copyfile(path, new.phones(head))
+    if old.cmvn.is_file():
+        shutil.copyfile(old.cmvn, new.cmvn)
+    with atomic_write(new.config) as file:
+        file.write(tomli_w.dumps(config))
+    write_halves(new.path / WEIGHTS, arrays)
+
+
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config without the lexicons and the absolute paths of the machine that it was used on."""
+    tables = []
+    for table in config["data"]:
+        kept = {key: value for key, value in table.items() if key not in ("lexicon", "phones", "notation")}
+        places = {key: [_short(path) for path in table.get(key, [])] for key in ("train", "unlabelled", "dev")}
+        tables.append(kept | places)
+    methods = [
+        {key: _short(value) if key == "source" else value for key, value in m.items()} for m in config["transfer"]
+    ]
+    return config | {"data": tables, "transfer": methods}
+
+
+def _short(path: str) -> str:
+    return "/".join(Path(path).parts[-2:]) if Path(path).is_absolute() else path
