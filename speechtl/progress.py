@@ -4,6 +4,19 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+Watcher = Callable[[str, float, float | None], object]
+_watchers: list[Watcher] = []
+
+
+@contextlib.contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Tell a function, too, what progress bars show within: ``watcher(description, done, total)`` after each step."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
 
 @contextlib.contextmanager
 def progress_bar(description: str, total: float | None) -> Iterator[Callable[..., None]]:
@@ -16,8 +29,17 @@ def progress_bar(description: str, total: float | None) -> Iterator[Callable[...
     Yields:
         ``advance(step=1, status="")``: advance by ``step``; ``status`` is shown after the bar (loss, frames/s).
     """
+    done = 0.0
+
+    def tell(step: float = 1, status: str = "") -> None:
+        nonlocal done
+        done += step
+        for watcher in _watchers:
+            watcher(description, done, total)
+
+    tell(0)
     if not sys.stderr.isatty():
-        yield lambda step=1, status="": None
+        yield tell
         return
     # Importing rich takes 50 ms, which commands without a bar should not pay.
     from rich.console import Console
@@ -41,4 +63,9 @@ def progress_bar(description: str, total: float | None) -> Iterator[Callable[...
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total, status="")
-        yield lambda step=1, status="": bar.update(task, advance=step, status=status)
+
+        def advance(step: float = 1, status: str = "") -> None:
+            bar.update(task, advance=step, status=status)
+            tell(step)
+
+        yield advance

@@ -86,12 +86,7 @@ class LexiconDecoder:
         """
         changed = {name for name in type(config).model_fields if getattr(config, name) != getattr(self.config, name)}
         if changed & _IN_TREE:
-            lexicon = Lexicon()
-            lexicon.entries = dict(self._lexicon.entries)
-            language_model = self._graph if self._lexicon.has_language_model else None
-            other = LexiconDecoder(lexicon, self.inventory, language_model, config)
-            other._is_grammar = self._is_grammar
-            return other
+            return self._built_anew(config)
         self._shared = True
         other = copy.copy(self)
         other.config = config
@@ -99,6 +94,21 @@ class LexiconDecoder:
             other._lexicon = copy.copy(self._lexicon)
             other._lexicon.weigh(config)
             other._weigh_graph()
+        return other
+
+    def copy(self) -> "LexiconDecoder":
+        """Return a decoder of the same words; those that are added to either are not in the other.
+
+        The language model is shared, the tree of words is built again.
+        """
+        return self._built_anew(self.config)
+
+    def _built_anew(self, config: DecodingConfig) -> "LexiconDecoder":
+        lexicon = Lexicon()
+        lexicon.entries = dict(self._lexicon.entries)
+        language_model = self._graph if self._lexicon.has_language_model else None
+        other = LexiconDecoder(lexicon, self.inventory, language_model, config)
+        other._is_grammar = self._is_grammar
         return other
 
     def add_word(self, word: str, phones: Sequence[str], probability: float = 1.0) -> None:

@@ -1,5 +1,6 @@
 """A trained model with its vocabulary, ready for audio: what ``speechtl.load`` returns."""
 
+import copy
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError
 from speechtl.experiment.directory import only
 from speechtl.experiment.experiment import Experiment
-from speechtl.g2p.new_words import Pronouncer, parse_new_word
+from speechtl.g2p.new_words import NewWord, Pronouncer, parse_new_word
 from speechtl.lang.lexicon import Lexicon
 from speechtl.models.attribute_head import has_attributes
 from speechtl.models.language_head import language_head
@@ -155,10 +156,7 @@ class Recogniser:
         """
         name = self._one_language(language)
         inventory = self.experiment.inventory(name)
-        written = " ".join(phones) if phones is not None and not isinstance(phones, str) else phones
-        text = word if written is None else f"{word}={written}"
-        guess = self._pronouncer(name) if written is None else None
-        new = parse_new_word(text, guess, inventory, notation=self.vocabulary.notation)
+        new = self.pronounce(word, phones, language=name)
         decoder = self.decoders.get(name)
         if decoder is None:
             lexicon = Lexicon()
@@ -169,6 +167,27 @@ class Recogniser:
             for option in new.pronunciations:
                 decoder.add_word(new.word, option.phones, option.probability)
         return [option.phones for option in new.pronunciations]
+
+    def pronounce(
+        self, word: str, phones: str | Sequence[str] | None = None, *, language: str | None = None
+    ) -> NewWord:
+        """Return a word with the pronunciations that `add_word` would add, and does not add it; see there."""
+        name = self._one_language(language)
+        written = " ".join(phones) if phones is not None and not isinstance(phones, str) else phones
+        text = word if written is None else f"{word}={written}"
+        guess = self._pronouncer(name) if written is None else None
+        return parse_new_word(text, guess, self.experiment.inventory(name), notation=self.vocabulary.notation)
+
+    def copy(self) -> "Recogniser":
+        """Return a recogniser of the same model, which is shared; words that are added to either are its own."""
+        other = copy.copy(self)
+        other.decoders = {name: decoder.copy() for name, decoder in self.decoders.items()}
+        other._transcriber = None
+        return other
+
+    def lexicon(self, language: str | None = None) -> Lexicon:
+        """Return the words that were there when the recogniser was made, empty where only phones are recognised."""
+        return self._lexicons.get(self._one_language(language), Lexicon())
 
     def _languages(self) -> list[str]:
         model, vocabulary, language = self.experiment, self.vocabulary, self.options.language

@@ -80,6 +80,19 @@ def test_the_lexicon_that_was_given_stays_as_it_is():
     assert list(lexicon.entries) == ["one"]
 
 
+@pytest.mark.parametrize("grammar", [None, train_ngram([["one", "two"], ["one"]], 2)])
+def test_a_copy_has_words_of_its_own(grammar):
+    decoder = LexiconDecoder(lexicon_of([("one", "ab")]), PHONES, grammar, WIDE)
+    decoder.add_word("one", "d")
+    before, other = decoder.decode_nbest(noise(3), 9), decoder.copy()
+    assert other.decode_nbest(noise(3), 9) == before
+    other.add_word("two", "k")
+    built = LexiconDecoder(lexicon_of([("one", "ab"), ("one", "d"), ("two", "k")]), PHONES, grammar, WIDE)
+    assert other.decode(noise(3)).score == pytest.approx(built.decode(noise(3)).score, abs=1e-4)
+    assert "two" in {word for one in other.decode_nbest(noise(3), 9) for word in one.words}
+    assert decoder.decode_nbest(noise(3), 9) == before
+
+
 def test_what_cannot_be_added_changes_nothing():
     closed = train_ngram([["one"]], 1, vocabulary=["one"])
     decoder = LexiconDecoder(lexicon_of([("one", "ab")]), PHONES, closed, WIDE)

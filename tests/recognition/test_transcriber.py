@@ -229,6 +229,20 @@ def test_the_public_face(experiment, audio):
     assert speechtl.transcribe(experiment, path, add_words=["Kita=k i t a"]).text == "tak Kita sit"
 
 
+def test_a_copy_has_words_of_its_own(experiment):
+    recogniser = speechtl.load(experiment)
+    recogniser.add_word("Kita", "k i t a")
+    other = recogniser.copy()
+    # What is only asked for is not added.
+    assert other.pronounce("tisa").pronunciations[0].phones == ("t", "i", "s", "a")
+    samples = whistle("kita tisa")[0]
+    assert other.transcribe(samples, RATE).text.split()[0] == "Kita"
+    other.add_word("tisa")
+    assert other.transcribe(samples, RATE).text == "Kita tisa"
+    assert "tisa" not in recogniser.transcribe(samples, RATE).text
+    assert set(recogniser.lexicon().words) == set(WORDS)
+
+
 def test_a_model_without_a_lexicon_knows_phones_until_words_are_added(model, experiment, tmp_path):
     import shutil
 
