@@ -67,8 +67,9 @@ if run_stage 1 "lexicons, validation, features"; then
   fi
   if [ -d data/persian ]; then
     # Its dictionaries lack a third of the words.
-    speechtl lexicon g2p --lexicon data/persian/dictionary.txt --words data/persian/unknown.txt -n 1 --out data/persian/guessed.txt
-    cut -d' ' -f1,3- data/persian/guessed.txt | LC_ALL=C sort -u - data/persian/lexicon.txt >data/persian/all_words.txt
+    mkdir -p data/persian/guessed
+    speechtl lexicon g2p --lexicon data/persian/dictionary.txt --words data/persian/unknown.txt -n 1 --out data/persian/guessed/lexiconp.txt
+    cut -d' ' -f1,3- data/persian/guessed/lexiconp.txt | LC_ALL=C sort -u - data/persian/lexicon.txt >data/persian/all_words.txt
   fi
   for name in $names; do
     [ -d "data/$name" ] || continue

@@ -1,5 +1,6 @@
 """What all speaker layers share: a frozen model, small trained layers, and a file that holds these alone."""
 
+import fnmatch
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,20 +26,31 @@ class SpeakerLayers(TransferMethod):
 
     Attributes:
         blocks: ``"all"``, ``"first:3"``, ``"last:3"`` or names; ``"input"`` for a layer on the features.
+        train_also: shell-style patterns over paths of layers that learn as well, ``["heads/*", "auxiliary/*"]``, unless a
+            method listed before has frozen them: for a new task on a frozen encoder. Not with ``speechtl adapt``, which
+            stores the attached layers alone.
     """
 
     stored_alone: ClassVar[bool] = True
 
     blocks: str | tuple[str, ...] = "all"
+    train_also: tuple[str, ...] = ()
 
     def prepare(self, model: AcousticModel) -> AcousticModel:
         """Freeze and attach.
 
         Raises:
-            ModelError: unknown blocks, or a block in which such a layer has no place.
+            ModelError: unknown blocks, a block in which such a layer has no place, or a pattern that matches no layer.
         """
         places = self.places(model)
-        freeze(model, but=frozenset(model.speaker_paths))
+        learning = set(model.speaker_paths)
+        for pattern in self.train_also:
+            matching = fnmatch.filter((path for path, _ in model.layers()), pattern)
+            if not matching:
+                paths = ", ".join(path for path, _ in model.layers())
+                raise ModelError(f"{self.method}: train_also: no layer matches '{pattern}'; there are: {paths}")
+            learning.update(matching)
+        freeze(model, but=frozenset(learning))
         for place in places:
             model.speaker_paths.append(self.insert(model, place))
         return model

@@ -270,3 +270,16 @@ def test_fine_tuning_takes_the_speaker_layers_of_its_source_along(source, shared
     before = arrays_of(model.variables())
     Lhuc().prepare(model)
     assert not before.keys() & model.trainable_variables().keys()
+
+
+def test_heads_learn_beside_the_attached_layers_where_that_is_asked_for():
+    model = small_conformer()
+    frozen = {name: array.numpy() for name, array in model.variables().items()}
+    Lora(layers=["query_key_value"], train_also=["heads/*"]).prepare(model)
+    learning = set(model.trainable_variables())
+    assert {name for name in learning if not name.startswith("within/")} == {
+        name for name in frozen if name.startswith("heads/")
+    }
+    assert any(name.startswith("within/") for name in learning)
+    with pytest.raises(ModelError, match=r"lora: train_also: no layer matches 'tops/\*'; there are: .*heads/xx"):
+        Lora(train_also=["tops/*"]).prepare(small_conformer())
