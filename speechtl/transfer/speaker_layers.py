@@ -26,9 +26,9 @@ class SpeakerLayers(TransferMethod):
 
     Attributes:
         blocks: ``"all"``, ``"first:3"``, ``"last:3"`` or names; ``"input"`` for a layer on the features.
-        train_also: shell-style patterns over paths of layers that learn as well, ``["heads/*", "auxiliary/*"]``, unless a
-            method listed before has frozen them: for a new task on a frozen encoder. Not with ``speechtl adapt``, which
-            stores the attached layers alone.
+        train_also: shell-style patterns over paths of layers that learn as well, ``["heads/*", "auxiliary/*"]``, unless
+            a method listed before has frozen them: for a new task on a frozen encoder. Not with ``speechtl adapt``,
+            which stores the attached layers alone.
     """
 
     stored_alone: ClassVar[bool] = True
