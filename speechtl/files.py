@@ -2,16 +2,21 @@
 
 import codecs
 import contextlib
+import fcntl
+import json
 import os
 import re
-import secrets
 import shutil
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, Any
 
 from speechtl.errors import DataError, SpeechtlError, list_problems
+from speechtl.staging import staged_file, staged_folder
+
+# Of files that replace others together: the folder that says so, within it the new files, and what is to go.
+_REPLACING, _NEW, _REMOVED = ".replacing", "new", "removed.json"
 
 _NOT_IN_FILE_NAMES = re.compile(r"[/%\x00-\x1f\x7f]|^\.")
 _NOT_IN_FIELDS = re.compile(r"[%\s\x00-\x1f\x7f]")
@@ -127,40 +132,24 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     text = {"encoding": "utf-8", "newline": "\n"} if "b" not in mode else {}
     with replacing(path) as temporary, open(temporary, mode, **text) as file:  # type: ignore[call-overload]
         yield file
-        file.flush()
-        os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path next to ``path`` (same suffix); rename it to ``path`` if the block succeeds.
 
-    For writers that take a path instead of an open file (HDF5, images).
+    For writers that take a path instead of an open file (HDF5, images). An empty file is there already.
 
     Raises:
         DataError: the file cannot be written; names the file.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{secrets.token_hex(3)}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with _explained(path) as places, staged_file(path) as temporary:
+        places.append(temporary)
         yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
-        _fail(error, path, temporary)
-    finally:
-        # If a parent folder is a file, unlinking what was never created would hide the error above.
-        if os.path.lexists(temporary):
-            temporary.unlink()
-
-
-def _fail(error: OSError, path: Path, temporary: Path) -> NoReturn:
-    """Raise what an error means that occurred while ``path`` was written by way of ``temporary``."""
-    # An error of reading inside the block (a missing input) is not an error of writing.
-    if error.filename is not None and Path(os.fsdecode(error.filename)) not in (temporary, path, path.parent):
-        raise error
-    reason = error.strerror or str(error)
-    raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error
 
 
 @contextlib.contextmanager
@@ -171,21 +160,96 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         DataError: the folder cannot be written, or ``path`` exists and is not an empty folder; names it.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}")
-    try:
-        temporary.mkdir(parents=True)
+    with _explained(path) as places, staged_folder(path) as temporary:
+        places.append(temporary)
         yield temporary
         os.rename(temporary, path)
-    except OSError as error:
-        _fail(error, path, temporary)
+
+
+@contextlib.contextmanager
+def replacing_together(folder: str | Path, removed: Iterable[str] = ()) -> Iterator[Path]:
+    """Yield an empty folder; its files then replace those of the same relative names in ``folder``, all or none.
+
+    If the process is killed between the first replacement and the last, the others wait in a hidden folder. Whatever
+    reads several files of ``folder`` calls `finish_replacing` first, which puts them in place.
+
+    Args:
+        folder: made if it is missing.
+        removed: relative names of files that are not there afterwards.
+
+    Raises:
+        DataError: something cannot be written; then nothing has changed.
+    """
+    folder = Path(folder)
+    finish_replacing(folder)
+    with _explained(folder) as places, staged_folder(folder, inside=folder) as temporary:
+        files = temporary / _NEW
+        places += [files, temporary]
+        files.mkdir()
+        yield files
+        with atomic_write(temporary / _REMOVED) as file:
+            json.dump(sorted(removed), file)
+        os.rename(temporary, folder / _REPLACING)
+        _put_in_place(folder)
+
+
+def finish_replacing(folder: str | Path) -> None:
+    """Finish what `replacing_together` had begun in a folder when its process was killed.
+
+    Raises:
+        DataError: the folder cannot be written to.
+    """
+    folder = Path(folder)
+    pending = folder / _REPLACING
+    try:
+        descriptor = os.open(pending, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    try:
+        # Whoever is at it holds this lock; where there are no locks, both move what they find.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with _explained(folder, "it is half old, half new") as places, contextlib.suppress(FileNotFoundError):
+            places.append(pending)
+            if os.path.samestat(os.fstat(descriptor), os.stat(pending)):
+                _put_in_place(folder)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        os.close(descriptor)
 
 
-def remove_half_written(folder: Path) -> None:
-    """Remove temporary files that killed processes left in a folder; no other process may be writing there."""
-    for path in folder.glob(".*.*-*"):
-        path.unlink(missing_ok=True)
+def _put_in_place(folder: Path) -> None:
+    pending = folder / _REPLACING
+    with contextlib.suppress(FileNotFoundError):
+        for name in json.loads((pending / _REMOVED).read_text(encoding="utf-8")):
+            (folder / name).unlink(missing_ok=True)
+    for path in sorted(path for path in (pending / _NEW).rglob("*") if not path.is_dir()):
+        place = folder / path.relative_to(pending / _NEW)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.replace(path, place)
+    shutil.rmtree(pending, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _explained(path: Path, consequence: str = "") -> Iterator[list[Path]]:
+    """Turn an error of writing ``path`` into one that names it; the block adds by way of which places it is written."""
+    places = [path, path.parent]
+    try:
+        yield places
+    except DataError as error:
+        for place in places[2:]:
+            if str(place) in str(error):
+                raise DataError(str(error).replace(str(place), str(path))) from error
+        raise
+    except OSError as error:
+        # An error of reading inside the block (a missing input) is not an error of writing.
+        if error.filename is not None:
+            failed = Path(os.fsdecode(error.filename))
+            if failed not in places and not any(place in failed.parents for place in places[2:]):
+                raise
+        reason = error.strerror or str(error)
+        advice = f"free some space or choose another folder{consequence and f'; {consequence} now'}"
+        raise DataError(f"{path}: cannot write: {reason}; {advice}") from error
 
 
 def user_cache() -> Path:

@@ -1,7 +1,6 @@
 """How much each method buys with how much speech: an experiment over speakers, amounts and choices of utterances."""
 
 import dataclasses
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Learner, Outputs, Speech
-from speechtl.adaptation.result import save_speaker_alone
 from speechtl.adaptation.scorer import Scorer, Scores
 from speechtl.adaptation.study_results import study_results
 from speechtl.batches.config import DataConfig
@@ -28,6 +26,7 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
+from speechtl.transfer.speaker_layers import speaker_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -272,8 +271,7 @@ def stored_bytes(learner: Learner) -> int:
     """Return the size of what is kept of a speaker: a file of speaker layers, or all weights."""
     if not learner.config.stored_alone:
         return sum(array.nbytes for array in arrays_of(learner.model.variables()).values())
-    with tempfile.TemporaryDirectory() as folder:
-        return save_speaker_alone(Path(folder), learner.model, "source").stat().st_size
+    return speaker_size(learner.model)
 
 
 def _numbers(score: Scores) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from speechtl.files import atomic_write
+from speechtl.growing_file import GrowingFile, whole_lines
 from speechtl.lock import alone_in
 
 KEYS = ("system", "speaker", "part", "count", "seed")
@@ -21,23 +21,18 @@ class StudyResults:
     """
 
     def __init__(self, path: Path):
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
-        # A killed study may have left half a line, and draws without their last one.
-        whole = text.split("\n")[:-1]
         # Studies that knew of no seeds were what seed 1 is.
-        lines = [line | {"seed": line.get("seed", 1)} for line in map(json.loads, whole)]
+        lines = [line | {"seed": line.get("seed", 1)} for line in map(json.loads, whole_lines(path))]
+        # A killed study may have left draws without their last line.
         self.done = {tuple(line[key] for key in KEYS) for line in lines if line["last"]}
         self.lines: list[dict[str, Any]] = [line for line in lines if tuple(line[key] for key in KEYS) in self.done]
-        with atomic_write(path) as file:
-            file.writelines(_text(line) for line in self.lines)
-        self._file = open(path, "a", encoding="utf-8")  # noqa: SIM115
+        self._file = GrowingFile(path, map(_text, self.lines))
 
     def add(self, key: tuple[Any, ...], result: dict[str, Any]) -> None:
         """Write one more line."""
         line = dict(zip(KEYS, key, strict=True)) | result
         self.lines.append(line)
-        self._file.write(_text(line))
-        self._file.flush()
+        self._file.add(_text(line))
 
     def close(self) -> None:
         """Close the file."""
@@ -60,4 +55,4 @@ def study_results(out: Path) -> Iterator[StudyResults]:
 
 
 def _text(line: dict[str, Any]) -> str:
-    return json.dumps(line, ensure_ascii=False) + "\n"
+    return json.dumps(line, ensure_ascii=False)

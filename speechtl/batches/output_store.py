@@ -19,7 +19,6 @@ import numpy as np
 
 from speechtl.errors import DataError
 from speechtl.features.archives import append_matrix
-from speechtl.features.parts import remove_abandoned
 from speechtl.files import atomic_write
 
 logger = logging.getLogger(__name__)
@@ -48,7 +47,6 @@ class OutputStore:
             about: what it stands for, written into ``about.json`` for whoever looks into the folder.
         """
         self.folder, self.about = folder, about
-        remove_abandoned(folder)
         self._stored: dict[str, Stored] = {}
         for journal in sorted(folder.glob("outputs-*.json")):
             self._stored |= _read(journal)

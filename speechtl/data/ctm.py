@@ -86,19 +86,30 @@ def _parse(fields: Sequence[str]) -> TimedLabel | None:
 
 
 def write_ctm(path: str | Path, utterances: Mapping[str, Sequence[TimedLabel]], data: DataDir | None = None) -> None:
-    """Write a CTM: ``recording channel start duration label [confidence]``, as NIST and Kaldi do.
+    """Write a CTM; see `format_ctm`.
+
+    Raises:
+        DataError: the file cannot be written, or a label cannot be in a CTM (empty, or with white space in it).
+    """
+    text = format_ctm(path, utterances, data)
+    with atomic_write(path) as file:
+        file.write(text)
+
+
+def format_ctm(path: str | Path, utterances: Mapping[str, Sequence[TimedLabel]], data: DataDir | None = None) -> str:
+    """Return a CTM: ``recording channel start duration label [confidence]``, as NIST and Kaldi do.
 
     Lines are sorted by recording, channel and start. Times are rounded to milliseconds so that adjacent labels stay
     adjacent. The confidence is left out where it is unknown.
 
     Args:
-        path: the file.
+        path: the file, for messages.
         utterances: utterance id (without ``data``: recording) to its labels.
         data: where its utterances are cut from recordings (``segments``), times are those of the stored recording,
             before any change of speed; ``reco2file_and_channel``, if present, names the file and channel.
 
     Raises:
-        DataError: the file cannot be written, or a label cannot be in a CTM (empty, or with white space in it).
+        DataError: a label cannot be in a CTM (empty, or with white space in it).
     """
     rows: list[tuple[str, str, int, int, str, float | None]] = []
     for utterance, labels in utterances.items():
@@ -114,10 +125,11 @@ def write_ctm(path: str | Path, utterances: Mapping[str, Sequence[TimedLabel]], 
             start, end = (round(1000 * (offset + time * speed)) for time in (one.start, one.end))
             rows.append((recording, channel, start, end, one.label, one.confidence))
     rows.sort(key=lambda row: row[:4])
-    with atomic_write(path) as file:
-        for recording, channel, start, end, label, confidence in rows:
-            sure = "" if confidence is None else f" {confidence:.3f}"
-            file.write(f"{recording} {channel} {start / 1000:.3f} {(end - start) / 1000:.3f} {label}{sure}\n")
+    lines = []
+    for recording, channel, start, end, label, confidence in rows:
+        sure = "" if confidence is None else f" {confidence:.3f}"
+        lines.append(f"{recording} {channel} {start / 1000:.3f} {(end - start) / 1000:.3f} {label}{sure}\n")
+    return "".join(lines)
 
 
 def _utterances_by_recording(data: DataDir) -> Mapping[tuple[str, str], list[tuple[str, float, float, float]]]:

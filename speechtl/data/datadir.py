@@ -1,10 +1,6 @@
 """A Kaldi data directory in memory."""
 
-import contextlib
 import dataclasses
-import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +9,7 @@ from speechtl.data.structure import scan_structure
 from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import encode_table, raise_problems
 from speechtl.errors import DataError, list_problems
+from speechtl.files import atomic_write, new_folder, replacing_together
 
 __all__ = ["DataDir", "Segment", "Utterance"]
 
@@ -187,34 +184,20 @@ class DataDir:
     def save(self, path: str | Path) -> None:
         """Write the directory: all tables, sorted, and ``spk2utt``; tables that are now empty are removed.
 
-        All tables are first written to temporary files and then renamed, so that a full disk leaves the old ones
-        unchanged. Files that are not tables are not touched.
+        All tables change together, so that a full disk or a kill leaves either the old ones or the new ones. Files that
+        are not tables are not touched.
 
         Raises:
             DataError: something cannot be written.
         """
         path = Path(path)
-        new = not path.exists()
-        # Next to a new directory, which then appears complete; inside an old one, which may contain other files.
-        staging = (path.parent if new else path) / f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}"
         contents = self._contents(path)
-        with _explained(path):
-            try:
-                staging.mkdir(parents=True)
-                for name, content in contents.items():
-                    with open(staging / name, "wb") as file:
-                        file.write(content)
-                        file.flush()
-                        os.fsync(file.fileno())
-                if new:
-                    os.rename(staging, path)
-                else:
-                    for name in contents:
-                        os.replace(staging / name, path / name)
-                    for name in TABLES.keys() - contents.keys():
-                        (path / name).unlink(missing_ok=True)
-            finally:
-                shutil.rmtree(staging, ignore_errors=True)
+        # A new directory appears complete; an old one may contain other files.
+        old = path.exists()
+        with replacing_together(path, TABLES.keys() - contents.keys()) if old else new_folder(path) as folder:
+            for name, content in contents.items():
+                with atomic_write(folder / name, "wb") as file:
+                    file.write(content)
 
     def _contents(self, path: Path) -> dict[str, bytes]:
         spk2utt = {speaker: " ".join(utterances) for speaker, utterances in self.spk2utt.items()}
@@ -263,12 +246,3 @@ def channel_of(file_and_channel: str) -> int | None:
 def attribute_of(table: str) -> str:
     """Return the attribute of DataDir for a table: ``wav_scp`` for ``wav.scp``."""
     return table.replace(".", "_")
-
-
-@contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{path}: cannot write: {reason}; free some space or choose another folder") from error

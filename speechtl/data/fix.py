@@ -1,7 +1,6 @@
 """Repair a data directory: drop unusable entries, sort the tables, rebuild spk2utt."""
 
 import dataclasses
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import Problem, raise_problems
 from speechtl.data.validate import Report, validate
 from speechtl.errors import DataError, list_problems
+from speechtl.files import atomic_write, read_bytes, replacing_together
 
 # Kaldi's extract-segments also accepts segments that exceed their recording by up to this many seconds.
 _REPAIRED_OVERSHOOT = 0.5
@@ -171,13 +171,9 @@ class _Plan:
 
 
 def _back_up(path: Path) -> None:
-    backup = path / ".backup"
-    try:
-        backup.mkdir(exist_ok=True)
-        for name in (*TABLES, "spk2utt"):
-            (backup / name).unlink(missing_ok=True)
-            if (path / name).exists():
-                shutil.copy2(path / name, backup / name)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DataError(f"{backup}: cannot write: {reason}; nothing was changed, free some space") from error
+    tables = {name: path / name for name in (*TABLES, "spk2utt")}
+    there = {name: read_bytes(table) for name, table in tables.items() if table.exists()}
+    with replacing_together(path / ".backup", tables.keys() - there.keys()) as folder:
+        for name, content in there.items():
+            with atomic_write(folder / name, "wb") as file:
+                file.write(content)

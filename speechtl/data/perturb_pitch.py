@@ -19,7 +19,7 @@ from speechtl.audio.waveform import read_channels
 from speechtl.data.datadir import DataDir, Segment, Utterance, require_vacant
 from speechtl.data.perturb import perturb_speed
 from speechtl.errors import DataError, list_problems
-from speechtl.files import file_name, remove_half_written, replacing
+from speechtl.files import file_name, replacing
 from speechtl.progress import progress_bar
 
 AUDIO = "audio"  # Folder of the copies' audio in the new data directory.
@@ -143,8 +143,6 @@ def _make_all(source: DataDir, tasks: Sequence[_Task], jobs: int, allow_pipes: b
     """Write the audio of all copies; return the seconds of each file."""
     seconds: dict[Path, float] = {}
     problems: list[str] = []
-    for folder in {path.parent for task in tasks for _, path, _ in task.copies}:
-        remove_half_written(folder)
     with progress_bar("perturbing", len(tasks)) as advance, contextlib.ExitStack() as stack:
         made: Iterator[dict[Path, float] | str]
         if jobs == 1:

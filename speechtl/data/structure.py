@@ -8,6 +8,7 @@ from typing import Any
 from speechtl.data.table_kinds import OPTIONAL, TABLES, TableKind
 from speechtl.data.tables import Problem, Table, scan_table
 from speechtl.errors import DataError
+from speechtl.files import finish_replacing
 
 
 @dataclasses.dataclass
@@ -59,6 +60,7 @@ def scan_structure(path: str | Path) -> Structure:
     path = Path(path)
     if not path.is_dir():
         raise DataError(f"{path}: no such data directory; check the path")
+    finish_replacing(path)
     structure = Structure(path, {}, {}, [])
     for name, kind in TABLES.items():
         if (path / name).exists():

@@ -9,17 +9,28 @@ from speechtl.files import atomic_write
 
 
 def write_textgrid(path: str | Path, tiers: Mapping[str, Sequence[TimedLabel]], duration: float) -> None:
-    """Write a TextGrid in Praat's long text format, one interval tier for each name.
+    """Write a TextGrid; see `format_textgrid`.
+
+    Raises:
+        DataError: the file cannot be written, labels overlap, or ``duration`` is 0.
+    """
+    text = format_textgrid(path, tiers, duration)
+    with atomic_write(path) as file:
+        file.write(text)
+
+
+def format_textgrid(path: str | Path, tiers: Mapping[str, Sequence[TimedLabel]], duration: float) -> str:
+    """Return a TextGrid in Praat's long text format, one interval tier for each name.
 
     Tiers are padded with unlabelled intervals so that they cover 0 to ``duration`` without gaps.
 
     Args:
-        path: the file.
+        path: the file, for messages.
         tiers: name to its labels, in order of time and without overlap.
         duration: seconds of the audio.
 
     Raises:
-        DataError: the file cannot be written, labels overlap, or ``duration`` is 0.
+        DataError: labels overlap, or ``duration`` is 0.
     """
     end = _precise(duration)
     if end <= 0:
@@ -33,8 +44,7 @@ def write_textgrid(path: str | Path, tiers: Mapping[str, Sequence[TimedLabel]], 
         for position, (first, last, label) in enumerate(filled, 1):
             lines += [f"        intervals [{position}]:", f"            xmin = {first or 0}"]
             lines += [f"            xmax = {last}", f"            text = {_quoted(label)}"]
-    with atomic_write(path) as file:
-        file.write("\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _filled(path: str | Path, labels: Sequence[TimedLabel], end: float) -> Iterator[tuple[float, float, str]]:

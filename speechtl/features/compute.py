@@ -20,7 +20,6 @@ from speechtl.features.parts import (
     Stored,
     differences,
     read_parts,
-    remove_abandoned,
     remove_superseded,
 )
 from speechtl.files import atomic_write
@@ -105,7 +104,6 @@ def compute_features(
         _enter(data_dir, stored, feature_dir)
         # Broken utterances keep their old features until they are repaired, unless everything is recomputed.
         remove_superseded(parts, {item.utterance.id for item in missing} - (set() if overwrite else broken.keys()))
-    remove_abandoned(feature_dir)
     computed = len(missing) - len(broken)
     return FeatureSummary(
         computed=computed,

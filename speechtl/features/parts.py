@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import json
 import secrets
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,6 @@ from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write
 
 _JOURNALS = "*.*-*.json"
-_ABANDONED_AFTER = 3600.0  # Seconds without a write after which a temporary file belongs to a run that was killed.
 
 
 class Stored(NamedTuple):
@@ -214,11 +212,3 @@ def remove_superseded(parts: Iterable[Part], renewed: set[str]) -> None:
     for part in parts:
         if part.utterances.keys() <= renewed:
             part.remove()
-
-
-def remove_abandoned(feature_dir: Path) -> None:
-    """Delete the unfinished files of runs that were killed."""
-    for path in feature_dir.glob(".*.*-*"):
-        with contextlib.suppress(FileNotFoundError):
-            if path.suffix in (".ark", ".json") and time.time() - path.stat().st_mtime > _ABANDONED_AFTER:
-                path.unlink()

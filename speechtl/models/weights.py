@@ -1,6 +1,7 @@
 """Weights on disk and between models: named, strict, atomic."""
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,11 +18,24 @@ def save_arrays(
     path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object] | None = None
 ) -> None:
     """Write named arrays (and attributes of the file) to an HDF5 file, atomically."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, value in arrays.items():
-            file.create_dataset(name, data=value)
-        for key, attribute in (attributes or {}).items():
-            file.attrs[key] = attribute
+    # HDF5's own lock would meet the one that the file is held with.
+    with replacing(path) as temporary, h5py.File(temporary, "w", locking=False) as file:
+        _fill(file, arrays, attributes or {})
+
+
+def stored_size(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> int:
+    """Return the bytes of the file that `save_arrays` would write."""
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        _fill(file, arrays, attributes)
+    return len(memory.getbuffer())
+
+
+def _fill(file: h5py.File, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> None:
+    for name, value in arrays.items():
+        file.create_dataset(name, data=value)
+    for key, attribute in attributes.items():
+        file.attrs[key] = attribute
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:

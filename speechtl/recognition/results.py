@@ -4,16 +4,15 @@ import contextlib
 import dataclasses
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from speechtl.data.ctm import TimedLabel, write_ctm
+from speechtl.data.ctm import TimedLabel, format_ctm
 from speechtl.data.subtitles import format_srt, subtitles
-from speechtl.data.textgrid import write_textgrid
+from speechtl.data.textgrid import format_textgrid
 from speechtl.errors import ConfigError, list_problems, printable
-from speechtl.files import atomic_write, field_name, file_name
+from speechtl.files import atomic_write, field_name
 from speechtl.recognition.transcript import SpokenPhone, SpokenSegment, Transcript
 
 
@@ -95,7 +94,7 @@ def _ctm(transcript: Transcript, name: str) -> str:
     # Its fields are separated by spaces.
     labels: Sequence[TimedLabel] = transcript.spoken_phones if transcript.phones_alone else transcript.words
     joined = [TimedLabel("_".join(one.label.split()), one.start, one.end, one.confidence) for one in labels]
-    return _written(name, lambda path: write_ctm(path, {field_name(printable(name)): joined}))
+    return format_ctm(name, {field_name(printable(name)): joined})
 
 
 def _srt(transcript: Transcript, name: str) -> str:
@@ -105,15 +104,7 @@ def _srt(transcript: Transcript, name: str) -> str:
 def _textgrid(transcript: Transcript, name: str) -> str:
     tiers: dict[str, Sequence[TimedLabel]] = {} if transcript.phones_alone else {"words": transcript.words}
     tiers["phones"] = transcript.spoken_phones
-    return _written(name, lambda path: write_textgrid(path, tiers, transcript.seconds))
-
-
-def _written(name: str, write: Callable[[Path], None]) -> str:
-    """Return what a function writes into a file that is named after the recording, as its errors are."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / file_name(name)
-        write(path)
-        return path.read_text(encoding="utf-8")
+    return format_textgrid(name, tiers, transcript.seconds)
 
 
 WRITERS: dict[str, Writer] = {

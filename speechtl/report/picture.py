@@ -4,7 +4,6 @@ Pictures are figures of matplotlib without its global state (pyplot), so that th
 in a notebook. matplotlib is imported when the first one is drawn.
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -106,5 +105,3 @@ def save_picture(figure: "Figure", path: str | Path) -> None:
     metadata: dict[str, str | None] = {"Date": None, "Creator": None} if svg else {"Software": None}
     with picture_style(), replacing(path) as temporary:
         figure.savefig(temporary, bbox_inches="tight", metadata=metadata)
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())

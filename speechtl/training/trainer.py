@@ -13,7 +13,6 @@ from speechtl.batches.pipeline import Batch
 from speechtl.batches.plan import PlannedBatch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, ModelError, list_problems
-from speechtl.files import remove_half_written
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, assign, average, digest, save_arrays
@@ -112,8 +111,6 @@ class Trainer:
         """
         progress = Progress()
         checkpoint = self.layout.checkpoint
-        if self.is_chief:
-            remove_half_written(checkpoint.parent)
         if checkpoint.exists():
             progress = load_state(checkpoint, self.variables, self.optimizer, self.frozen)
             apply_choices(self.data.train, progress.choices)

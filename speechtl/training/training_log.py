@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from speechtl.files import atomic_write
+from speechtl.growing_file import GrowingFile, whole_lines
 from speechtl.layout import ExperimentLayout
 
 
@@ -19,19 +19,14 @@ class TrainingLog:
         """Continue the log of a run at ``step``, dropping later entries of a killed run."""
         layout = ExperimentLayout(directory)
         self.path = layout.log
-        if self.path.exists():
-            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step and step]
-            with atomic_write(self.path) as file:
-                file.writelines(kept)
-        self._file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115 (closed by close)
+        kept = [line for line in whole_lines(self.path) if json.loads(line)["step"] <= step and step]
+        self._file = GrowingFile(self.path, kept)
         self._summaries = tf.summary.create_file_writer(os.fspath(layout.tensorboard))
 
     def write(self, event: str, step: int, **values: Any) -> None:
         """Write one event; numbers become TensorBoard scalars named ``event/name``."""
         rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in values.items()}
-        self._file.write(json.dumps({"event": event, "step": step, **rounded}, ensure_ascii=False) + "\n")
-        self._file.flush()
+        self._file.add(json.dumps({"event": event, "step": step, **rounded}, ensure_ascii=False))
         with self._summaries.as_default(step=step):
             for key, value in values.items():
                 if isinstance(value, int | float):

@@ -12,7 +12,7 @@ import numpy as np
 from speechtl.errors import ModelError, list_problems
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.restore import restore
-from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays
+from speechtl.models.weights import arrays_of, assign, load_arrays, save_arrays, stored_size
 from speechtl.transfer.method import TransferMethod, choose_blocks, freeze
 
 _STATS = "cmvn"
@@ -139,9 +139,20 @@ def save_speaker(path: str | Path, model: AcousticModel, source: str | Path, sta
         source: where the model is.
         stats: ``(2, bins + 1)`` CMVN statistics of the speech that they were trained on, or None.
     """
-    marks = {"source": str(source), "fingerprint": fingerprint(model)}
+    save_arrays(path, *_stored(model, source, stats))
+
+
+def speaker_size(model: AcousticModel) -> int:
+    """Return the bytes of the file that `save_speaker` would write, for a source of a short name."""
+    return stored_size(*_stored(model, "source", None))
+
+
+def _stored(
+    model: AcousticModel, source: str | Path, stats: np.ndarray | None
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     arrays = arrays_of(speaker_variables(model))
-    save_arrays(path, arrays if stats is None else arrays | {_STATS: stats}, marks)
+    marks = {"source": str(source), "fingerprint": fingerprint(model)}
+    return arrays if stats is None else arrays | {_STATS: stats}, marks
 
 
 def load_speaker(path: str | Path, model: AcousticModel) -> np.ndarray | None:

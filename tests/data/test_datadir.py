@@ -148,9 +148,9 @@ def test_full_disk_leaves_the_old_tables(tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
     try:
-        with pytest.raises(DataError, match=r"x: cannot write: File too large; free some space"):
+        with pytest.raises(DataError, match=r"x/text: cannot write: File too large; free some space"):
             data.save(folder)
-        with pytest.raises(DataError, match=r"new: cannot write"):
+        with pytest.raises(DataError, match=r"new/text: cannot write"):
             data.save(tmp_path / "new")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
