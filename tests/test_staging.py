@@ -158,7 +158,7 @@ WRITES |= {"rename", "replace", "copy", "copy2", "copyfile", "copytree", "move",
 WRITES |= {"NamedTemporaryFile", "TemporaryDirectory", "mkstemp", "mkdtemp", "save_weights", "save_model", "truncate"}
 # What they belong to where the name alone says too little.
 OWNERS = {"replace": {"os"}, "copy": {"shutil"}, "rename": {"os"}, "move": {"shutil"}}
-# The place for it; a lock, which is no result; and what writes to a temporary path that `replacing` has given it.
+# The place for it; a lock, which is no result; and what writes to a temporary path from `replacing` or `new_folder`.
 MAY_WRITE = {"files.py", "staging.py", "growing_file.py", "lock.py"}
 BY_WAY_OF_REPLACING = {
     ("models/weights.py", "File"),
@@ -167,6 +167,8 @@ BY_WAY_OF_REPLACING = {
     ("g2p/grapheme_to_phoneme.py", "open"),
     ("g2p/grapheme_to_phoneme.py", "savez_compressed"),
     ("data/perturb_pitch.py", "SoundFile"),
+    ("pretrained/package_model.py", "copyfile"),
+    ("pretrained/expand_model.py", "copyfile"),
 }
 
 
