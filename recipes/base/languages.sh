@@ -38,7 +38,7 @@ configure() { # configure SYSTEM OUT: the config of a system, with the tables of
 }
 
 learn() { # learn SYSTEM LANGUAGE MINUTES SEED
-  local data=data/${place_of[$2]} exp kind=known epochs=${passes[$3]} settings=()
+  local data=data/${place_of[$2]} exp kind=known epochs=${passes[$3]} settings=() masked
   exp=$(experiment "$@")
   mkdir -p "$(dirname "$exp")"
   configure "$1" "$exp.toml"
@@ -47,6 +47,14 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
     epochs=$((2 * epochs))
   else
     settings=(--set transfer.0.source="$model" --set transfer.1.source="$model")
+    if grep -q '^\[model\.top\]' "$model/config.toml"; then
+      # What stands on the encoder learns, and low-rank layers within it where the base model has them: masks come before both.
+      masked=$(awk -F'"' '/^\[/ { inside = /^\[augmentation\]/ } inside && /^after = / { print $2 }' "$model/config.toml")
+      [ "$masked" != input ] || masked=norm
+      settings+=(--set transfer.1.blocks=encoder --set augmentation.after="$masked")
+    else
+      settings+=(--set transfer.1.blocks=first:3 --set augmentation.after=transformer2 --set 'training.rates={"encoder/*" = 0.2}')
+    fi
   fi
   speechtl train "$exp.toml" "$exp" --set seed="$4" --set data.0.language="$2" --set data.0.lexicon="$data/lexicon.txt" \
     --set data.0.train="$data/${kind}_${3}min_$4" --set data.0.dev="$data/dev_$kind" --set training.epochs="$epochs" \

@@ -4,16 +4,22 @@
 #   recipes/base/speakers.sh [--model DIR] [--systems "SYSTEM SYSTEM ..."] [--parts "adults children"] [--counts 10] [--nj N]
 #
 # --systems are those of speechtl study; by default LHUC at the last two blocks, and further training of what stands on the
-# encoder, both on stored outputs of the frozen encoder. Other methods change the encoder and take many times as long.
+# encoder (of base: of its last block), both on stored outputs of the blocks below. Methods that change the features or lower
+# blocks take many times as long.
 # Results: exp/evaluation/MODEL/speakers/PART/table.md and chart.svg; "dev" is a part, too, the one to choose a system on.
 set -euo pipefail
 
-systems="lhuc=lhuc,blocks=last:2 top=layer_transfer,blocks=encoder"
+systems=
 parts="adults children"
 counts=10
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 
 have speechocean762/dev speechocean762/test || exit 0
+if [ -z "$systems" ]; then
+  frozen=first:3
+  ! grep -q '^\[model\.top\]' "$model/config.toml" || frozen=encoder
+  systems="lhuc=lhuc,blocks=last:2 upper=layer_transfer,blocks=$frozen"
+fi
 data=data/speechocean762 out=$results/speakers
 mkdir -p "$out"
 decode=(--language en --lexicon "$data/lexicon.txt")

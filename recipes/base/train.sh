@@ -15,7 +15,9 @@ stage=0
 stop_stage=4
 nj=$(nproc)
 corpora=
+# shellcheck disable=SC2034 # by name, in stage 2
 base_encoder=hf:openai/whisper-base
+# shellcheck disable=SC2034
 tiny_encoder=hf:openai/whisper-tiny.en
 
 source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"

@@ -66,7 +66,8 @@ def test_a_system_with_the_tables_of_a_base_model_is_a_config(system, tmp_path):
     else:
         base = tmp_path / "config.toml"
         base.write_text(
-            'seed = 7\n[[data]]\nlanguage = "en"\ntrain = "x"\n[features]\nkind = "whisper"\n[normalisation]\nkind = "none"\n'
+            'seed = 7\n[[data]]\nlanguage = "en"\ntrain = "x"\n[features]\nkind = "whisper"\n'
+            '[normalisation]\nkind = "none"\n'
             '[training]\nepochs = 4\n[model]\nhead_dropout = 0.3\n[model.encoder]\nkind = "whisper"\nblocks = 2\n'
             '[model.encoder.subsampling]\nfactor = 2\n[model.top]\nkind = "tdnn"\nsize = 48\n[decoding]\nbeam = 3\n'
         )
@@ -190,7 +191,7 @@ def test_a_detection_curve_counts_misses_and_false_alarms(tmp_path, monkeypatch)
     test = module["read_test"](tmp_path / "test", {"YES", "NO"})
     assert (test.occurrences, test.keywords, test.hours) == (4, 2, 0.5)
     found = module["read_detections"](tmp_path / "test/run/ctm", {"YES", "NO"}, test.spoken)
-    # The second YES of u1 is one too many; those of u2 and u1 are right. Two keywords in half an hour: an alarm is a rate of 1.
+    # The second YES of u1 is one too many. Two keywords in half an hour: one alarm is a rate of 1.
     expected = [(0, 100, math.inf), (0, 75, 0.9), (1, 75, 0.7), (1, 50, 0.5), (2, 50, 0.2)]
     np.testing.assert_allclose(module["curve"](found, test), expected)
     assert module["at"](expected, 1.5) == expected[3]
