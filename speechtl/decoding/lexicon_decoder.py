@@ -1,23 +1,18 @@
 """Lexicon-constrained CTC beam-search decoder."""
 
 import copy
-import dataclasses
 import math
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from speechtl.alignment.span import Hypothesis
-from speechtl.alignment.words import Pauses
-from speechtl.decoding.confidence import FEATURES, with_confidence, word_features
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_tree import LexiconTree, check_lexicon
-from speechtl.decoding.search.front import Settings
 from speechtl.decoding.search.look_ahead import FillerCosts, Space, build_look_ahead
-from speechtl.decoding.search.token_passing import search
-from speechtl.decoding.search.traceback import TokenPath, follow, with_times
-from speechtl.decoding.search_scores import search_scores
+from speechtl.decoding.word_search import SearchGraph, WordSearch
 from speechtl.errors import ConfigError, LexiconError
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
@@ -28,7 +23,6 @@ from speechtl.lang.phone_inventory import PhoneInventory
 # language model.
 _IN_TREE = {"mode", "oov", "silence_phone"}
 SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale", "confidence_weights"}
-_NBEST_OF_CONFIDENCE = 20
 
 
 class LexiconDecoder:
@@ -70,6 +64,7 @@ class LexiconDecoder:
         if not self._graph.has_end:
             raise LexiconError("the language model allows no sentence to end; is its </s> missing?")
         self._shared = False
+        self._changing = threading.Lock()
         self._weigh_graph()
         self._lexicon.add_silence_and_fillers(self.config)
 
@@ -114,7 +109,7 @@ class LexiconDecoder:
     def add_word(self, word: str, phones: Sequence[str], probability: float = 1.0) -> None:
         """Add a pronunciation of a word, new or not, in milliseconds: as if the lexicon had had it.
 
-        Not while another thread decodes. The lexicon that was given stays as it is.
+        Searches that have begun, also in other threads, go on without it. The lexicon that was given stays as it is.
 
         Args:
             word: the word.
@@ -129,9 +124,10 @@ class LexiconDecoder:
             raise LexiconError(
                 f"'{word}' cannot be added: with_config made another decoder of the same words; add words before that"
             )
-        if not self._lexicon.add_word(word, phones, probability, self.config):
-            self._weigh_graph()
-            self._lexicon.add_silence_and_fillers(self.config)
+        with self._changing:
+            if not self._lexicon.add_word(word, phones, probability, self.config):
+                self._weigh_graph()
+                self._lexicon.add_silence_and_fillers(self.config)
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
@@ -157,7 +153,7 @@ class LexiconDecoder:
         Raises:
             DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
         """
-        return self._decode(log_posteriors, 1, times)[0]
+        return self.decode_nbest(log_posteriors, 1, times=times)[0]
 
     def decode_nbest(self, log_posteriors: np.ndarray, count: int, *, times: bool = False) -> list[Hypothesis]:
         """Find up to ``count`` different word sequences, best first, each with its best alignment.
@@ -173,62 +169,32 @@ class LexiconDecoder:
         Raises:
             DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
         """
-        return self._decode(log_posteriors, count, times)
-
-    def _decode(self, log_posteriors: np.ndarray, count: int, times: bool) -> list[Hypothesis]:
-        scores = search_scores(log_posteriors, self.inventory, self.config)
-        if not len(scores):
-            return [Hypothesis((), (), 0.0)]
-        # Confidence comes from the N-best list, so a list is made even for one hypothesis.
-        paths = self._paths(scores, max(count, _NBEST_OF_CONFIDENCE if times else 1))
-        if not times:
-            return [path.hypothesis for path in paths[:count]]
-        original = np.asarray(log_posteriors, np.float32)
-        hypotheses = [with_times(path, original, scores, Pauses()) for path in paths[:count]]
-        if paths[0].hypothesis.words and hypotheses[0].word_spans:
-            features = word_features(paths)
-            hypotheses[0] = with_confidence(hypotheses[0], features, self.config.confidence_weights)
-        return hypotheses
+        search = self.begin(count, times=times)
+        search.feed(log_posteriors)
+        return search.finish()
 
     def describe_words(self, log_posteriors: np.ndarray) -> tuple[Hypothesis, np.ndarray]:
         """Return the best hypothesis and the features ``(words, 2)`` that its words' confidence is made of."""
-        scores = search_scores(log_posteriors, self.inventory, self.config)
-        if not len(scores):
-            return Hypothesis((), (), 0.0), np.zeros((0, FEATURES))
-        paths = self._paths(scores, _NBEST_OF_CONFIDENCE)
-        best = with_times(paths[0], np.asarray(log_posteriors, np.float32), scores, Pauses())
-        return best, word_features(paths)
+        search = self.begin(times=True)
+        search.feed(log_posteriors)
+        return search.describe_words()
 
-    def _paths(self, scores: np.ndarray, count: int) -> list[TokenPath]:
-        """Search, and read the best hypotheses; there is at least one."""
-        beam, blank_margin = self.config.beam, self.config.blank_margin
-        if self.config.mode == "isolated" and 2 * self._lexicon.tree.nodes <= self.config.max_active:
-            # Two states for each phone: all hypotheses fit, so nothing is won by dropping any.
-            beam = blank_margin = math.inf
-        paths = self._search(scores, count, beam, blank_margin)
-        if self.config.mode == "isolated" and not paths[0].hypothesis.complete and beam < math.inf:
-            # Exactly one word was spoken, so the nearest one is the answer, however far.
-            paths = self._search(scores, count, math.inf, math.inf)
-        return [_without_beginning(path) for path in paths] if self._is_grammar else paths
+    def begin(self, count: int = 1, *, times: bool = False) -> WordSearch:
+        """Begin an utterance whose posteriors come in blocks; `decode_nbest` explains the arguments.
 
-    def _search(self, scores: np.ndarray, count: int, beam: float, blank_margin: float) -> list[TokenPath]:
-        """Search with given beams."""
-        tree, fillers = self._lexicon.tree, FillerCosts(-math.inf, -math.inf)
+        Words that are added while the search goes on are not in it.
+        """
+        fillers = FillerCosts(-math.inf, -math.inf)
         if self.config.oov == "phones":
             fillers = FillerCosts(-self.config.filler_penalty, -self.config.filler_phone_penalty)
-        space = Space(tree.arrays(), self._lexicon.leaf_arrays(), self._weighted, self._ahead, fillers, tree.branching)
-        settings = Settings(beam, blank_margin, self.config.max_active, count > 1)
-        found = search(scores, space, self._graph.start, settings)
-        leaves = self._lexicon.leaves()
-        return [follow(found, place, leaves, self.inventory) for place in range(min(count, len(found.end_link)))]
-
-
-def _without_beginning(path: TokenPath) -> TokenPath:
-    """Take the words out of a path that ended within a command; its phones stay, and belong to no word."""
-    if path.hypothesis.complete:
-        return path
-    hypothesis = dataclasses.replace(path.hypothesis, words=(), beginning=path.hypothesis.words)
-    return TokenPath(hypothesis, path.units, (-1,) * len(path.units), ())
+        with self._changing:
+            tree = self._lexicon.tree
+            space = Space(
+                tree.arrays(), self._lexicon.leaf_arrays(), self._weighted, self._ahead, fillers, tree.branching
+            )
+            leaves = self._lexicon.leaves()
+        graph = SearchGraph(space, self._graph.start, leaves, self.inventory, self._is_grammar)
+        return WordSearch(graph, self.config, count, times=times)
 
 
 def _word_graph(language_model: NgramModel | WordGraph | str | Path | None, config: DecodingConfig) -> WordGraph:

@@ -153,6 +153,9 @@ class LexiconTree:
         self._prior[leaf] = math.log(probability)
         # One more word may share <unk>. The look-ahead keeps the old share, which changes no result.
         everything = new and not in_graph
+        if everything:
+            # Searches that have begun keep the scores that they began with.
+            self._score = self._score.copy()
         self._score_leaves(slice(0 if everything else leaf, leaf + 1), config)
         return True
 

@@ -82,6 +82,18 @@ def ends_of(graph, front, links, histories, passed, sequences):
 
 
 @njit(nogil=True, cache=True)
+def beginning_of(front, links, passed):
+    """Return the best hypothesis so far, as if the sentence might be cut short here; for the arguments see `ends_of`.
+
+    Returns:
+        Found, whose node is 0 where the best hypothesis is between words.
+    """
+    ends, node = _beginning(front, links, passed)
+    count = links.used[0]
+    return Found(links.before[:count], links.leaf[:count], links.frame[:count], ends.link, ends.score, ends.graph, node)
+
+
+@njit(nogil=True, cache=True)
 def _new_ends(count):
     return _Ends(
         np.full(count, -1, np.int32),

@@ -21,9 +21,7 @@ numbers the higher its number, so what moves on comes in this order too, and mee
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
-from speechtl.decoding.search.ends import ends_of
 from speechtl.decoding.search.front import (
     AHEAD,
     BEFORE,
@@ -49,66 +47,40 @@ from speechtl.decoding.search.histories import history_of
 from speechtl.decoding.search.kernel import kernel
 from speechtl.decoding.search.look_ahead import root_look_ahead
 from speechtl.decoding.search.memory import (
-    KINDS,
     ROOM_GROUPS,
     ROOM_HISTORIES,
     ROOM_LINKS,
     ROOM_MOVES,
     ROOM_SEQUENCES,
     ROOM_TOKENS,
-    larger_memory,
-    new_memory,
 )
 from speechtl.decoding.search.merge import merge_all
 from speechtl.decoding.search.token_moves import move_all
 from speechtl.decoding.search.word_ends import end_words
 
 # Entries of `Progress`.
-_FRAME, _TURN, _BLANK_SINCE = range(3)
-_PASSED, _THRESHOLD = range(2)
+FRAME, TURN, BLANK_SINCE, FULL = range(4)
+PASSED, THRESHOLD = range(2)
 
 
 class Progress(NamedTuple):
     """How far a search is."""
 
     counts: np.ndarray
-    """``(3,)`` int64: the next frame; whether the tokens of the last one are the odd ones; whether frames of blanks
-    alone were passed over since."""
+    """``(4,)`` int64: the next frame; whether the tokens of the last one are the odd ones; whether frames of blanks
+    alone were passed over since; how many links or word sequences there may be until unused ones are dropped."""
     marks: np.ndarray
     """``(2,)`` float64: what all scores lack, since frames that were passed over gave it to every token; and the score
     below which tokens do not move."""
 
 
-@njit(nogil=True, cache=True)
-def search(frames, space, start, settings):
-    """Find the best hypotheses of an utterance.
-
-    Args:
-        frames: ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank.
-        space: Space.
-        start: first state of the language model.
-        settings: Settings.
-
-    Returns:
-        Found.
-    """
-    memory, needs = new_memory(), np.zeros(KINDS, np.int64)
-    progress = Progress(np.zeros(3, np.int64), np.array([0.0, -np.inf]))
-    needs[ROOM_GROUPS] = needs[ROOM_LINKS] = needs[ROOM_HISTORIES] = space.ahead.depth
-    memory = larger_memory(memory, needs)
-    _begin_sentence(space, start, settings.sequences, memory)
-    while not _pass_frames(frames, space, settings, memory, progress, needs):
-        memory = larger_memory(memory, needs)
-    front = memory.odd if progress.counts[_TURN] else memory.even
-    return ends_of(space.graph, front, memory.links, memory.histories, progress.marks[_PASSED], settings.sequences)
-
-
 @kernel
-def _pass_frames(frames, space, settings, memory, progress, needs):
+def pass_frames(frames, first, space, settings, memory, progress, needs):
     """Pass frames on from the next one, for as long as there is room in the memory.
 
     Args:
-        frames: as in `search`.
+        frames: ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank.
+        first: the number of the first of them in the utterance.
         space: Space.
         settings: Settings.
         memory: Memory.
@@ -120,30 +92,30 @@ def _pass_frames(frames, space, settings, memory, progress, needs):
     """
     counts, marks = progress.counts, progress.marks
     only_blank = min(settings.blank_margin, settings.beam)
-    for number in range(counts[_FRAME], len(frames)):
-        counts[_FRAME] = number
-        row = frames[number]
+    for number in range(counts[FRAME], first + len(frames)):
+        counts[FRAME] = number
+        row = frames[number - first]
         likeliest = -np.inf
         for unit in range(1, len(row)):
             likeliest = max(likeliest, row[unit])
         if likeliest < row[0] - only_blank:
-            marks[_PASSED] += row[0]
-            counts[_BLANK_SINCE] = 1
-            counts[_FRAME] = number + 1
+            marks[PASSED] += row[0]
+            counts[BLANK_SINCE] = 1
+            counts[FRAME] = number + 1
             continue
-        if counts[_TURN]:
+        if counts[TURN]:
             old, new = memory.odd, memory.even
         else:
             old, new = memory.even, memory.odd
-        if counts[_BLANK_SINCE]:
+        if counts[BLANK_SINCE]:
             _stay_by_blank(old)
-            counts[_BLANK_SINCE] = 0
+            counts[BLANK_SINCE] = 0
 
         best, best_group, children = _best_that_stays(old, row)
         needs[ROOM_MOVES] = children + old.counts[GROUPS] * len(space.tree.root_children)
         if needs[ROOM_MOVES] > len(memory.moves.scores):
             return False
-        frame = Frame(number, row, likeliest, marks[_THRESHOLD])
+        frame = Frame(number, row, likeliest, marks[THRESHOLD])
         best = move_all(space, settings, frame, best, best_group, old, memory.moves, memory.histories)
         if best == -np.inf:
             old.counts[TOKENS] = old.counts[GROUPS] = 0
@@ -156,10 +128,11 @@ def _pass_frames(frames, space, settings, memory, progress, needs):
         if not _has_room_for(endings * (space.ahead.depth + 1), new, memory, needs, settings.sequences):
             return False
         best = end_words(space, settings, number, best, new, memory, ending)
-        marks[_THRESHOLD] = best - settings.beam
+        marks[THRESHOLD] = best - settings.beam
         if new.counts[TOKENS] + new.counts[GROUPS] > settings.max_active:
-            marks[_THRESHOLD] = max(marks[_THRESHOLD], _score_of_place(settings.max_active, new, memory.tops))
-        counts[_TURN] = 1 - counts[_TURN]
+            marks[THRESHOLD] = max(marks[THRESHOLD], _score_of_place(settings.max_active, new, memory.tops))
+        counts[TURN] = 1 - counts[TURN]
+    counts[FRAME] = first + len(frames)
     return True
 
 
@@ -178,7 +151,7 @@ def _has_room_for(endings, front, memory, needs, sequences):
 
 
 @kernel
-def _begin_sentence(space, start, sequences, memory):
+def begin_sentence(space, start, sequences, memory):
     """Put tokens into the first state, and those that it backs off to."""
     front, links = memory.even, memory.links
     groups, group_scores = front.groups, front.group_scores
