@@ -16,7 +16,7 @@ from speechtl.config import Section
 FRAMES_PER_SECOND = 100
 # Percentiles of the levels around a frame that estimate the noise floor and the level of speech, and the seconds on
 # each side that they are computed over.
-_FLOOR, SPEECH, _REACH = 5.0, 95.0, 10
+_FLOOR, SPEECH, REACH = 5.0, 95.0, 10
 # A recording shorter than _SHORT seconds may be speech from end to end. If its levels differ by more than _STEADY dB,
 # it contains speech, and its noise floor is assumed to be at least _RANGE dB below the speech.
 _SHORT, _STEADY, _RANGE = 5.0, 6.0, 20.0
@@ -55,12 +55,13 @@ class SpeechSegment:
     samples: np.ndarray
 
 
-def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+def frame_levels(signal: np.ndarray, sample_rate: int, before: float | None = None) -> np.ndarray:
     """Return the level of every 10 ms frame of a signal.
 
     Args:
         signal: ``(samples,)`` in the range of 16-bit integers.
         sample_rate: Hz.
+        before: the sample before the first one, where the signal continues another.
 
     Returns:
         ``(frames,)`` in dB, 0 for an amplitude of 1 or less; of the pre-emphasised signal, which attenuates hum and
@@ -71,7 +72,8 @@ def frame_levels(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     emphasised = np.zeros(count * step, np.float32)
     emphasised[: len(signal)] = signal
     emphasised[1 : len(signal)] -= 0.97 * signal[:-1]
-    emphasised[:1] *= 0.03  # As if the first sample had been preceded by itself.
+    # Where nothing precedes the first sample, it is as if that had been preceded by itself.
+    emphasised[:1] -= 0.97 * (emphasised[:1] if before is None else before)
     power = np.einsum("fs,fs->f", *[emphasised.reshape(count, step)] * 2) / step
     if len(signal) % step:
         power[-1] *= step / (len(signal) % step)
@@ -185,15 +187,25 @@ def _noise_floor(levels: np.ndarray) -> np.ndarray:
     """Return the noise floor at every frame, dB."""
     centres = np.arange(0, max(len(levels), 1), FRAMES_PER_SECOND)
     silence = silence_level(levels)
-    reach = _REACH * FRAMES_PER_SECOND
-    floors = []
-    for centre in centres:
-        around = levels[max(centre - reach, 0) : centre + reach]
-        around = around[around > silence]
-        floor, speech = np.percentile(around, [_FLOOR, SPEECH]) if len(around) else (0.0, 0.0)
-        short = len(levels) < _SHORT * FRAMES_PER_SECOND
-        floors.append(min(floor, speech - _RANGE) if short and speech - floor > _STEADY else floor)
-    return np.interp(np.arange(len(levels)), centres, np.minimum(floors, _LOUDEST_FLOOR))
+    reach = REACH * FRAMES_PER_SECOND
+    around = (levels[max(centre - reach, 0) : centre + reach] for centre in centres)
+    floors = [noise_floor(some, silence, len(levels)) for some in around]
+    return np.interp(np.arange(len(levels)), centres, floors)
+
+
+def noise_floor(levels: np.ndarray, silence: float, heard: int) -> float:
+    """Return the noise floor in dB of some seconds of a recording.
+
+    Args:
+        levels: ``(frames,)`` dB.
+        silence: up to this level frames are digital silence, see `silence_level`.
+        heard: frames of the whole recording, as far as it is known.
+    """
+    levels = levels[levels > silence]
+    floor, speech = np.percentile(levels, [_FLOOR, SPEECH]) if len(levels) else (0.0, 0.0)
+    if heard < _SHORT * FRAMES_PER_SECOND and speech - floor > _STEADY:
+        floor = min(floor, speech - _RANGE)
+    return float(min(floor, _LOUDEST_FLOOR))
 
 
 def _runs(active: np.ndarray, pause: int, shortest: float) -> list[tuple[int, int]]:

@@ -50,3 +50,23 @@ def recognise_phones(
         sure = min(float(means[unit - 1]), 1.0)
         spans.append(PhoneSpan(inventory.phone(unit), start, end, sure, alternatives))
     return Hypothesis((), tuple(span.label for span in spans), score, score, phone_spans=tuple(spans))
+
+
+class PhoneSearch:
+    """`recognise_phones` of one utterance whose posteriors come in blocks; for the arguments see there."""
+
+    def __init__(self, inventory: PhoneInventory, config: DecodingConfig | None = None, *, nbest: int = 1):
+        self.inventory, self.config, self.nbest = inventory, config, nbest
+        self._posteriors = np.zeros((0, len(inventory) + 1), np.float32)
+
+    def feed(self, log_posteriors: np.ndarray) -> None:
+        """Take the posteriors ``(frames, units)`` of the next frames."""
+        self._posteriors = np.concatenate([self._posteriors, log_posteriors])
+
+    def beginning(self) -> Hypothesis:
+        """Return the phones so far."""
+        return recognise_phones(self._posteriors, self.inventory, self.config, nbest=self.nbest)
+
+    def finish(self) -> list[Hypothesis]:
+        """Return the phones of the whole utterance."""
+        return [self.beginning()]

@@ -1,7 +1,6 @@
 """A trained model with its vocabulary, ready for audio: what ``speechtl.load`` returns."""
 
 import copy
-import dataclasses
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -22,6 +21,9 @@ from speechtl.models.language_head import language_head
 from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.posteriors import NEW_LANGUAGE
+from speechtl.recognition.recogniser_options import RecogniserOptions
+from speechtl.recognition.stream import Stream
+from speechtl.recognition.stream_factory import StreamFactory
 from speechtl.recognition.transcriber import Transcriber
 from speechtl.recognition.transcript import Recording, SpokenPhone, Transcript
 from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_lexicon
@@ -29,33 +31,6 @@ from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_le
 logger = logging.getLogger(__name__)
 
 Audio = str | Path | IO[bytes] | np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class RecogniserOptions:
-    """How a model is made ready.
-
-    Attributes:
-        speaker: a speaker's layers (file or folder) to put on top of the model.
-        language: of the model's; None for the only one, or for that which is recognised in each segment.
-        words: False for phones alone; True insists on a lexicon; None recognises words if there is a lexicon.
-        whole: recordings are not cut at pauses: each is one segment, of ten minutes at most.
-        one_speaker: all recordings are of one speaker, and normalised together.
-        nbest: hypotheses for each segment, at most; of phones alone, phones listed at each place.
-        jobs: threads of the search.
-        config: a TOML file whose ``[decoding]`` goes over the experiment's, and whose ``[segmentation]`` is used.
-        settings: ``decoding.key=value`` and ``segmentation.key=value`` over both.
-    """
-
-    speaker: Path | None = None
-    language: str | None = None
-    words: bool | None = None
-    whole: bool = False
-    one_speaker: bool = False
-    nbest: int = 1
-    jobs: int = 1
-    config: Path | None = None
-    settings: tuple[str, ...] = ()
 
 
 class Recogniser:
@@ -85,6 +60,7 @@ class Recogniser:
         self._pronouncers: dict[str, Pronouncer | None] = {}
         self.decoders = self._decoders() if self.options.words is not False else {}
         self._transcriber: Transcriber | None = None
+        self._streams: StreamFactory | None = None
 
     @classmethod
     def load(
@@ -135,6 +111,24 @@ class Recogniser:
             raise transcript.error
         return transcript.spoken_phones
 
+    def stream(self, rate: int = 16000, *, language: str | None = None) -> Stream:
+        """Begin to recognise speech that is still coming in.
+
+        Words that are added later are found from the next segment on. Streams are independent of each other, also in
+        several threads.
+
+        Args:
+            rate: Hz, of the samples that will come.
+            language: that is spoken, where the model has several.
+
+        Raises:
+            ConfigError: the rate is impossible, or the language has to be named.
+        """
+        if self._streams is None:
+            segmentation, config = self._segmentation(), self._decoding_config()
+            self._streams = StreamFactory(self.experiment, self.decoders, segmentation, config, self.options.nbest)
+        return self._streams.open(rate, self._one_language(language))
+
     def add_word(
         self, word: str, phones: str | Sequence[str] | None = None, *, language: str | None = None
     ) -> list[tuple[str, ...]]:
@@ -182,7 +176,7 @@ class Recogniser:
         """Return a recogniser of the same model, which is shared; words that are added to either are its own."""
         other = copy.copy(self)
         other.decoders = {name: decoder.copy() for name, decoder in self.decoders.items()}
-        other._transcriber = None
+        other._transcriber = other._streams = None
         return other
 
     def lexicon(self, language: str | None = None) -> Lexicon:
@@ -247,6 +241,10 @@ class Recogniser:
         languages: list[str | None] = [self.options.language, *self.experiment.languages, None]
         return next((name for name in languages if name is not None), None)
 
+    def _segmentation(self) -> SegmentationConfig:
+        section = self.experiment.directory.section
+        return section(SegmentationConfig, "segmentation", self.options.config, self.options.settings)
+
     def _decoding_config(self) -> DecodingConfig:
         return self.experiment.directory.section(DecodingConfig, "decoding", self.options.config, self.options.settings)
 
@@ -254,15 +252,11 @@ class Recogniser:
         """Return the transcriber, made when it is needed first; it sees words that are added later."""
         if self._transcriber is None:
             options = self.options
-            segmentation = None
-            if not options.whole:
-                section = self.experiment.directory.section
-                segmentation = section(SegmentationConfig, "segmentation", options.config, options.settings)
             self._transcriber = Transcriber(
                 self.experiment,
                 self.decoders,
                 language=None if len(self.languages) > 1 else self.languages[0],
-                segmentation=segmentation,
+                segmentation=None if options.whole else self._segmentation(),
                 nbest=options.nbest,
                 config=self._decoding_config(),
                 one_speaker=options.one_speaker,
@@ -279,7 +273,9 @@ class Recogniser:
         if language is None and len(self.languages) == 1:
             return self.languages[0]
         if language not in self.languages:
-            raise ConfigError(f"language {language}: name the language of the word, one of {', '.join(self.languages)}")
+            raise ConfigError(
+                f"language {language}: name the language that is meant, one of {', '.join(self.languages)}"
+            )
         return language
 
 

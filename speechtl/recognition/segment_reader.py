@@ -63,7 +63,7 @@ class SegmentReader:
     def __init__(self, experiment: Experiment, segmentation: SegmentationConfig | None, one_speaker: bool):
         self.experiment, self.segmentation, self.one_speaker = experiment, segmentation, one_speaker
         self.findings = Findings()
-        self._prior = _prior(experiment)
+        self._prior = training_statistics(experiment)
         self._known = [] if experiment.speaker_stats is None else [experiment.speaker_stats]
         self._stats: list[np.ndarray] = list(self._known)
 
@@ -119,18 +119,19 @@ class SegmentReader:
         if normaliser.config.kind != "speaker" or not sum(map(len, features)):
             return [normaliser(matrix, None) for matrix in features]
         self._stats = [add([*self._stats, *map(accumulate, features)])]
-        prior = []
-        if self._prior is not None:
-            frames = _PRIOR_SECONDS * 1000 / self.experiment.config.features.frame_shift_ms
-            prior = [self._prior * (frames / self._prior[0, -1])]
+        prior = [] if self._prior is None else [self._prior]
         stats = add([*self._stats, *prior])
         return [normaliser(matrix, stats) for matrix in features]
 
 
-def _prior(experiment: Experiment) -> np.ndarray | None:
-    """Return the statistics of the training speech, where the experiment has kept them."""
+def training_statistics(experiment: Experiment) -> np.ndarray | None:
+    """Return the statistics of the training speech as of a few seconds, where the experiment has kept them."""
     path = experiment.directory.cmvn
-    return load_arrays(path)[0]["global"] if path.is_file() else None
+    if not path.is_file():
+        return None
+    stats = load_arrays(path)[0]["global"]
+    frames = _PRIOR_SECONDS * 1000 / experiment.config.features.frame_shift_ms
+    return stats * (frames / stats[0, -1])
 
 
 def _blocks(recording: Recording, sample_rate: int, channel: str | int, findings: Findings) -> Iterator[np.ndarray]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 import tensorflow as tf
 
-from speechtl.alignment.span import Hypothesis, PhoneSpan, in_seconds
+from speechtl.alignment.span import Hypothesis
 from speechtl.audio.voice_activity import SegmentationConfig
 from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
@@ -21,7 +21,8 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.segment_reader import Segment, SegmentReader
 from speechtl.recognition.spoken_language import SpokenLanguage
-from speechtl.recognition.transcript import Recording, SpokenPhone, SpokenSegment, SpokenWord, Transcript
+from speechtl.recognition.spoken_segment import spoken_segment
+from speechtl.recognition.transcript import Recording, SpokenSegment, Transcript
 from speechtl.training.evaluate import forward_function
 
 _logger = logging.getLogger(__name__)
@@ -134,7 +135,8 @@ class Transcriber:
                 advance(item.seconds - reported)
                 yield Transcript(item.name, item.seconds, tuple(segments), item.error, not decoders)
                 segments, reported = [], 0.0
-            segments.append(self._segment(item, hypotheses))
+            segment, shift = item.segment, self.experiment.frame_shift
+            segments.append(spoken_segment(segment.start, segment.end, hypotheses, shift, item.language))
             advance(item.segment.end - reported)
             reported = item.segment.end
         for item in waiting:
@@ -201,34 +203,3 @@ class Transcriber:
                 scores = tf.nn.log_softmax(logits).numpy()
                 for piece, row, length in zip(chosen, scores, valid.numpy(), strict=True):
                     piece.posteriors = row[:length]
-
-    def _segment(self, piece: _Piece, hypotheses: list[Hypothesis]) -> SpokenSegment:
-        """Put hypotheses into the time of the recording."""
-        best = hypotheses[0]
-        segment = piece.segment
-        place = {"offset": segment.start, "duration": segment.end - segment.start}
-        words = in_seconds(best.word_spans, self.experiment.frame_shift, **place)
-        phones = in_seconds(best.phone_spans, self.experiment.frame_shift, **place)
-        others = [span.alternatives if isinstance(span, PhoneSpan) else () for span in best.phone_spans]
-        said = [
-            tuple(phone.label for phone in best.phone_spans if word.start <= phone.start and phone.end <= word.end)
-            for word in best.word_spans
-        ]
-        return SpokenSegment(
-            start=segment.start,
-            end=segment.end,
-            words=tuple(
-                SpokenWord(word.label, word.start, word.end, word.confidence, own)
-                for word, own in zip(words, said, strict=True)
-            ),
-            phones=tuple(
-                SpokenPhone(phone.label, phone.start, phone.end, phone.confidence, alternatives)
-                for phone, alternatives in zip(phones, others, strict=True)
-            ),
-            score=best.score,
-            alternatives=tuple((" ".join(other.words), other.score) for other in hypotheses[1:]),
-            complete=best.complete,
-            beginning=" ".join(best.beginning),
-            language=piece.language.name,
-            language_probability=piece.language.probability,
-        )

@@ -64,7 +64,11 @@ def _compact_links(front, links):
             number[link] = kept
             before = links.before[link]
             links.before[kept] = number[before] if before >= 0 else before
-            links.leaf[kept], links.frame[kept], links.graph[kept] = links.leaf[link], links.frame[link], links.graph[link]
+            links.leaf[kept], links.frame[kept], links.graph[kept] = (
+                links.leaf[link],
+                links.frame[link],
+                links.graph[link],
+            )
             kept += 1
     links.used[0] = kept
     for token in range(front.counts[TOKENS]):

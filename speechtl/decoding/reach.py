@@ -1,0 +1,56 @@
+"""How far a model looks: which frames of features its posteriors depend on, found by trying."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+# Frames of features on each side that are tried; what depends on all of them depends on whatever there is.
+_TRIED = 400
+_TRIALS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """Frames of features that posteriors depend on.
+
+    Posteriors that are computed from a part of the features equal those of all features, but for rounding, where the
+    part goes on for so many frames in both directions.
+
+    Attributes:
+        left: frames before the one that a frame of posteriors stands for; a multiple of the subsampling.
+        right: frames after it.
+    """
+
+    left: int
+    right: int
+
+
+def find_reach(posteriors: Callable[[np.ndarray], np.ndarray], bins: int, subsampling: int) -> Reach | None:
+    """Find which frames of posteriors change with a frame of features.
+
+    Args:
+        posteriors: from features ``(frames, bins)`` to posteriors ``(frames / subsampling, units)``.
+        bins: of the features.
+        subsampling: frames of features per frame of posteriors.
+
+    Returns:
+        The reach; None where it is longer than four seconds or so, as that of a model that looks at everything.
+    """
+    rng = np.random.default_rng(0)
+    middle = _TRIED // subsampling * subsampling
+    features = rng.standard_normal((2 * middle, bins)).astype(np.float32)
+    before = posteriors(features)
+    changed = np.zeros(len(before), bool)
+    for _ in range(_TRIALS):
+        other = features.copy()
+        # Loud enough to get through any saturation, and of all sizes.
+        other[middle] = rng.standard_normal(bins) * np.geomspace(1, 100, bins)
+        changed |= (posteriors(other) != before).any(axis=1)
+    places = np.flatnonzero(changed)
+    if not len(places) or places[0] == 0 or places[-1] == len(before) - 1:
+        return None
+    # Which frame within a step was changed says no more about the reach than the step.
+    left = (int(places[-1]) + 1) * subsampling - middle
+    right = middle - (int(places[0]) - 1) * subsampling
+    return Reach(left, right)
