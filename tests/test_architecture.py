@@ -26,6 +26,7 @@ ARROWS = {
     "audio": set(),
     "data": {"audio"},
     "lang": set(),
+    "exchange": {"audio", "data"},
     "features": {"audio", "data"},
     "splicing": {"data", "features", "lang"},
     "grammar": {"data", "lang"},
@@ -45,8 +46,8 @@ ARROWS = {
         *("models", "scoring", "training"),
     },
     "adaptation": {
-        *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
-        *("models", "report", "scoring", "training", "transfer"),
+        *("alignment", "audio", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
+        *("lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
 ARROWS["api"] = {"adaptation", "alignment", "experiment", "lang", "pretrained", "recognition", "scoring"}
@@ -303,7 +304,9 @@ def test_the_command_line_loads_nothing_heavy():
 
 def test_tables_lexicons_scoring_and_search_load_without_tensorflow():
     names = [
-        name for name in MODULES if component(name) in {"audio", "data", "lang", "grammar", "g2p", "scoring", "report"}
+        name
+        for name in MODULES
+        if component(name) in {"audio", "data", "exchange", "lang", "grammar", "g2p", "scoring", "report"}
     ]
     names += [name for name in MODULES if name == "speechtl.decoding.lexicon_decoder"]
     assert not loaded_by("import " + ", ".join(sorted(names))) & {*TENSORFLOW, "librosa"}

@@ -1,23 +1,19 @@
 """Load the user's recordings: a data directory, a folder of audio with texts, or a table of files and texts."""
 
 import dataclasses
-import re
 from pathlib import Path
 
 import numpy as np
 
-from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.data.datadir import DataDir
-from speechtl.data.recording_table import read_recording_table
 from speechtl.errors import DataError, list_problems, printable
+from speechtl.exchange.read_source import NO_AUDIO, read_tables
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features, silent_utterances
-from speechtl.files import read_text
 
-TEXTS = (".txt", ".lab")
 # Seconds. What is longer is hardly one utterance, and takes memory in proportion (attention: its square).
 LONGEST = 60.0
 
@@ -49,8 +45,8 @@ def read_recordings(
     """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
 
     Args:
-        path: a Kaldi data directory; a folder of audio (and folders in it) with ``.txt`` or ``.lab`` files of the same
-            name next to it; or a CSV or TSV file of audio file and text, with relative paths relative to its folder.
+        path: whatever `speechtl.exchange.read_source` reads: a Kaldi data directory; a folder of audio (and folders in
+            it) with ``.txt``, ``.lab`` or ``.TextGrid`` files of the same name next to it; tables and manifests.
         folder: where tables and features of what is used are written; nothing else is written.
         config: the features of the model.
         channel: of recordings with several channels, ``"mix"``, ``"first"`` or a number from 0; None for what the data
@@ -66,9 +62,7 @@ def read_recordings(
     if folder.resolve() == path.resolve():
         raise DataError(f"{path}: is the folder that results are written into; choose another one")
     if not data.utt2spk:
-        raise DataError(
-            f"{path}: no recordings; give {', '.join(sorted(AUDIO_SUFFIXES))} files, a CSV of them or a data directory"
-        )
+        raise DataError(f"{path}: {NO_AUDIO}")
     left_out = _not_unicode(data)
     data = _without(data, left_out)
     left_out = {printable(name): reason for name, reason in left_out.items()}
@@ -129,71 +123,6 @@ def _with_channel(data: DataDir, config: FeatureConfig, channel: str | int | Non
         return config
     data.reco2file_and_channel = {}
     return config.model_copy(update={"channel": channel})
-
-
-def read_tables(path: Path) -> DataDir:
-    """Read a data directory, a folder of audio or a table of files; features are not computed.
-
-    Raises:
-        DataError: there is no such thing, or its lines are wrong (all listed).
-    """
-    if path.is_file():
-        return _from_table(path)
-    if not path.is_dir():
-        raise DataError(f"{path}: missing; give a data directory, a folder of audio or a CSV of audio files and texts")
-    if (path / "utt2spk").exists() or (path / "wav.scp").exists():
-        return DataDir.load(path)
-    return _from_folder(path)
-
-
-def _from_folder(path: Path) -> DataDir:
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
-    # By name without suffix, which may be written in capitals; where there are several, the first of TEXTS.
-    found = [file for file in path.rglob("*") if file.suffix.lower() in TEXTS and file.is_file()]
-    found.sort(key=lambda file: (TEXTS.index(file.suffix.lower()), file.suffix.isupper()))
-    texts = {file.with_suffix(""): file for file in reversed(found)}
-    entries, problems = [], []
-    for file in files:
-        text = ""
-        transcript = texts.get(file.with_suffix(""))
-        if transcript is not None:
-            try:
-                text = read_text(transcript)
-            except DataError as error:
-                problems.append(str(error))
-        entries.append((str(file.relative_to(path).with_suffix("")), file, text, path.absolute().name))
-    return _make(path, entries, problems)
-
-
-def _from_table(path: Path) -> DataDir:
-    wanted = "a CSV of audio files and texts, a folder of audio or a data directory"
-    try:
-        content = read_text(path)
-    except DataError as error:
-        raise DataError(f"{error}, or give {wanted}") from error
-    rows, problems = read_recording_table(path, content)
-    entries = [(str(Path(row.name).with_suffix("")), row.file, row.text, row.speaker or path.stem) for row in rows]
-    return _make(path, entries, problems)
-
-
-def _make(path: Path, entries: list[tuple[str, Path, str, str]], problems: list[str]) -> DataDir:
-    data = DataDir(path)
-    for name, file, text, speaker in entries:
-        speaker = _key(speaker)
-        utterance = f"{speaker}-{_key(name)}"
-        if utterance in data.utt2spk:
-            problems.append(f"{file}: another recording is called {name}, too; rename one of them")
-        data.utt2spk[utterance] = speaker
-        data.wav_scp[utterance] = str(file.absolute())
-        if text.strip():
-            data.text[utterance] = " ".join(text.split())
-    if problems:
-        raise DataError(list_problems(f"{path}: {len(problems)} problem{'s' * (len(problems) > 1)}", problems))
-    return data
-
-
-def _key(text: str) -> str:
-    return re.sub(r"[\s/\\]+", "-", text.strip()) or "speaker"
 
 
 def _without(data: DataDir, left_out: dict[str, str]) -> DataDir:

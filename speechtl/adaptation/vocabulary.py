@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from speechtl.adaptation.recordings import read_tables
 from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError, list_problems
+from speechtl.exchange.read_source import read_tables
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.missing_words import spelling_hint

@@ -12,6 +12,7 @@ from speechtl.cli import (
     align,
     chart,
     data,
+    data_exchange,
     decode,
     features,
     import_checkpoint,
@@ -36,6 +37,8 @@ app = typer.Typer(
     # Plain help: drawing boxes with rich would double the time to the answer.
     rich_markup_mode=None,
 )
+data.app.command("import")(data_exchange.import_data)
+data.app.command("export")(data_exchange.export_data)
 app.add_typer(data.app, name="data")
 app.add_typer(lexicon.app, name="lexicon")
 app.command("features")(features.features)

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from speechtl.adaptation.recordings import LONGEST, read_recordings, read_tables
+from speechtl.adaptation.recordings import LONGEST, read_recordings
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
+from speechtl.exchange.read_source import read_tables
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig

@@ -1,13 +1,14 @@
 """Tables of recordings as other tools write them, and as people get them wrong."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from speechtl.data.recording_table import read_recording_table
 from speechtl.errors import DataError
+from speechtl.exchange.recording_table import read_recording_table
 
 
 @pytest.fixture
@@ -19,23 +20,22 @@ def folder(tmp_path):
 
 
 def read(folder, content, name="t.csv"):
-    rows, problems = read_recording_table(folder / name, content)
-    assert all(row.file.is_file() for row in rows)
-    return [(row.line, row.name, row.text, row.speaker) for row in rows], [
-        one.partition(f"{name}:")[2] for one in problems
-    ]
+    source = read_recording_table(folder / name, content)
+    assert all(Path(row.audio).is_file() for row in source.entries)
+    rows = [(int(row.place.rpartition(":")[2]), row.name, row.text or "", row.speaker) for row in source.entries]
+    return rows, [one.partition(f"{name}:")[2] for one in source.problems]
 
 
 @pytest.mark.parametrize(
     ("content", "rows"),
     [
         # A comma in the text is no column where another delimiter names files.
-        ("a.wav\tone, two, three\nb.wav\tfour\n", [(1, "a.wav", "one, two, three", ""), (2, "b.wav", "four", "")]),
-        ('a.wav\t"Well, no\nb.wav\tfour\n', [(1, "a.wav", '"Well, no', ""), (2, "b.wav", "four", "")]),
-        ('a.wav,"one, two",anna\nb.wav,four,ben\n', [(1, "a.wav", "one, two", "anna"), (2, "b.wav", "four", "ben")]),
-        ('path, sentence\na.wav, "one, ""two"""\n', [(2, "a.wav", 'one, "two"', "")]),
-        ('file,text\na.wav,"one\ntwo"\nb.wav,four\n', [(2, "a.wav", "one two", ""), (4, "b.wav", "four", "")]),
-        ("a.wav\nb.wav\n", [(1, "a.wav", "", ""), (2, "b.wav", "", "")]),
+        ("a.wav\tone, two, three\nb.wav\tfour\n", [(1, "a", "one, two, three", ""), (2, "b", "four", "")]),
+        ('a.wav\t"Well, no\nb.wav\tfour\n', [(1, "a", '"Well, no', ""), (2, "b", "four", "")]),
+        ('a.wav,"one, two",anna\nb.wav,four,ben\n', [(1, "a", "one, two", "anna"), (2, "b", "four", "ben")]),
+        ('path, sentence\na.wav, "one, ""two"""\n', [(2, "a", 'one, "two"', "")]),
+        ('file,text\na.wav,"one\ntwo"\nb.wav,four\n', [(2, "a", "one two", ""), (4, "b", "four", "")]),
+        ("a.wav\nb.wav\n", [(1, "a", "", ""), (2, "b", "", "")]),
         # LJSpeech: the text with its numbers written out. Piper. Coqui. Common Voice. DeepSpeech.
         (
             "LJ-1|In 1822, no.|In eighteen, no.\nLJ-2|It was|It was\n",
@@ -43,15 +43,15 @@ def read(folder, content, name="t.csv"):
         ),
         ("LJ-1|It was\nLJ-2|No\n", [(1, "LJ-1", "It was", ""), (2, "LJ-2", "No", "")]),
         ("LJ-1|anna|It was\nLJ-2|ben|No\n", [(1, "LJ-1", "It was", "anna"), (2, "LJ-2", "No", "ben")]),
-        ("audio_file|text|speaker_name\nLJ-1.wav|It was|anna\n", [(2, "LJ-1.wav", "It was", "anna")]),
+        ("audio_file|text|speaker_name\nLJ-1.wav|It was|anna\n", [(2, "LJ-1", "It was", "anna")]),
         (
             "client_id\tpath\tsentence\tup_votes\nxyz\tcv_1.mp3\t\"Well, it's\tgood\n".replace("\tgood", "\t2"),
-            [(2, "cv_1.mp3", "\"Well, it's", "xyz")],
+            [(2, "cv_1", "\"Well, it's", "xyz")],
         ),
-        ("wav_filename,wav_filesize,transcript\na.wav,123,it was\n", [(2, "a.wav", "it was", "")]),
+        ("wav_filename,wav_filesize,transcript\na.wav,123,it was\n", [(2, "a", "it was", "")]),
         (
             json.dumps({"audio_filepath": "a.wav", "duration": 1.5, "text": "it was"}) + "\n",
-            [(1, "a.wav", "it was", "")],
+            [(1, "a", "it was", "")],
         ),
     ],
 )
@@ -79,9 +79,10 @@ def test_tables_are_read_as_their_tools_write_them(folder, content, rows):
         ),
         ("", [" no rows; write an audio file and its text in each"]),
         (
-            '{"audio_filepath": "a.wav", "offset": 2.0}\n{"audio_filepath"\n',
-            ["1: a part of a file", "2: not a JSON ob"],
+            '{"audio_filepath": "a.wav", "offset": -2.0}\n{"audio_filepath"\n',
+            ["2: not a JSON ob", "1: expected seconds, 0 or more (got '-2.0'); correct the row"],
         ),
+        ("file,text,start,end\na.wav,x,2,1\n", ["2: ends at 1 s, before it starts (2 s); correct the row"]),
     ],
 )
 def test_rows_that_do_not_fit_are_told_with_their_line(folder, content, problems):
@@ -115,6 +116,6 @@ def test_what_csv_writers_write_is_read_back(tmp_path_factory, texts, delimiter)
     for number, text in enumerate(texts):
         (folder / f"r{number}.wav").touch()
         writer.writerow([f"r{number}.wav", text])
-    rows, problems = read_recording_table(folder / "t.csv", written.getvalue())
-    assert not problems
-    assert [row.text for row in rows] == [" ".join(text.split()) for text in texts]
+    source = read_recording_table(folder / "t.csv", written.getvalue())
+    assert not source.problems
+    assert [row.text for row in source.entries] == [" ".join(text.split()) for text in texts]
