@@ -46,7 +46,7 @@ ARROWS = {
         *("models", "scoring", "training"),
     },
     "adaptation": {
-        *("alignment", "audio", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
+        *("alignment", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
         *("lang", "models", "report", "scoring", "training", "transfer"),
     },
 }

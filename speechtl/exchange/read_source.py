@@ -15,7 +15,7 @@ from speechtl.exchange.recording_table import read_recording_table
 from speechtl.files import read_text
 
 Kind = Literal["kaldi", "table", "nemo", "lhotse", "commonvoice", "ljspeech", "audiofolder", "mfa"]
-_WANTED = "a data directory, a folder of audio, or a table or manifest of audio files and texts"
+_WANTED = "a data directory, a folder of audio or a CSV, TSV or manifest of audio files and texts"
 _METADATA = ("metadata.csv", "metadata.tsv", "metadata.jsonl")
 # The part of Common Voice that is all that was found to be right.
 _COMMON_VOICE = "validated.tsv"

@@ -16,9 +16,9 @@ from speechtl.exchange.import_data import import_data
 
 SECONDS, RATE = 4.0, 8000
 # What a word may be made of, separators of other formats and quote marks included; a TextGrid has no empty labels.
-words = st.text(st.sampled_from("aéж,;|\"'\\{}#!<\u2028"), min_size=1, max_size=4).filter(
-    lambda word: word.split() == [word]
-)
+letters = st.sampled_from("aéж,;|\"'\\{}#!<\u200b")
+words = st.text(letters, min_size=1, max_size=4).filter(lambda word: word.split() == [word])
+
 sentences = st.lists(words, max_size=3).map(" ".join)
 numbers = itertools.count()
 
@@ -83,7 +83,7 @@ def there_and_back(audio, data, kind):
     return import_data(out, folder / "data"), notes
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @pytest.mark.parametrize("kind", EXPORT_KINDS)
 @given(data=corpora())
 def test_what_is_exported_is_imported_as_it_was(audio, kind, data):
