@@ -22,6 +22,7 @@ from speechtl.cli import (
     probe,
     report,
     score,
+    serve,
     study,
     train,
     transcribe,
@@ -50,6 +51,7 @@ app.command("study")(study.study)
 app.command("decode")(decode.decode)
 app.command("transcribe")(transcribe.transcribe)
 app.command("align")(align.align)
+app.command("serve")(serve.serve)
 app.command("score")(score.score)
 app.command("compare")(score.compare)
 app.command("report")(report.report)

@@ -28,7 +28,7 @@ def transcribe(
     inventory: options.Inventory = "model",
     phones: Annotated[bool, typer.Option("--phones", help="Phones alone, without any lexicon.")] = False,
     form: Annotated[
-        Literal["text", "json", "ctm", "srt", "textgrid"],
+        Literal["text", "json", "ctm", "srt", "vtt", "textgrid"],
         typer.Option(
             "--format",
             help="text, json (a line per recording, with all there is), or words (with --phones, phones) with times.",
@@ -95,8 +95,8 @@ def transcribe(
     show_log(notes=True)
     if phones and (lexicon or add_word or lm or grammar or oov):
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
-    if phones and form == "srt":
-        raise ConfigError("--format srt is about words; take text, json, ctm or textgrid with --phones")
+    if phones and form in ("srt", "vtt"):
+        raise ConfigError(f"--format {form} is about words; take text, json, ctm or textgrid with --phones")
     if raw_rate and "-" not in audio:
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
     side = options.channel_number(channel, "each")

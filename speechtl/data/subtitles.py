@@ -1,4 +1,4 @@
-"""Subtitles from timed words, and SubRip (SRT) files of them."""
+"""Subtitles from timed words, and SubRip (SRT) and WebVTT files of them."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -51,6 +51,16 @@ def format_srt(cues: Iterable[TimedLabel]) -> str:
     )
 
 
+def format_vtt(cues: Iterable[TimedLabel]) -> str:
+    """Return WebVTT text of subtitles (W3C, WebVTT: The Web Video Text Tracks Format), broken as in `format_srt`."""
+    # A cue ends where a line is empty or holds an arrow; & and < begin what is no text.
+    marks = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+    return "WEBVTT\n\n" + "".join(
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n{_two_lines(cue.label).translate(marks)}\n\n"
+        for cue in cues
+    )
+
+
 def write_srt(path: str | Path, cues: Iterable[TimedLabel]) -> None:
     """Write a SubRip file; `subtitles` groups words into cues.
 
@@ -62,12 +72,12 @@ def write_srt(path: str | Path, cues: Iterable[TimedLabel]) -> None:
         file.write(text)
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float, point: str = ",") -> str:
     milliseconds = round(1000 * max(seconds, 0.0))
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
     whole, milliseconds = divmod(milliseconds, 1000)
-    return f"{hours:02}:{minutes:02}:{whole:02},{milliseconds:03}"
+    return f"{hours:02}:{minutes:02}:{whole:02}{point}{milliseconds:03}"
 
 
 def _two_lines(text: str, width: int = 42) -> str:

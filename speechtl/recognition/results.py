@@ -1,4 +1,4 @@
-"""Write transcripts: text, JSON, CTM, SRT, TextGrid; to standard output, into one file or into a folder."""
+"""Write transcripts: text, JSON, CTM, SRT, WebVTT, TextGrid; to standard output, into one file or into a folder."""
 
 import contextlib
 import dataclasses
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from speechtl.data.ctm import TimedLabel, format_ctm
-from speechtl.data.subtitles import format_srt, subtitles
+from speechtl.data.subtitles import format_srt, format_vtt, subtitles
 from speechtl.data.textgrid import format_textgrid
 from speechtl.errors import ConfigError, list_problems, printable
 from speechtl.files import atomic_write, field_name
@@ -101,6 +101,10 @@ def _srt(transcript: Transcript, name: str) -> str:
     return format_srt(subtitles(transcript.words))
 
 
+def _vtt(transcript: Transcript, name: str) -> str:
+    return format_vtt(subtitles(transcript.words))
+
+
 def _textgrid(transcript: Transcript, name: str) -> str:
     tiers: dict[str, Sequence[TimedLabel]] = {} if transcript.phones_alone else {"words": transcript.words}
     tiers["phones"] = transcript.spoken_phones
@@ -112,6 +116,7 @@ WRITERS: dict[str, Writer] = {
     "json": Writer(".json", _json),
     "ctm": Writer(".ctm", _ctm),
     "srt": Writer(".srt", _srt, one_recording=True),
+    "vtt": Writer(".vtt", _vtt, one_recording=True),
     "textgrid": Writer(".TextGrid", _textgrid, one_recording=True),
 }
 
@@ -120,13 +125,14 @@ def as_json(transcript: Transcript) -> dict[str, Any]:
     """Return everything that is known of a transcript, times in seconds."""
     result: dict[str, Any] = {"recording": printable(transcript.name), "seconds": _rounded(transcript.seconds)}
     result["text"] = transcript.text
-    result["segments"] = [_segment_as_json(segment) for segment in transcript.segments]
+    result["segments"] = [segment_as_json(segment) for segment in transcript.segments]
     if transcript.error is not None:
         result["error"] = str(transcript.error)
     return result
 
 
-def _segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
+def segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
+    """Return everything that is known of a segment, times in seconds."""
     words = [
         {"word": word.label, **_times(word), "confidence": _confidence(word), "phones": list(word.phones)}
         for word in segment.words
