@@ -169,6 +169,9 @@ BY_WAY_OF_REPLACING = {
     ("data/perturb_pitch.py", "SoundFile"),
     ("pretrained/package_model.py", "copyfile"),
     ("pretrained/expand_model.py", "copyfile"),
+    ("serve/session.py", "copytree"),
+    # What sessions have while the server runs; it goes when that ends.
+    ("serve/app.py", "mkdtemp"),
 }
 
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import sys
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 # A line of the worker; a report with many warnings is a few kilobytes.
@@ -17,6 +17,7 @@ class AdaptationJob:
     Args:
         request: of `speechtl.serve.adaptation_worker`.
         turn: how many may run at once, on the whole server.
+        use: is called with the result of the worker, before the adaptation is done.
 
     Attributes:
         state: ``waiting``, ``running``, ``done``, ``failed`` or ``stopped``.
@@ -26,17 +27,17 @@ class AdaptationJob:
         error: why it failed.
     """
 
-    def __init__(self, request: dict[str, Any], turn: asyncio.Semaphore):
-        self._request, self._turn = request, turn
+    def __init__(
+        self,
+        request: dict[str, Any],
+        turn: asyncio.Semaphore,
+        use: Callable[[dict[str, Any]], Awaitable[None]],
+    ):
+        self._request, self._turn, self._use = request, turn, use
         self.state, self.stage, self.progress = "waiting", "waiting for its turn", 0.0 if turn.locked() else None
         self.result: dict[str, Any] | None = None
         self.error = ""
         self._process: asyncio.subprocess.Process | None = None
-
-    @property
-    def out(self) -> Path:
-        """The folder of the result."""
-        return Path(self._request["out"])
 
     async def run(self) -> None:
         """Run to the end; cancel the task to stop it."""
@@ -44,8 +45,14 @@ class AdaptationJob:
             async with self._turn:
                 self.state = "running"
                 await self._run()
+                if self.result is not None:
+                    await self._use(self.result)
+                    self.state, self.progress = "done", 1.0
         except asyncio.CancelledError:
             self.state = "stopped"
+            raise
+        except Exception as error:
+            self.state, self.error = "failed", str(error)
             raise
 
     async def _run(self) -> None:
@@ -68,14 +75,14 @@ class AdaptationJob:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
-        if self.state == "running":
+        if self.state == "running" and self.result is None:
             self.state, self.error = "failed", "The adaptation ended early; the server's log says why."
 
     def _read(self, message: dict[str, Any]) -> None:
         if "error" in message:
             self.state, self.error = "failed", message["error"]
         elif "result" in message:
-            self.state, self.result, self.progress = "done", message["result"], 1.0
+            self.result, self.stage, self.progress = message["result"], "loading the adapted model", None
         else:
             self.stage, total = message["stage"], message["total"]
             self.progress = None if not total else min(message["done"] / total, 1.0)

@@ -16,7 +16,6 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from speechtl import __version__
 from speechtl.errors import SpeechtlError
 from speechtl.serve import live_stream, new_words, openai_transcriptions, speakers, transcripts
 from speechtl.serve.desk import Desk, desk_of, session_of
@@ -80,9 +79,7 @@ def make_app(
             *openai_transcriptions.ROUTES,
             Mount("/static", StaticFiles(directory=_PAGE)),
         ],
-        middleware=[
-            Middleware(Guard, names=names, token=token, largest=limits.bytes, more_names=more_names)
-        ],
+        middleware=[Middleware(Guard, names=names, token=token, largest=limits.bytes, more_names=more_names)],
         exception_handlers={HTTPException: _tell, SpeechtlError: _tell_mistake},  # type: ignore[dict-item]
         lifespan=lifespan,
     )
@@ -99,7 +96,6 @@ async def about(request: Request) -> Response:
     served, limits = desk.served, desk.limits
     return JSONResponse(
         {
-            "version": __version__,
             "model": served.name,
             "languages": served.languages,
             "phones": {language: served.phones(language) for language in served.languages},

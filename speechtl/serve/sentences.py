@@ -77,16 +77,14 @@ def sentences_of_words(pronunciations: Pronunciations, count: int) -> list[Sente
     chosen: list[Sentence] = []
     while single and len(chosen) < wanted:
         chosen += choose_sentences(single, wanted - len(chosen))
-    # Dealt out like cards: the first words have the most new phones, and each sentence gets some of them.
-    dealt = [chosen[place::count] for place in range(count)]
+    size = _WORDS_OF_A_MADE_SENTENCE
     return [
         Sentence(
             " ".join(one.text for one in some),
             tuple(one.words[0] for one in some),
             tuple(phone for one in some for phone in one.phones),
         )
-        for some in dealt
-        if some
+        for some in (chosen[place : place + size] for place in range(0, len(chosen), size))
     ]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyio import to_thread
 
+from speechtl.files import new_folder
 from speechtl.serve.adaptation_job import AdaptationJob
 from speechtl.serve.limits import Limits, refused
 from speechtl.serve.recording_check import RecordingCheck
@@ -72,7 +73,8 @@ class Speaker:
         """Stop the adaptation, if there is one."""
         if self.task is not None:
             self.task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
+            # An error of its own has been noted in the job.
+            with contextlib.suppress(asyncio.CancelledError, Exception):
                 await self.task
 
     def as_json(self) -> dict[str, Any]:
@@ -123,7 +125,7 @@ class Session:
         self._used = time.monotonic()
         folder.mkdir(mode=0o700)
 
-    def touch(self) -> None:
+    def note_use(self) -> None:
         """Note that somebody uses the session."""
         self._used = time.monotonic()
 
@@ -131,7 +133,7 @@ class Session:
     def idle(self) -> float:
         """Seconds since it was used; 0 while a stream is open or a model is adapted."""
         if self.streams or any(speaker.busy for speaker in self.speakers.values()):
-            self.touch()
+            self.note_use()
         return time.monotonic() - self._used
 
     async def use(self, words: list[Word], speaker: Speaker | None) -> None:
@@ -170,7 +172,9 @@ class Session:
 
     def _put_away(self, keep: Path | None) -> None:
         if keep is not None and any(self.folder.iterdir()):
-            shutil.move(self.folder, keep / f"{time.strftime('%Y%m%d-%H%M%S')}-{self.folder.name}")
+            kept = keep / f"{time.strftime('%Y%m%d-%H%M%S')}-{self.folder.name}"
+            with new_folder(kept) as folder:
+                shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def as_json(self) -> dict[str, Any]:
@@ -223,7 +227,7 @@ class Sessions:
         session = self._sessions.get(name)
         if session is None:
             raise refused(404, "this session has ended; begin a new one")
-        session.touch()
+        session.note_use()
         return session
 
     async def end(self, session: Session) -> None:

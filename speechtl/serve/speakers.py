@@ -14,7 +14,7 @@ from starlette.routing import Route
 from speechtl.audio.waveform import FULL_SCALE
 from speechtl.files import atomic_write
 from speechtl.serve.adaptation_job import AdaptationJob
-from speechtl.serve.desk import Desk, desk_of, session_of
+from speechtl.serve.desk import desk_of, session_of
 from speechtl.serve.limits import read_json, refused, required
 from speechtl.serve.new_words import words_for_adaptation
 from speechtl.serve.recording_check import check_recording
@@ -141,6 +141,14 @@ async def begin_adaptation(request: Request) -> Response:
         raise refused(409, f"{_FEWEST_TAKES} recordings are needed at least, since some are held out in turn")
     out = session.folder / speaker.id / "adapted"
     await to_thread.run_sync(_write_transcripts, out, speaker)
+
+    async def use(result: dict[str, Any]) -> None:
+        speaker.listener = await to_thread.run_sync(
+            lambda: desk.served.adapted(out, stored_alone=result["stored_alone"])
+        )
+        async with session.changing:
+            await session.use(session.words, speaker)
+
     job = AdaptationJob(
         {
             "source": str(desk.served.source),
@@ -156,9 +164,9 @@ async def begin_adaptation(request: Request) -> Response:
             },
         },
         desk.adapting,
+        use,
     )
-    speaker.job = job
-    speaker.task = asyncio.create_task(_adapt(desk, session, speaker, job))
+    speaker.job, speaker.task = job, asyncio.create_task(job.run())
     return JSONResponse(job.as_json(), 202)
 
 
@@ -172,21 +180,6 @@ def _write_transcripts(out: Path, speaker: Speaker) -> None:
     for number, take in speaker.takes.items():
         with atomic_write(take.file.with_suffix(".txt")) as file:
             file.write(" ".join(speaker.sentences[number].words) + "\n")
-
-
-async def _adapt(desk: Desk, session: Session, speaker: Speaker, job: AdaptationJob) -> None:
-    await job.run()
-    if job.state != "done" or job.result is None:
-        return
-    try:
-        speaker.listener = await to_thread.run_sync(
-            lambda: desk.served.adapted(job.out, stored_alone=bool(job.result and job.result["stored_alone"]))
-        )
-        async with session.changing:
-            await session.use(session.words, speaker)
-    except Exception as error:
-        job.state, job.error = "failed", str(error)
-        raise
 
 
 async def stop_adaptation(request: Request) -> Response:

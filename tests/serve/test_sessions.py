@@ -166,14 +166,14 @@ def test_sessions_that_nobody_uses_end(client_of, begin, monkeypatch):
     from speechtl.serve import app
 
     monkeypatch.setattr(app, "_LOOK", 0.02)
-    client = client_of(limits=Limits(idle_minutes=0.1 / 60))
+    client = client_of(limits=Limits(idle_minutes=0.5 / 60))
     idle, used = begin(client), begin(client)
     with client.websocket_connect(f"{used}/stream?rate={RATE}"):
-        for _ in range(100):
+        for _ in range(400):
             time.sleep(0.02)
             if len(client.app.state.desk.sessions._sessions) == 1:
                 break
-        time.sleep(0.2)
+        time.sleep(0.6)
         assert client.get(used).status_code == 200
     assert client.get(idle).status_code == 404
 
