@@ -29,7 +29,7 @@ _WAITING = 20.0
 
 
 async def listen(websocket: WebSocket) -> None:
-    """``WS /api/sessions/{session}/stream?rate=16000``: 16-bit little-endian samples in, segments out."""
+    """``WS /api/sessions/{session}/stream?rate=16000&language=en``: 16-bit little-endian samples in, segments out."""
     desk = desk_of(websocket)
     try:
         session = session_of(websocket)
@@ -43,7 +43,7 @@ async def listen(websocket: WebSocket) -> None:
     desk.sessions.streams += 1
     try:
         await websocket.accept(PROTOCOL if PROTOCOL in websocket.scope.get("subprotocols", []) else None)
-        await LiveStream(websocket, desk, session, rate).run()
+        await LiveStream(websocket, desk, session, rate, websocket.query_params.get("language")).run()
     except WebSocketDisconnect:
         pass
     finally:
@@ -63,8 +63,8 @@ class LiveStream:
     Words that are added and speakers that are chosen meanwhile count from the next pause on.
     """
 
-    def __init__(self, websocket: WebSocket, desk: Desk, session: Session, rate: int):
-        self.websocket, self.desk, self.session, self.rate = websocket, desk, session, rate
+    def __init__(self, websocket: WebSocket, desk: Desk, session: Session, rate: int, language: str | None):
+        self.websocket, self.desk, self.session, self.rate, self.language = websocket, desk, session, rate, language
         self.id = new_id()
         self.segments: list[SpokenSegment] = []
         self._blocks: list[np.ndarray] = []
@@ -80,7 +80,7 @@ class LiveStream:
         """Receive and recognise until the client ends it, leaves, or has spoken for too long."""
         self.listener = self.session.listener
         try:
-            self.stream = await to_thread.run_sync(self.listener.stream, self.rate)
+            self.stream = await to_thread.run_sync(self.listener.stream, self.rate, self.language)
         except SpeechtlError as error:
             await self._send(type="error", message=str(error))
             await self.websocket.close()
@@ -161,7 +161,7 @@ class LiveStream:
         await self._tell(await to_thread.run_sync(self.stream.finish, limiter=self.desk.listening))
         self._before, self._given = self._before + self._given, 0
         self.listener = self.session.listener
-        self.stream = await to_thread.run_sync(self.listener.stream, self.rate)
+        self.stream = await to_thread.run_sync(self.listener.stream, self.rate, self.language)
 
     async def _tell(self, updates: "Sequence[Update]") -> None:
         from speechtl.recognition.results import segment_as_json

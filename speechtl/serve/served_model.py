@@ -35,11 +35,9 @@ class Listener:
         with self._turn:
             return self.recogniser.phones(recording)
 
-    def stream(self, rate: int) -> "Stream":
+    def stream(self, rate: int, language: str | None = None) -> "Stream":
         """Return a stream of its own state; see `Recogniser.stream`."""
-        recogniser: Any = self.recogniser
-        stream: Stream = recogniser.stream(rate=rate)
-        return stream
+        return self.recogniser.stream(rate=rate, language=language)
 
     def pronounce(self, word: str, phones: str | None, language: str | None) -> tuple[list[tuple[str, ...]], list[str]]:
         """Return pronunciations of a word in phones of the model, best first, and notes on them.

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import soundfile
 
-from speechtl.errors import DataError, LexiconError
+from speechtl.errors import ConfigError, DataError, LexiconError
 from speechtl.g2p.new_words import parse_new_word
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Pronunciation
@@ -134,7 +134,9 @@ class NumberRecogniser:
         lexicon.entries = {word: self.words.entries[word] for word in WORDS}
         return lexicon
 
-    def stream(self, rate=RATE):
+    def stream(self, rate=RATE, *, language=None):
+        if language not in (None, "xx"):
+            raise ConfigError(f"language {language}")
         if rate != RATE:
             raise DataError(f"numbers are said at {RATE} Hz")
         return NumberStream(self)

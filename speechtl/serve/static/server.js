@@ -90,8 +90,10 @@ export class Server {
     if (ended) await this.json("DELETE", `/api/sessions/${ended}`);
   }
 
-  stream(rate) {
-    const address = new URL(`/api/sessions/${this.session}/stream?rate=${rate}`, location.href);
+  stream(rate, language) {
+    const address = new URL(`/api/sessions/${this.session}/stream`, location.href);
+    address.searchParams.set("rate", rate);
+    if (language) address.searchParams.set("language", language);
     address.protocol = address.protocol.replace("http", "ws");
     const protocols = ["speechtl"];
     if (this.token) protocols.push(`token.${this.token}`);

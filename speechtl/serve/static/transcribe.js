@@ -83,7 +83,7 @@ export class TranscribePanel {
       // The recording is there before its first block.
       await microphone.open();
       this.begin(new Recording(microphone.rate));
-      socket = server.stream(microphone.rate);
+      socket = server.stream(microphone.rate, this.page.about.languages.length > 1 && byId("spoken-language").value);
       this.microphone = microphone;
       this.socket = socket;
     } finally {
