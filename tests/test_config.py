@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speechtl.batches.config import DataConfig
 from speechtl.config import Section, override, parse, read_toml
 from speechtl.errors import ConfigError
 
@@ -129,3 +130,11 @@ def test_parse_of_one_problem_says_one_problem():
 def test_a_section_is_frozen():
     with pytest.raises(pydantic.ValidationError):
         Inner().size = 4
+
+
+@pytest.mark.parametrize("name", ["../out", "a/b", "/etc/passwd", "..", ".hidden", "", "a%2Fb", "a\0b"])
+def test_languages_and_heads_are_names_of_files(name):
+    for key in ("language", "head") if name else ("language",):
+        with pytest.raises(ConfigError, match="cannot be the name of a file"):
+            parse(DataConfig, {"language": "xx", key: name}, "config.toml")
+    assert parse(DataConfig, {"language": "zh-Hant_TW", "head": "IPA 中"}, "config.toml").head_name == "IPA 中"

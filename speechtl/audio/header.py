@@ -11,6 +11,7 @@ import numpy as np
 
 from speechtl.audio.audio_file import AudioFile
 from speechtl.audio.findings import Findings
+from speechtl.audio.mains_hum import MainsHum
 from speechtl.audio.one_channel import OneChannel
 from speechtl.audio.pipe import is_pipe, run_pipe
 from speechtl.audio.voice_activity import frame_levels, silent_frames
@@ -30,7 +31,7 @@ class AudioHeader:
         sample_rate: Hz.
         channels: 1 for mono.
         silence: share of it that is digital silence, 0 to 1; None unless the recording was decoded.
-        findings: what is repaired whenever it is read: sentence -> detail.
+        findings: what is repaired whenever it is read, and what is remarkable about it: sentence -> detail.
     """
 
     frames: int
@@ -125,11 +126,14 @@ def _existing_file(audio: str) -> str:
 
 def _decode(file: AudioFile, findings: Findings) -> tuple[int, float]:
     """Return the number of samples and the share of digital silence."""
-    mono = OneChannel("mix", file.name, findings)
+    mono, hum = OneChannel("mix", file.name, findings), MainsHum(file.sample_rate)
     frames = silent = total = 0
     for block in file.blocks(round(file.sample_rate * _BLOCK)):
         frames += len(block)
-        quiet = silent_frames(frame_levels(mono(block) * np.float32(FULL_SCALE), file.sample_rate))
+        signal = mono(block)
+        hum.add(signal)
+        quiet = silent_frames(frame_levels(signal * np.float32(FULL_SCALE), file.sample_rate))
         silent += int(quiet.sum())
         total += len(quiet)
+    hum.note(file.name, findings)
     return frames, silent / max(total, 1)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from speechtl.config import Section
+from speechtl.files import file_name
 
 
 class DataConfig(Section):
@@ -52,6 +53,10 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _check(self) -> "DataConfig":
+        for key, name in (("language", self.language), ("head", self.head_name)):
+            # Files of an experiment have these names.
+            if not name or file_name(name) != name:
+                raise ValueError(f"{key} '{name}' cannot be the name of a file (no '/', '%' and no full stop in front)")
         if self.phones == "lexicon" and self.lexicon is None:
             raise ValueError('phones = "lexicon" without a lexicon; name one, or leave phones out')
         return self

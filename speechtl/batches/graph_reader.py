@@ -1,6 +1,6 @@
 """Features of batches, computed from audio inside the graph instead of read from archives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import tensorflow as tf
 from speechtl.batches.config import NormalisationConfig
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.durations import measure
-from speechtl.errors import ConfigError
+from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.features.cmvn import mean_and_scale
+from speechtl.features.compute_parts import load_utterance
 from speechtl.features.config import FeatureConfig
 from speechtl.features.fbank import compute
 from speechtl.features.in_graph import require_decodable, sides, waveform_in_graph
@@ -44,7 +45,7 @@ class GraphReader:
                 'normalisation.kind to "global", "utterance" or "none"'
             )
         require_decodable(utterances)
-        self.config, self.normalisation = features, normalisation
+        self.utterances, self.config, self.normalisation = utterances, features, normalisation
         self.audio = tf.constant([utterance.audio for utterance in utterances])
         self.start = tf.constant([utterance.start or 0.0 for utterance in utterances], tf.float64)
         ends = [np.inf if utterance.end is None else utterance.end for utterance in utterances]
@@ -56,10 +57,32 @@ class GraphReader:
             self.mean, self.scale = tf.constant(mean, tf.float32), tf.constant(scale, tf.float32)
 
     def read(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return ``(batch, frames, bins)`` float32, padded with zeros, and ``(batch,)`` int32 lengths."""
+        """Return ``(batch, frames, bins)`` float32, one frame or more, zero-padded; and ``(batch,)`` int32 lengths."""
         signature = tf.RaggedTensorSpec((None, self.config.dimension), tf.float32, ragged_rank=0)
         ragged = tf.map_fn(self._read_one, indices, fn_output_signature=signature)
-        return ragged.to_tensor(), tf.cast(ragged.row_lengths(), tf.int32)
+        padded = ragged.to_tensor()
+        lacking = 1 - tf.minimum(tf.shape(padded)[1], 1)
+        return tf.pad(padded, [[0, 0], [0, lacking], [0, 0]]), tf.cast(ragged.row_lengths(), tf.int32)
+
+    def explain(self, error: tf.errors.OpError, batch: Iterable[tuple[str, int]]) -> DataError:
+        """Return what the audio of a batch, which stopped the graph, has done wrong.
+
+        Args:
+            error: of the graph, which does not name the utterance.
+            batch: ids and indices of its utterances.
+        """
+        problems = []
+        for name, index in batch:
+            try:
+                load_utterance(self.utterances[index], self.config)
+            except DataError as problem:
+                problems.append(f"{name}: {problem}")
+        advice = (
+            "audio that cannot be read in the graph; mend it, leave the utterances out (speechtl data subset "
+            "--exclude ID,ID), or store features (speechtl features), which goes on without them"
+        )
+        # What only the graph cannot read, such as a wrong length in a header.
+        return DataError(list_problems(advice, problems or [str(error.message).strip().splitlines()[0]]))
 
     def _read_one(self, index: tf.Tensor) -> tf.Tensor:
         place = (self.audio[index], self.start[index], self.end[index], self.speed[index], self.side[index])

@@ -3,13 +3,15 @@
 A store is a folder with parts, as a feature directory has them: a part is an archive of Kaldi matrices,
 ``outputs-TOKEN.ark``, and a journal, ``outputs-TOKEN.json``, which is written last; an archive without it is not read.
 So several processes may write at a time (what two compute at once is stored twice), and what was written before a kill
-serves the next run. The folder may be deleted whenever nobody reads it.
+serves the next run. The folder may be deleted whenever nobody reads it. When all stores together take more bytes than a
+limit, the parts that were used least recently are removed (`speechtl.batches.output_eviction`).
 """
 
 import contextlib
 import hashlib
 import json
 import logging
+import os
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from speechtl.batches.output_eviction import evict, hold
 from speechtl.errors import DataError
 from speechtl.features.archives import append_matrix
 from speechtl.files import atomic_write
@@ -47,13 +50,23 @@ class OutputStore:
             about: what it stands for, written into ``about.json`` for whoever looks into the folder.
         """
         self.folder, self.about = folder, about
+        # Before anything is read, so that it stays until this store is gone.
+        self._held = hold(folder)
+        self._used: set[Path] = set()
         self._stored: dict[str, Stored] = {}
         for journal in sorted(folder.glob("outputs-*.json")):
             self._stored |= _read(journal)
 
     def get(self, digest: str) -> Stored | None:
-        """Return where the outputs for some features are, or None."""
-        return self._stored.get(digest)
+        """Return where the outputs for some features are, or None; their part then counts as used."""
+        stored = self._stored.get(digest)
+        if stored is not None:
+            journal = Path(stored.place.rpartition(":")[0]).with_suffix(".json")
+            if journal not in self._used:
+                self._used.add(journal)
+                with contextlib.suppress(OSError):
+                    os.utime(journal)
+        return stored
 
     def open(self) -> None:
         """Make the folder, before anything is computed that is to be stored there.
@@ -63,12 +76,14 @@ class OutputStore:
         """
         with _advice(), atomic_write(self.folder / "about.json") as file:
             json.dump(self.about, file, ensure_ascii=False, indent=1)
+        self._held = self._held or hold(self.folder)
 
     def add(self, outputs: Sequence[tuple[str, np.ndarray]]) -> None:
-        """Store matrices by digests, as one part; after `open`.
+        """Store matrices by digests, as one part; after `open`. Parts of other stores may have to go.
 
         Raises:
             DataError: the folder cannot be written to, or the disk is full; nothing of the part stays.
+            ConfigError: ``$SPEECHTL_OUTPUTS_GB`` is no number.
         """
         archive = self.folder / f"outputs-{secrets.token_hex(6)}.ark"
         stored = {}
@@ -85,6 +100,7 @@ class OutputStore:
             archive.unlink(missing_ok=True)
             raise
         self._stored |= stored
+        evict(self.folder.parent, self.folder)
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 """From planned batches to tensors, with tf.data."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -91,6 +91,28 @@ def make_dataset(
     )
     dataset = tf.data.Dataset.from_generator(lambda: loader.parts(batches, shard), output_signature=signature)
     return dataset.map(loader.build, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(2)
+
+
+def read_batches(batches: Iterable[Batch], source: Source, planned: Sequence[PlannedBatch]) -> Iterator[Batch]:
+    """Yield the batches of a dataset; say which utterance it is whose audio stops one that computes features.
+
+    Args:
+        batches: of `make_dataset`, or distributed over replicas.
+        source: their utterances.
+        planned: what they were planned as.
+
+    Raises:
+        DataError: audio cannot be read in the graph; names utterances and files.
+    """
+    iterator = iter(batches)
+    for plan in planned:
+        try:
+            batch = next(iterator)
+        except tf.errors.OpError as error:
+            if source.reader is None:
+                raise
+            raise source.reader.explain(error, [(source.utterance_ids[i], i) for i in plan.utterances]) from error
+        yield batch
 
 
 class _Loader:

@@ -60,9 +60,10 @@ class Wav2Vec2Stem(Block):
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         batch, frames = tf.unstack(tf.shape(inputs)[:2])
-        span = tf.maximum(tf.minimum(frames, self.window), 1)
+        frames = tf.maximum(frames, 1)  # Without any, one of padding: what follows cannot convolve nothing.
+        span = tf.minimum(frames, self.window)
         count = -(-frames // span)
-        padded = tf.pad(inputs, [[0, 0], [0, count * span - frames], [0, 0]])
+        padded = tf.pad(inputs, [[0, 0], [0, count * span - tf.shape(inputs)[1]], [0, 0]])
         windows = tf.transpose(tf.reshape(padded, (batch, count, span, self.reach)), (1, 0, 2, 3))
         left = lengths - tf.range(count)[:, tf.newaxis] * span
         moments = None if self.channel_norm is None else self._moments(windows, left, span)

@@ -39,22 +39,36 @@ def _fill(file: h5py.File, arrays: Mapping[str, np.ndarray], attributes: Mapping
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:
-    """Read what `save_arrays` wrote.
+    """Read what `save_arrays` wrote; links that lead out of the file are not followed.
 
     Raises:
-        ModelError: the file is missing, damaged or not HDF5.
+        ModelError: the file is missing, damaged or not HDF5; or an array is not stored in it as plain numbers, number
+            by number, so that it may be far larger than the file, or come from another one.
     """
     arrays: dict[str, np.ndarray] = {}
+
+    def read(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            _require_plain(path, name, item)
+            arrays[name] = item[()]
+
     try:
         with h5py.File(path, "r") as file:
-            file.visititems(
-                lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
+            file.visititems(read)
             return arrays, dict(file.attrs)
-    except OSError as error:
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path}: not a readable weight file ({error}); train the model again or restore it"
         ) from error
+
+
+def _require_plain(path: str | Path, name: str, item: h5py.Dataset) -> None:
+    stored = item.id.get_storage_size()
+    if item.dtype.kind not in "fiub" or item.external or item.is_virtual or item.chunks or stored != item.nbytes:
+        raise ModelError(
+            f"{path}: '{name}' of shape {item.shape} and type {item.dtype} takes {stored} bytes of the file, expected "
+            f"{item.nbytes} of plain numbers; this is nothing that speechtl wrote"
+        )
 
 
 def arrays_of(variables: Mapping[str, keras.Variable]) -> dict[str, np.ndarray]:

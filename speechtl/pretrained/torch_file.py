@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from speechtl.errors import ModelError
+from speechtl.pretrained.pickle_program import check_pickle
 from speechtl.pretrained.stored_tensor import StoredTensor, refuse_another_file
 
 # By class of storage: the type of its numbers and the bytes of one.
@@ -74,6 +75,12 @@ def read_torch_file(path: Path) -> dict[str, StoredTensor]:
             f"{path}: holds more than tensors ({', '.join(others[:5])}): a state of training, not a model; {_ADVICE}"
         )
     return {str(name): one.stored() for name, one in found.items()}
+
+
+def _require_plain(member: zipfile.ZipInfo) -> None:
+    """Refuse what torch.save never writes: a compressed member might be far larger than the file."""
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+        raise pickle.UnpicklingError(f"{member.filename} is compressed")
 
 
 class _Inert:
@@ -165,14 +172,20 @@ class _Unpickler(pickle.Unpickler):
             raise ModelError(f"{path}: a zip archive without data.pkl, not a file of torch.save; {_ADVICE}")
         self._folder = names[0].removesuffix("data.pkl")
         order = f"{self._folder}byteorder"
-        if order in members and archive.read(order) != b"little":
+        if order in members and self._read(order) != b"little":
             raise ModelError(f"{path}: of a big-endian machine; {_ADVICE}")
-        super().__init__(io.BytesIO(archive.read(names[0])))
+        program = self._read(names[0])
+        check_pickle(program)
+        super().__init__(io.BytesIO(program))
+
+    def _read(self, name: str) -> bytes:
+        _require_plain(self._archive.getinfo(name))
+        return self._archive.read(name)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return an inert object for a name that tensors need."""
         if (module, name) == ("collections", "OrderedDict"):
-            return _Callable(_Dictionary)
+            return _Callable(lambda: _Dictionary())
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
             return _Callable(_Tensor)
         if (module, name) == ("torch._utils", "_rebuild_parameter"):
@@ -187,11 +200,12 @@ class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> _Storage:
         """Return the storage that a tensor refers to."""
         kind, storage_class, key, _, count = pid
-        if kind != "storage" or not isinstance(storage_class, _StorageClass):
+        plain = isinstance(key, str) and type(count) is int
+        if kind != "storage" or not isinstance(storage_class, _StorageClass) or not plain:
             raise pickle.UnpicklingError("a reference to something else than a storage")
         number, size = _STORAGES[storage_class.name]
         member = self._archive.getinfo(f"{self._folder}data/{key}")
-        # torch.save compresses nothing; a compressed member might be far larger than the file.
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size != count * size:
+        _require_plain(member)
+        if member.file_size != count * size:
             raise pickle.UnpicklingError(f"{member.filename} has {member.file_size} bytes, not {count * size}")
         return _Storage(self._path, member.filename, number, count)

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.config import BatchConfig
-from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.pipeline import make_dataset, read_batches
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
@@ -31,6 +31,7 @@ def pooled_outputs(model: AcousticModel, source: Source, block: str, config: Bat
         return mean_over_time(encoded.outputs[block], encoded.lengths[block])
 
     points = np.zeros((len(source), model.block(block).output_size), np.float32)
-    for batch in make_dataset(source, plan_once([source.frames], config), model.inputs):
+    plan = plan_once([source.frames], config)
+    for batch in read_batches(make_dataset(source, plan, model.inputs), source, plan):
         points[batch.utterances.numpy()] = pooled(batch.features, batch.lengths).numpy()
     return points

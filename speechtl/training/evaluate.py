@@ -8,7 +8,7 @@ from rapidfuzz.distance import Levenshtein
 
 from speechtl.alignment.ctc import merge_repeats
 from speechtl.batches.config import BatchConfig
-from speechtl.batches.pipeline import Batch, make_dataset
+from speechtl.batches.pipeline import Batch, make_dataset, read_batches
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
@@ -74,7 +74,8 @@ def evaluate(
         plan = [batch for batch in plan_once([s.feature_frames for s in sources], config) if batch.source == number]
         has_head = model.has_head(source.language)
         # Only the terms of transfer methods look at targets.
-        for batch in make_dataset(source, plan, model.inputs, targets=not has_head):
+        dataset = make_dataset(source, plan, model.inputs, targets=not has_head)
+        for batch in read_batches(dataset, source, plan):
             if not has_head:
                 parts, measures = terms[source.language](batch)
                 size = int(batch.total)

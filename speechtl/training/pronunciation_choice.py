@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import tensorflow as tf
 
 from speechtl.alignment.ctc import choose_pronunciations, chosen_labels
-from speechtl.batches.pipeline import make_dataset
+from speechtl.batches.pipeline import make_dataset, read_batches
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Source
 from speechtl.training.evaluate import Forward
@@ -53,7 +53,7 @@ def _choices(data: TrainingData, number: int, bins: int, forward: Forward) -> It
     several = {index for index, words in enumerate(source.variants) if any(len(word) > 1 for word in words)}
     plan = plan_once([one.feature_frames for one in data.train], data.batches)
     plan = [planned for planned in plan if planned.source == number and several.intersection(planned.utterances)]
-    for batch in make_dataset(source, plan, bins):
+    for batch in read_batches(make_dataset(source, plan, bins), source, plan):
         logits, lengths = forward(batch.features, batch.lengths)
         log_posteriors = tf.nn.log_softmax(logits).numpy()
         for row, index in enumerate(batch.utterances.numpy()):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from speechtl.alignment.ctc import frames_needed
 from speechtl.batches.config import AugmentationConfig, BatchConfig
-from speechtl.batches.pipeline import Batch, Shard, make_dataset
+from speechtl.batches.pipeline import Batch, Shard, make_dataset, read_batches
 from speechtl.batches.plan import PlannedBatch, plan_epoch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, list_problems
@@ -76,7 +76,8 @@ class TrainingData:
                 targets=True,
             )
 
-        return iter(make() if count == 1 else strategy.distribute_datasets_from_function(make))
+        dataset = make() if count == 1 else strategy.distribute_datasets_from_function(make)
+        return read_batches(dataset, source, batches)
 
 
 def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:

@@ -5,11 +5,11 @@ import soundfile
 pytest.importorskip("tensorflow_io")
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
-from speechtl.batches.pipeline import Shard, make_dataset
+from speechtl.batches.pipeline import Shard, make_dataset, read_batches
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.data.datadir import DataDir
-from speechtl.errors import ConfigError
+from speechtl.errors import ConfigError, DataError
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 
@@ -72,3 +72,20 @@ def test_unlabelled_speech_is_computed_too(folder):
     assert int(computed.total) == 5 and int(computed.labelled) == 0
     np.testing.assert_array_equal(stored.lengths, computed.lengths)
     np.testing.assert_allclose(stored.features, computed.features, atol=2e-3)
+
+
+def test_audio_that_stops_the_graph_is_named(folder):
+    data = DataDir.load(folder)
+    nan, damaged = (data.wav_scp[name] for name in data.utterance_ids[:2])
+    samples = np.array([0.1] * 4000 + [np.inf] + [0.1] * 4000, np.float32)
+    soundfile.write(nan.replace(".flac", ".wav"), samples, 16000, subtype="FLOAT")
+    data.wav_scp[data.utterance_ids[0]] = nan.replace(".flac", ".wav")
+    data.save(folder)
+    source = Source([folder], DataConfig(in_graph=True), Normaliser(NormalisationConfig(kind="none")), FEATURES)
+    plan = plan_once([source.frames], BatchConfig())
+    with pytest.raises(DataError, match=r"data subset --exclude(.|\n)*s0-u0: .*u0\.wav: holds samples that are not"):
+        list(read_batches(make_dataset(source, plan, FEATURES.dimension), source, plan))
+    with open(damaged, "r+b") as file:
+        file.truncate(9000)
+    with pytest.raises(DataError, match=r"s0-u0: .*\n.*s0-u2: .*u2\.flac: "):
+        list(read_batches(make_dataset(source, plan, FEATURES.dimension), source, plan))

@@ -16,6 +16,7 @@ from speechtl.models.config import ModelConfig
 from speechtl.models.wav2vec2 import GroupedConv
 from speechtl.models.wav2vec2_config import Wav2Vec2Config
 from speechtl.models.wav2vec2_stem import Wav2Vec2Stem
+from speechtl.training.evaluate import forward_function
 
 # Frames of 13 samples every 4.
 TINY = {"size": 8, "blocks": 1, "heads": 2, "hidden": 12, "channels": (6, 5), "kernels": (5, 5), "strides": (2, 2)}
@@ -122,6 +123,11 @@ def test_speech_as_short_as_a_frame(samples):
     encoded = model.encode(longer, tf.constant([frames.shape[0]]))
     assert int(encoded.lengths[encoded.last][0]) == config.num_frames(samples)
     assert np.isfinite(encoded.outputs[encoded.last]).all()
+    # Alone in its batch, where no longer speech lends it frames.
+    logits, lengths = forward_function(model, "xx")(frames[tf.newaxis], tf.constant([frames.shape[0]]))
+    assert list(lengths.numpy()) == [config.num_frames(samples)]
+    expected = model.logits(encoded, "xx")[0, : int(lengths[0])]
+    np.testing.assert_allclose(logits[0, : int(lengths[0])], expected, atol=1e-5)
 
 
 def test_frames_follow_from_kernels_and_strides():

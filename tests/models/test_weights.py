@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -85,3 +86,33 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         save_arrays(path, {"a": Full()})
     np.testing.assert_array_equal(load_arrays(path)[0]["a"], np.arange(3))
     assert [file.name for file in tmp_path.iterdir()] == ["weights.h5"]
+
+
+def test_arrays_that_are_larger_than_the_file_or_elsewhere_are_refused(tmp_path):
+    (tmp_path / "secret").write_bytes(bytes(range(64)))
+    np.arange(16, dtype=np.float32).tofile(tmp_path / "other.bin")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["a"] = np.ones(4, np.float32)
+    layout = h5py.VirtualLayout((4,), np.float32)
+    layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "a", (4,))
+    ways = {
+        "never written": lambda file: file.create_dataset("a", (10**7, 10**7), np.float32),
+        "compressed": lambda file: file.create_dataset("a", data=np.zeros(10**6), compression="gzip"),
+        "elsewhere": lambda file: file.create_dataset(
+            "a", (16,), np.float32, external=[(str(tmp_path / "other.bin"), 0, 64)]
+        ),
+        "virtual": lambda file: file.create_virtual_dataset("a", layout),
+        "texts": lambda file: file.create_dataset("a", data=["x", "y"]),
+    }
+    for name, make_file in ways.items():
+        with h5py.File(tmp_path / "w.h5", "w") as file:
+            make_file(file)
+        with pytest.raises(ModelError, match=r"w\.h5: 'a' of shape .* nothing that speechtl wrote"):
+            load_arrays(tmp_path / "w.h5")
+            pytest.fail(name)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file["a"] = np.ones((0, 3))
+        file["b"] = np.float32(2)
+        file["c"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "a")
+    arrays = load_arrays(tmp_path / "w.h5")[0]
+    assert arrays.keys() == {"a", "b"} and arrays["a"].shape == (0, 3) and arrays["b"] == 2

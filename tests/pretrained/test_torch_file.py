@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -132,6 +133,39 @@ def test_files_that_are_something_else(tmp_path):
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme.txt", "hello")
     refuses("without data.pkl")
+
+
+@pytest.mark.parametrize(
+    ("program", "match"),
+    [
+        # The memo is a table up to its highest number: 16 GB.
+        (b"\x80\x02}r\xff\xff\xff\x7f.", "a memo of 2147483647 entries"),
+        # Sixty tuples, each twice in the next: their hash takes for ever.
+        (b"\x80\x02})" + b"2\x86" * 60 + b"Ns.", "a key that is not text"),
+        (b"\x80\x02}()" + b"2\x86" * 60 + b"Nu.", "a key that is not text"),
+        (b"\x80\x02ccollections\nOrderedDict\n(]" + b"()" + b"2\x86" * 60 + b"Nteatz.", "damaged"),
+        (b"\x80\x04(" + b")" + b"2\x86" * 60 + b"\x91.", "FROZENSET is nothing that tensors need"),
+        (b"\x80\x05\x96" + (10**12).to_bytes(8, "little") + b".", "damaged"),
+        (b"\x80\x02}X\x01\x00\x00\x00a", "damaged"),
+    ],
+)
+def test_a_program_that_claims_more_than_it_has_is_refused_at_once(tmp_path, program, match):
+    path = write_archive(tmp_path / "x.bin", program)
+    with pytest.raises(ModelError, match=match):
+        read_torch_file(path)
+
+
+def test_nothing_compressed_is_unpacked(tmp_path):
+    """A program of a gigabyte in a file of a megabyte."""
+    path = tmp_path / "x.bin"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a/data.pkl", "w") as file:
+        for _ in range(64):
+            file.write(b"N" * 2**20)
+    tracemalloc.start()
+    with pytest.raises(ModelError, match=r"data\.pkl is compressed"):
+        read_torch_file(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
 
 
 # A length of 72 petabytes that no file has.

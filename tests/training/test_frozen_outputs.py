@@ -1,4 +1,5 @@
 import json
+import os
 import threading
 
 import numpy as np
@@ -359,3 +360,42 @@ def test_padding_that_is_attended_to_is_not_left_out():
     for name in model.block_names:
         model.block(name).trainable = False
     assert frozen_blocks(model) == model.block_names
+
+
+def test_what_was_not_used_for_longest_is_removed_above_the_limit(tmp_path, monkeypatch, caplog):
+    matrix = np.zeros((100, 100), np.float32)
+    digests = {name: digest_of(np.full((1, 1), number, np.float32)) for number, name in enumerate("abc")}
+    for age, name in enumerate(digests):
+        store = OutputStore(tmp_path / "outputs" / name, {})
+        store.open()
+        store.add([(digests[name], matrix)])
+        del store
+        for journal in (tmp_path / "outputs" / name).glob("*.json"):
+            os.utime(journal, (1000 + age, 1000 + age))
+    # Reading is using: now b is the oldest.
+    assert OutputStore(tmp_path / "outputs" / "a", {}).get(digests["a"])
+    held = OutputStore(tmp_path / "outputs" / "c", {})
+    monkeypatch.setenv("SPEECHTL_OUTPUTS_GB", str(130_000 / 1e9))
+
+    def stored():
+        return {name: OutputStore(tmp_path / "outputs" / name, {}).get(digests[name]) is not None for name in digests}
+
+    def add():
+        store = OutputStore(tmp_path / "outputs" / "new", {})
+        store.open()
+        store.add([("0", matrix)])
+
+    add()
+    assert stored() == {"a": True, "b": False, "c": True}
+    # c is held, and what is being written is never removed, be it ever so large.
+    add()
+    assert stored() == {"a": False, "b": False, "c": True} and not caplog.records
+    add()
+    assert stored()["c"] and held.get(digests["c"])
+    assert "are in use, more than the limit of 0.00013 GB (SPEECHTL_OUTPUTS_GB)" in caplog.text
+    del held
+    add()
+    assert stored() == {"a": False, "b": False, "c": False}
+    monkeypatch.setenv("SPEECHTL_OUTPUTS_GB", "much")
+    with pytest.raises(ConfigError, match="SPEECHTL_OUTPUTS_GB is 'much', expected a number"):
+        add()
