@@ -220,14 +220,24 @@ def finish_replacing(folder: str | Path) -> None:
 def _put_in_place(folder: Path) -> None:
     pending = folder / _REPLACING
     with contextlib.suppress(FileNotFoundError):
-        for name in json.loads((pending / _REMOVED).read_text(encoding="utf-8")):
-            (folder / name).unlink(missing_ok=True)
+        try:
+            removed = [folder / name for name in json.loads((pending / _REMOVED).read_bytes())]
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(f"{folder}: {_REPLACING}/{_REMOVED} there is damaged ({error}); delete it") from error
+        for place in removed:
+            _require_inside(folder, place).unlink(missing_ok=True)
     for path in sorted(path for path in (pending / _NEW).rglob("*") if not path.is_dir()):
-        place = folder / path.relative_to(pending / _NEW)
+        place = _require_inside(folder, folder / path.relative_to(pending / _NEW))
         place.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             os.replace(path, place)
     shutil.rmtree(pending, ignore_errors=True)
+
+
+def _require_inside(folder: Path, place: Path) -> Path:  # The hidden folder may be of a stranger's making.
+    if not place.parent.resolve().is_relative_to(folder.resolve()) or place.name == "..":
+        raise DataError(f"{folder}: '{place}' leads out of it; delete the hidden folder {_REPLACING} there")
+    return place
 
 
 @contextlib.contextmanager

@@ -3,7 +3,9 @@
 import ast
 import errno
 import fcntl
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,6 +126,32 @@ def test_what_a_kill_left_half_replaced_is_finished(tmp_path, monkeypatch):
     finish_replacing(tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a": "new", "b": "new"}
     finish_replacing(tmp_path / "nowhere")
+
+
+def test_a_half_replaced_folder_from_a_stranger_does_not_lead_out(tmp_path):
+    mine, theirs = tmp_path / "mine", tmp_path / "theirs"
+    new = theirs / ".replacing" / "new"
+    for removed in (["../mine"], ["x/../../mine"], [str(mine)], [".."], "no list", 3, [3], "[" * 100_000):
+        shutil.rmtree(theirs, ignore_errors=True)
+        new.mkdir(parents=True)
+        mine.write_text("mine")
+        content = removed if str(removed).startswith("[[") else json.dumps(removed)
+        (theirs / ".replacing" / "removed.json").write_text(content)
+        if removed == "no list":
+            finish_replacing(theirs)
+        else:
+            with pytest.raises(DataError, match=r"(leads out of it|damaged).*; delete"):
+                finish_replacing(theirs)
+        assert mine.read_text() == "mine"
+    mine.unlink()
+    mine.mkdir()
+    (new / "link").mkdir(parents=True)
+    (new / "link" / "file").write_text("theirs")
+    (theirs / "link").symlink_to(mine)
+    (theirs / ".replacing" / "removed.json").write_text("[]")
+    with pytest.raises(DataError, match="leads out of it"):
+        finish_replacing(theirs)
+    assert not list(mine.iterdir())
 
 
 def test_an_error_names_the_place_where_the_file_was_to_be(tmp_path):

@@ -5,9 +5,9 @@ import fcntl
 import logging
 import math
 import os
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from speechtl.errors import ConfigError
 
@@ -15,8 +15,6 @@ logger = logging.getLogger(__name__)
 
 LIMIT = "SPEECHTL_OUTPUTS_GB"
 DEFAULT_GB = 50.0
-# Held, shared, by every process that reads or writes in a folder of outputs.
-_IN_USE = ".in-use"
 
 
 def limit_in_bytes() -> float:
@@ -33,22 +31,16 @@ def limit_in_bytes() -> float:
     raise ConfigError(f"{LIMIT} is '{text}', expected a number of gigabytes, 0 or more")
 
 
-def hold(folder: Path) -> IO[bytes] | None:
-    """Keep other processes from removing anything in a folder, for as long as the file that is returned is open.
+def hold(folder: Path, owner: object) -> bool:
+    """Keep other processes from removing anything in a folder, for as long as an object lives.
 
     Returns:
-        None where the folder does not exist, or its file system has no locks or cannot be written to.
+        False where the folder does not exist, or its file system has no locks.
     """
-    try:
-        file = open(folder / _IN_USE, "ab")  # noqa: SIM115
-    except OSError:
-        return None
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH)
-    except OSError:
-        file.close()
-        return None
-    return file
+    descriptor = _locked(folder, fcntl.LOCK_SH)
+    if descriptor is not None:
+        weakref.finalize(owner, os.close, descriptor)
+    return descriptor is not None
 
 
 def evict(root: Path, own: Path) -> None:
@@ -93,18 +85,26 @@ def evict(root: Path, own: Path) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[bool]:
     """Yield whether no process holds a folder; none can begin to until the block ends."""
+    descriptor = _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     try:
-        file = open(folder / _IN_USE, "ab")  # noqa: SIM115
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(folder: Path, how: int) -> int | None:
+    """Open and lock a folder, which is held, shared, by every process that reads or writes outputs there."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        yield False
-        return
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
+        return None
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _last_use(archive: Path) -> float:

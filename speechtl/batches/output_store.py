@@ -51,7 +51,7 @@ class OutputStore:
         """
         self.folder, self.about = folder, about
         # Before anything is read, so that it stays until this store is gone.
-        self._held = hold(folder)
+        self._held = hold(folder, self)
         self._used: set[Path] = set()
         self._stored: dict[str, Stored] = {}
         for journal in sorted(folder.glob("outputs-*.json")):
@@ -76,7 +76,7 @@ class OutputStore:
         """
         with _advice(), atomic_write(self.folder / "about.json") as file:
             json.dump(self.about, file, ensure_ascii=False, indent=1)
-        self._held = self._held or hold(self.folder)
+        self._held = self._held or hold(self.folder, self)
 
     def add(self, outputs: Sequence[tuple[str, np.ndarray]]) -> None:
         """Store matrices by digests, as one part; after `open`. Parts of other stores may have to go.
