@@ -22,8 +22,8 @@ def check_pickle(content: bytes) -> None:
     stack: list[bool] = []
     marks: list[int] = []
     memo: dict[int, bool] = {}
-    for operation, argument, _ in pickletools.genops(content):
-        name = operation.name
+    for operation, given, _ in pickletools.genops(content):
+        name, argument = operation.name, given if isinstance(given, int) else 0
         if name in _REFUSED:
             raise ValueError(f"{name} is nothing that tensors need")
         if name == "MARK":
@@ -34,11 +34,11 @@ def check_pickle(content: bytes) -> None:
             memo[len(memo)] = _top(stack)
         elif "PUT" in name:
             # The memo is a table as long as its highest number.
-            if not 0 <= int(argument) <= len(content):
+            if not 0 <= argument <= len(content):
                 raise ValueError(f"a memo of {argument} entries in {len(content)} bytes")
-            memo[int(argument)] = _top(stack)
+            memo[argument] = _top(stack)
         elif "GET" in name:
-            stack.append(memo.get(int(argument), False))
+            stack.append(memo.get(argument, False))
         elif name == "DUP":
             stack.append(_top(stack))
         elif name == "POP_MARK" or pickletools.stackslice in operation.stack_before:
