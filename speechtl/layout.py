@@ -4,7 +4,8 @@ An experiment directory stands alone: ``config.toml`` (every value written out),
 ``lexicon/LANGUAGE.txt``, ``cmvn.h5`` where normalisation is global, ``weights.h5`` once training has ended,
 ``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues. A speaker's directory, made by
 ``speechtl adapt``, may hold ``speaker.h5`` alone. An encoder that ``speechtl import`` made has ``config.toml`` without
-``[[data]]``, ``weights.h5`` and a model card, ``README.md``.
+``[[data]]``, ``weights.h5`` and a model card, ``README.md``. One that is made of a model in the package may have
+``lm/LANGUAGE.arpa.gz``.
 """
 
 from pathlib import Path
@@ -73,6 +74,10 @@ class ExperimentLayout:
     def phone_tables(self) -> dict[str, Path]:
         """Return the phone tables that are there, by head, sorted."""
         return {path.stem: path for path in sorted((self.path / "phones").glob("*.txt"))}
+
+    def language_model(self, language: str) -> Path:
+        """Return the language model that words of `lexicon` are found with unless another is given; few have one."""
+        return self.path / "lm" / f"{language}.arpa.gz"
 
     def lexicon(self, language: str) -> Path:
         """Return the lexicon that a language was trained with."""

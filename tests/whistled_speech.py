@@ -33,8 +33,8 @@ def whistle(text, seed=0, rate=RATE, gap=0.25, pitch=1.0):
     return signal + rng.normal(0, 0.001, len(signal)), times
 
 
-def train_on_whistles(folder):
-    """Return the directory of a trained experiment with a lexicon, language "xx", normalised by speaker."""
+def train_on_whistles(folder, languages=("xx",), transfer=""):
+    """Return the directory of a trained experiment with a lexicon, normalised by speaker; languages do not differ."""
     rng = np.random.default_rng(5)
     lexicon = folder / "lexicon.txt"
     lexicon.write_text("".join(f"{word} {said}\n" for word, variants in sorted(WORDS.items()) for said in variants))
@@ -48,8 +48,11 @@ def train_on_whistles(folder):
     features = FeatureConfig(sample_rate=RATE, num_mel_bins=16)
     compute_features(DataDir.load(folder / "data"), features, folder / "data" / "feats")
     (folder / "conf.toml").write_text(
-        f'[[data]]\nlanguage = "xx"\ntrain = "{folder}/data"\nlexicon = "{lexicon}"\n'
-        "[features]\nsample_rate = 8000\nnum_mel_bins = 16\n"
+        "".join(
+            f'[[data]]\nlanguage = "{name}"\ntrain = "{folder}/data"\nlexicon = "{lexicon}"\n' for name in languages
+        )
+        + transfer
+        + "[features]\nsample_rate = 8000\nnum_mel_bins = 16\n"
         '[model.encoder]\nkind = "tdnn"\nsize = 32\ndilations = [1, 2]\nsubsampling = {factor = 2}\n'
         "[batches]\nframes = 1200\n[training]\nepochs = 7\nlearning_rate = 0.01\naverage = 2\n"
         "[decoding]\nblank_penalty = 1.0\n[augmentation]\ntime_masks = 0\nfrequency_masks = 0\n"

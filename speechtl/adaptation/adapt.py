@@ -31,6 +31,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
 from speechtl.errors import DataError, list_problems
 from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.language_choice import open_language
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
 from speechtl.lang.phone_mapping import fit_lexicon
@@ -62,7 +63,7 @@ class Adaptation:
         self.request = request
         self.warnings: list[str] = []
         self.experiment = Experiment.load(request.source)
-        self.language = self.experiment.language(request.language)
+        self.language = open_language(self.experiment, request.language, request.lexicon)
         self.inventory = self.experiment.inventory(self.language)
         self.features = self.experiment.config.features
         self.lexicon = request.lexicon
@@ -73,7 +74,10 @@ class Adaptation:
             if request.new_words is not None:
                 self.lexicon.merge(request.new_words)
         decoding = request.decoding or self.experiment.config.decoding
-        self.scorer = Scorer(self.inventory, self.lexicon, request.lm, decoding)
+        searched = self.lexicon
+        if searched is not None and request.own_lm and request.lm is not None:
+            searched = searched.only(request.lm.vocabulary | set(request.new_words.words if request.new_words else ()))
+        self.scorer = Scorer(self.inventory, searched, request.lm, decoding)
 
     def run(self) -> Adapted:
         """Adapt; see `adapt`."""
@@ -148,7 +152,11 @@ class Adaptation:
             return
         request = self.request
         # Speed-perturbed or not, a sample of a few hundred is the same; the first directory will do.
-        directory = request.replay or Path(self.experiment.directory.data[self.language].train[0])
+        trained = self.experiment.directory.data.get(self.language)
+        directory = request.replay or (Path(trained.train[0]) if trained and trained.train else None)
+        if directory is None:
+            # A language that is new to the model: there is nothing to repeat.
+            return
         if not (directory / "feats.scp").is_file():
             if request.replay is not None:
                 raise DataError(f"{directory}: no data directory with features (feats.scp is missing)")

@@ -9,10 +9,12 @@ from speechtl.adaptation.vocabulary import new_words
 from speechtl.decoding.config import DecodingConfig
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import choose_pronouncer
+from speechtl.g2p.word_list import guessed_lexicon
 from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon, Notation
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones
 
 
@@ -31,6 +33,7 @@ class Request:
         new_words: out-of-vocabulary words, with their pronunciations.
         missing_phones: of the lexicon, that the model lacks; see `fit_lexicon`.
         lm: the language model, or None.
+        own_lm: ``lm`` is the source's own, which says which words of its lexicon are looked for.
         decoding: settings of the search; None for the source's.
         test: held-out recordings of the same speaker, or None.
         replay: speech that the source was trained on, with transcripts and features, for methods that repeat some of
@@ -53,6 +56,7 @@ class Request:
     new_words: Lexicon | None = None
     missing_phones: MissingPhones = "nearest"
     lm: NgramModel | None = None
+    own_lm: bool = False
     decoding: DecodingConfig | None = None
     test: Path | None = None
     replay: Path | None = None
@@ -102,16 +106,24 @@ def read_request(
     """
     kept = ExperimentDirectory(source)
     mine = [setting for setting in settings if setting.startswith("decoding.")]
-    name = kept.data_of(language).language
-    given = kept.read_lexicon(lexicon, language, notation) if lexicon is not None else None
+    name = kept.data_of(language or kept.default_language).language
+    given = None
+    if lexicon is not None:
+        given = guessed_lexicon(lexicon, g2p, rules) or kept.read_lexicon(lexicon, language, notation)
     known = given or (kept.own_lexicon(name) if kept.lexicon(name).is_file() else Lexicon())
+    # A language that is none of the model's has the phones of its lexicon.
+    new = given is not None and language not in (*kept.phone_tables(), *([None] if len(kept.languages) < 2 else []))
+    inventory = PhoneInventory(sorted(known.phones())) if new else kept.inventory(name)
     guess = None
     if g2p or rules or any("=" not in word for word in add_words):
         guess = choose_pronouncer(known, model=g2p, rules=rules)
     transcripts = data if g2p or rules else None
-    words = new_words(known, kept.inventory(name), add_words, guess, notation, transcripts)
+    words = new_words(known, inventory, add_words, guess, notation, transcripts)
+    own_lm = lm is None and given is None and kept.language_model(name).is_file()
+    lm = kept.language_model(name) if own_lm else lm
     language_model = read_language_model(lm) if lm else None
-    tell_coverage(language_model, _with(known, words), str(lm), str(lexicon or "the lexicon"))
+    if not own_lm:
+        tell_coverage(language_model, _with(known, words), str(lm), str(lexicon or "the lexicon"))
     return Request(
         source=source,
         data=data,
@@ -121,6 +133,7 @@ def read_request(
         lexicon=given,
         new_words=words,
         lm=language_model,
+        own_lm=own_lm,
         decoding=kept.decoding_config(config, mine),
         **fields,
     )

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from speechtl.adaptation.recordings import LONGEST
 from speechtl.adaptation.report import BeforeAfter, as_json, table_lines, verdict_line
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.scorer import Scores
+from speechtl.batches.config import DataConfig
 from speechtl.errors import DataError
 from speechtl.experiment.directory import write_experiment
 from speechtl.experiment.experiment import Experiment
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, replacing
 from speechtl.lang.lexicon import Lexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
@@ -107,10 +109,17 @@ def save_experiment(
         table.model_copy(update={"train": (str(data),), "dev": ()}) if table.language == learner.language else table
         for table in experiment.config.data
     )
+    if learner.language not in experiment.config.head_of:
+        tables += (DataConfig(language=learner.language, train=(str(data),)),)
     methods = (FineTuning(source=source), *learner.methods)
     config = experiment.config.model_copy(update={"data": tables, "transfer": methods, "seed": learner.config.seed})
     layout = ExperimentLayout(out)
     save_arrays(layout.weights, arrays_of(learner.model.variables()))
+    for language in lexicons:
+        own = experiment.directory.language_model(language)
+        if own.is_file():
+            with replacing(layout.language_model(language)) as temporary:
+                shutil.copyfile(own, temporary)
     write_experiment(layout, config, experiment.inventories, lexicons, experiment.normaliser.global_stats)
     return layout.weights
 

@@ -18,11 +18,13 @@ from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
-from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.language_choice import open_language
 from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
+from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 from speechtl.models.weights import arrays_of
 from speechtl.progress import progress_bar
@@ -140,16 +142,21 @@ def run_study(
         DataError: no speaker has two utterances with features, or another process writes into ``out``.
     """
     data = DataDir.load(study.data)
-    source = ExperimentDirectory(study.source)
-    language = source.language(language)
-    if lexicon is None and source.lexicon(language).is_file():
-        lexicon = source.own_lexicon(language)
+    source = Experiment.load(study.source)
+    language = open_language(source, language, lexicon)
+    inventory = source.inventory(language)
+    own = source.directory.language_model(language)
+    if lexicon is None and source.directory.lexicon(language).is_file():
+        lexicon = source.directory.own_lexicon(language)
+        if lm is None and own.is_file():
+            lm = read_language_model(own)
+            lexicon = lexicon.only(lm.vocabulary | {word for text in data.text.values() for word in text.split()})
     if lexicon is not None:
-        lexicon = fit_lexicon(lexicon, source.inventory(language), missing_phones)
+        lexicon = fit_lexicon(lexicon, inventory, missing_phones)
         tell_coverage(lm, lexicon, "the language model")
     with study_results(out) as results:
         for system, (method, settings) in study.systems.items():
-            bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language)
+            bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language, inventory)
             todo = [one for one in bench.draws if (system, *one.key) not in results.done]
             with progress_bar(system, len(todo)) as advance:
                 for one in todo:
@@ -172,11 +179,11 @@ class _Bench:
         lm: NgramModel | None,
         decoding: Any,
         language: str,
+        inventory: PhoneInventory,
     ):
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
-        experiment = Experiment.load(study.source)
-        self.language = language
-        inventory = experiment.inventory(self.language)
+        self.language, self.inventory = language, inventory
+        experiment = self._load()
         self.scorer = Scorer(inventory, lexicon, lm, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
         self.learners: dict[str, Learner] = {}
@@ -211,11 +218,18 @@ class _Bench:
         config = choose_config(seconds, self.method, self.settings)
         key = config.model_dump_json()
         if key not in self.learners:
-            learner = Learner(Experiment.load(self.study.source), config, self.language)
+            learner = Learner(self._load(), config, self.language)
             self.learners[key] = learner
             if self.replay is not None:
                 learner.set_replay(self.replay)
         return self.learners[key]
+
+    def _load(self) -> Experiment:
+        """Return the source, with a head for a language that is new to it."""
+        experiment = Experiment.load(self.study.source)
+        if not experiment.model.has_head(self.language):
+            experiment.add_language(self.language, self.inventory)
+        return experiment
 
     def _speech(self, learner: Learner) -> tuple[Speech, Speech | None]:
         """Return the speech, and that of the source's speakers if wanted, as a learner takes them."""

@@ -26,7 +26,7 @@ def decode(
     rules: str | None = None,
     lm: StrPath | None = None,
     grammar: StrPath | None = None,
-    inventory: StrPath = "model",
+    inventory: StrPath = "auto",
     language: str | None = None,
     speaker: StrPath | None = None,
     config: StrPath | None = None,

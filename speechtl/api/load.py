@@ -23,7 +23,7 @@ def load(
     rules: str | None = None,
     lm: StrPath | None = None,
     grammar: StrPath | None = None,
-    inventory: StrPath = "model",
+    inventory: StrPath = "auto",
     words: bool | None = None,
     language: str | None = None,
     speaker: StrPath | None = None,
@@ -49,9 +49,10 @@ def load(
         rules: in its place, the code of a language whose spelling rules are used.
         lm: a language model, ARPA or a trie of KenLM; by default any word may follow any word.
         grammar: in its place, a grammar of commands, JSGF or OpenFst text.
-        inventory: ``"model"``, the phones of a trained head; with a model of the transfer method ``attributes`` also
-            ``"lexicon"``, all phones of the lexicon, in training or not, ``"all"``, those of all languages of the
-            model, or a file of phones in IPA.
+        inventory: ``"auto"``: those of a trained head, or of the lexicon where its language is none of a model with
+            ``attributes``; ``"model"``, the phones of a trained head; with a model of the transfer method
+            ``attributes`` also ``"lexicon"``, all phones of the lexicon, in training or not, ``"all"``, those of all
+            languages of the model, or a file of phones in IPA.
         words: False for phones alone; True to insist on a lexicon; None for words if there is a lexicon.
         language: of the model's; by default the only one, or that which is recognised in each segment.
         speaker: adapted layers of the speaker, to put on top.

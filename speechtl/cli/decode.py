@@ -31,7 +31,7 @@ def decode(
     rules: options.Rules = None,
     lm: options.Lm = None,
     grammar: options.Grammar = None,
-    inventory: options.Inventory = "model",
+    inventory: options.Inventory = "auto",
     language: options.Language = None,
     speaker: options.Speaker = None,
     config: options.Config = None,

@@ -71,7 +71,8 @@ Inventory = Annotated[
     str,
     typer.Option(
         "--inventory",
-        help="The phones to recognise: model, those of a trained head; with a model of the transfer method "
+        help="The phones to recognise: auto, what language and lexicon suggest; model, those of a trained head; with a "
+        "model of the transfer method "
         "'attributes' also lexicon, all phones of --lexicon, all, those of all its languages, or a file of IPA phones.",
     ),
 ]

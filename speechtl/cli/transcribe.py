@@ -25,7 +25,7 @@ def transcribe(
     rules: options.Rules = None,
     lm: options.Lm = None,
     grammar: options.Grammar = None,
-    inventory: options.Inventory = "model",
+    inventory: options.Inventory = "auto",
     phones: Annotated[bool, typer.Option("--phones", help="Phones alone, without any lexicon.")] = False,
     form: Annotated[
         Literal["text", "json", "ctm", "srt", "vtt", "textgrid"],

@@ -83,7 +83,15 @@ class ExperimentDirectory(ExperimentLayout):
         """Return the language that is meant; see `choose_language`."""
         self.require_heads()
         heads = {data.head_name for data in self.data.values()}
-        return choose_language(wanted, self.languages, heads, self.path)
+        return choose_language(wanted or self.default_language, self.languages, heads, self.path)
+
+    @property
+    def default_language(self) -> str | None:
+        """The language that is meant if none is named: the only one, or the only one with a lexicon; None for none."""
+        languages = self.languages
+        if len(languages) > 1:
+            languages = [name for name in languages if self.lexicon(name).is_file()]
+        return languages[0] if len(languages) == 1 else None
 
     def data_of(self, language: str | None = None) -> DataConfig:
         """Return the ``[[data]]`` table of a language or, if it is the name of a head, the first one with that head.

@@ -106,11 +106,12 @@ class Experiment:
         return read_inventories(self.directory, self.config.data)
 
     def language(self, name: str | None) -> str:
-        """Return ``name``, or the only language there is; see `choose_language`.
+        """Return ``name``, or the only language there is (or that has a lexicon); see `choose_language`.
 
         Raises:
             ModelError: the model lacks that language, or has several and none was named.
         """
+        name = name or self.directory.default_language
         return choose_language(name, self.languages, self.model.heads, self.path, bool(self.model.private))
 
     def inventory(self, language: str | None = None) -> PhoneInventory:

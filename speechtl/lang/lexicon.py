@@ -1,7 +1,7 @@
 """Pronunciation lexicons: Kaldi's ``lexicon.txt`` and ``lexiconp.txt``, and CMU-style dictionaries, in IPA."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -105,6 +105,12 @@ class Lexicon:
         for word, options in other.entries.items():
             for pronunciation in options:
                 self.add(word, pronunciation.phones, pronunciation.probability)
+
+    def only(self, words: Container[str]) -> "Lexicon":
+        """Return the entries of some words."""
+        result = Lexicon()
+        result.entries = {word: list(options) for word, options in self.entries.items() if word in words}
+        return result
 
     @property
     def words(self) -> list[str]:

@@ -1,5 +1,6 @@
 """Make an experiment directory of a model that the package carries."""
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import numpy as np
 
 from speechtl.config import read_toml
 from speechtl.errors import DataError, ModelError, list_problems
-from speechtl.files import atomic_write, new_folder
+from speechtl.files import atomic_write, new_folder, read_bytes
 from speechtl.layout import ExperimentLayout
 from speechtl.models.weights import digest, save_arrays
+from speechtl.pretrained import named_models
 from speechtl.pretrained.named_card import FrozenWeights
 from speechtl.pretrained.named_models import read_card
 from speechtl.pretrained.package_model import WEIGHTS, file_digest
@@ -46,6 +48,7 @@ def expand_model(stored: Path, directory: Path) -> None:
             for name in card.stored.digests.keys() - {WEIGHTS}:
                 (temporary / name).parent.mkdir(exist_ok=True)
                 shutil.copyfile(stored / name, temporary / name)
+            _add_words(layout)
             with atomic_write(layout.card) as file:
                 file.write(card.page(stored.name))
             save_arrays(layout.weights, widened(arrays), {"origin": stored.name})
@@ -53,6 +56,18 @@ def expand_model(stored: Path, directory: Path) -> None:
         # Another process may have been faster.
         if not ExperimentLayout(directory).weights.is_file():
             raise
+
+
+def _add_words(layout: ExperimentLayout) -> None:
+    """Add the words that the package has of a model's languages."""
+    for data in read_toml(layout.config)["data"]:
+        words, language = named_models.WORDS / data["language"], data["language"]
+        if not words.is_dir():
+            continue
+        with atomic_write(layout.lexicon(language), "wb") as file:
+            file.write(gzip.decompress(read_bytes(words / "lexicon.txt.gz")))
+        with atomic_write(layout.language_model(language), "wb") as file:
+            file.write(read_bytes(words / "lm.arpa.gz"))
 
 
 def _fixed(stored: Path) -> dict[str, np.ndarray]:

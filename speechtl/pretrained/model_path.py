@@ -31,8 +31,10 @@ def model_path(model: str | os.PathLike[str]) -> Path:
     if Path(model).exists():
         logger.warning(f"{model}: the model that comes with speechtl is meant; ./{model} is what is in this folder")
     stored = named_models.FOLDER / model
-    key = hashlib.blake2b(read_bytes(stored / named_models.CARD), digest_size=8).hexdigest()
-    directory = user_cache() / f"models-{_VERSION}" / f"{model}-{key}"
+    content = hashlib.blake2b(read_bytes(stored / named_models.CARD), digest_size=8)
+    for path in sorted(named_models.WORDS.glob("*/*.gz")):
+        content.update(read_bytes(path))
+    directory = user_cache() / f"models-{_VERSION}" / f"{model}-{content.hexdigest()}"
     if not ExperimentLayout(directory).weights.is_file():
         # Only here: it loads TensorFlow.
         from speechtl.pretrained.expand_model import expand_model

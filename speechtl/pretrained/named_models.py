@@ -12,6 +12,8 @@ from speechtl.pretrained.named_card import NamedCard
 
 FOLDER = Path(str(resources.files("speechtl.pretrained"))) / "models"
 CARD = "card.toml"
+# By language, words to find where no lexicon is given: LANGUAGE/lexicon.txt.gz and LANGUAGE/lm.arpa.gz.
+WORDS = FOLDER.with_name("words")
 
 
 def model_names() -> list[str]:

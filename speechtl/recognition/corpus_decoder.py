@@ -25,11 +25,12 @@ from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lock import alone_in
+from speechtl.models.language_head import language_head
 from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
 from speechtl.recognition.decode_request import DecodeRequest
 from speechtl.recognition.decoded import Decoded
-from speechtl.recognition.inventory_choice import choose_phones
+from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones, settle_inventory
 from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
 
@@ -62,7 +63,8 @@ class CorpusDecoder:
         self.points = parse_grid(request.grid)
         self.data = DataDir.load(request.data)
         self.source = Posteriors(request.model, request.posteriors, request.speaker)
-        self.new_phones = request.vocabulary.inventory != "model"
+        self.inventory = self._inventory()
+        self.new_phones = self.inventory != "model"
         self.spoken = self._spoken()
         self.languages = self._languages()
 
@@ -89,11 +91,29 @@ class CorpusDecoder:
             return {NEW_LANGUAGE: self.source.new_phones}
         return {name: self.directory.inventory(name) for name in self.languages}
 
+    def _inventory(self) -> InventoryChoice:
+        """Return which phones: of a language that is none of the model's, those of its lexicon, or all."""
+        vocabulary, language = self.request.vocabulary, self.request.language
+        told = language is None and (len(self.directory.languages) < 2 or bool(self.data.utt2lang))
+        if vocabulary.inventory == "auto" and (told or self.request.posteriors or self.config.mode == "embedding"):
+            return "model"
+        given = vocabulary.lexicon is not None and (language is not None or not vocabulary.lexicon.is_dir())
+        words = self.request.with_words
+        return settle_inventory(
+            vocabulary.inventory, lambda: self.source.model, language, lexicon=given and words, words=words
+        )
+
     def _spoken(self) -> dict[str, SpokenLanguage]:
         """Return the language of each utterance where it is not one for all."""
         request = self.request
         searched = not request.posteriors and not self.new_phones and self.config.mode != "embedding"
         if request.language is not None or len(self.directory.languages) < 2 or not searched:
+            return {}
+        if (
+            self.directory.default_language
+            and not self.data.utt2lang
+            and language_head(self.source.model.model) is None
+        ):
             return {}
         from speechtl.recognition.language_identifier import spoken_languages
 
@@ -103,9 +123,12 @@ class CorpusDecoder:
         if self.spoken:
             languages = sorted({spoken.name for spoken in self.spoken.values()})
         else:
-            # The first language says how lexicons are read where any may be decoded.
-            first = self.directory.languages[0] if self.new_phones and self.directory.languages else None
-            languages = [self.directory.language(self.request.language or first)]
+            language = self.request.language
+            if self.new_phones:
+                # The first language says how lexicons are read where any may be decoded.
+                languages = [language or self.directory.languages[0]]
+            else:
+                languages = [self.directory.language(language)]
         if len(languages) > 1 and (self.request.vocabulary.of_one_language or self.request.tune_on):
             raise ConfigError(
                 "--lm, --grammar, --tune, --add-word and the file of a --lexicon are of one language; name it with "
@@ -121,7 +144,7 @@ class CorpusDecoder:
         if self.new_phones:
             words = lexicons.get(self.languages[0])
             known = (self.directory.inventory(name) for name in self.directory.languages)
-            self.source.new_phones = choose_phones(vocabulary.inventory, words, known)
+            self.source.score_phones(choose_phones(self.inventory, words, known))
             lexicons, self.languages = {} if words is None else {NEW_LANGUAGE: words}, [NEW_LANGUAGE]
         return {name: vocabulary.fit(lexicon, self.inventories[name]) for name, lexicon in lexicons.items()}
 

@@ -12,6 +12,7 @@ from speechtl.alignment.results import write_alignment
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, LexiconError, list_problems
 from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.language_choice import open_language
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lock import alone_in
 from speechtl.recognition.vocabulary import Vocabulary
@@ -29,7 +30,8 @@ class AlignRequest:
         out: folder of the results.
         vocabulary: pronunciations of the words of the transcripts.
         phones: transcripts are phones of the model; no lexicon is used.
-        language: of the model's; None for the only one.
+        language: of the model's; None for the only one, or for that of the lexicon with a model that scores any
+            phone.
         speaker: a speaker's layers to put on top of the model.
         refine: boundaries are refined with phone models trained on the data: if there is enough speech, or in any case.
         textgrids: also write a TextGrid of each utterance.
@@ -73,8 +75,11 @@ def align_data(request: AlignRequest) -> CorpusAlignment:
 def _align(request: AlignRequest) -> CorpusAlignment:
     data = DataDir.load(request.data)
     experiment = Experiment.load(request.model, request.speaker)
-    language = experiment.language(request.language)
-    lexicon = None if request.phones else _lexicon(request.vocabulary, experiment, language)
+    vocabulary = request.vocabulary
+    lexicon = None if request.phones else _lexicon(vocabulary, experiment, request.language)
+    language = open_language(experiment, request.language, lexicon if vocabulary.lexicon else None)
+    if lexicon is not None:
+        vocabulary.extend(lexicon, experiment.inventory(language))
     corpus = Corpus(
         data,
         experiment.inventory(language),
@@ -92,15 +97,16 @@ def _align(request: AlignRequest) -> CorpusAlignment:
     return alignment
 
 
-def _lexicon(vocabulary: Vocabulary, experiment: Experiment, language: str) -> Lexicon:
+def _lexicon(vocabulary: Vocabulary, experiment: Experiment, wanted: str | None) -> Lexicon:
+    """Return the words that were given, or those of the language that is meant."""
+    language = wanted if vocabulary.lexicon else experiment.language(wanted)
     lexicon = vocabulary.words(experiment.directory, language)
     if lexicon is None:
-        path = experiment.directory.lexicon(language)
+        path = experiment.directory.lexicon(str(language))
         raise LexiconError(
             f"{path}: this model was trained without a lexicon; give one with --lexicon, or align transcripts of "
             "phones with --phones"
         )
-    vocabulary.extend(lexicon, experiment.inventory(language))
     return lexicon
 
 

@@ -1,14 +1,19 @@
 """Which phones may be recognised: those of a trained head, or others where the model scores phones by attributes."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, cast, get_args
 
 from speechtl.errors import ConfigError
+from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.language_choice import is_new
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 
-Word = Literal["model", "lexicon", "all"]
+logger = logging.getLogger(__name__)
+
+Word = Literal["auto", "model", "lexicon", "all"]
 InventoryChoice = Word | Path
 
 
@@ -23,10 +28,34 @@ def parse_inventory(text: str | Path) -> InventoryChoice:
             return cast(Word, word)
     if not Path(text).is_file():
         raise ConfigError(
-            f"--inventory {text}: no such file; give a file of phones in IPA, or one of the words model (the phones of "
-            "a trained head), all (those of all languages of the model) and lexicon (those of --lexicon)"
+            f"--inventory {text}: no such file; give a file of phones in IPA, or one of the words auto, model (the "
+            "phones of a trained head), all (those of all languages of the model) and lexicon (those of --lexicon)"
         )
     return Path(text)
+
+
+def settle_inventory(
+    choice: InventoryChoice, model: Callable[[], Experiment], language: str | None, *, lexicon: bool, words: bool
+) -> InventoryChoice:
+    """Return which phones, where that is left open: those of a trained head, unless the language is new to the model.
+
+    Args:
+        choice: what was asked for; ``"auto"`` leaves it open.
+        model: returns the model.
+        language: that is named, or None.
+        lexicon: whether a lexicon of one language was given.
+        words: whether words are looked for, not phones alone.
+    """
+    if choice != "auto":
+        return choice
+    if lexicon:
+        return "lexicon" if is_new(model(), language, lexicon=True) else "model"
+    if not words and is_new(model(), language, lexicon=True):
+        logger.info(
+            f"phones of all languages of the model ({', '.join(model().languages)}); --language takes those of one"
+        )
+        return "all"
+    return "model"
 
 
 def choose_phones(

@@ -10,14 +10,12 @@ import numpy as np
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
 from speechtl.errors import DataError
+from speechtl.experiment.language_choice import NEW_LANGUAGE
 from speechtl.features.archives import read_matrix
 from speechtl.lang.phone_inventory import PhoneInventory
 
 if TYPE_CHECKING:
     from speechtl.experiment.experiment import Experiment
-
-# The head that a model gets for the phones of a lexicon; no language code.
-NEW_LANGUAGE = "lexicon"
 
 
 class Posteriors:
@@ -29,7 +27,7 @@ class Posteriors:
         speaker: a speaker's layers to put on top of the model, or None.
 
     Attributes:
-        new_phones: phones that the model gets a head for, ``NEW_LANGUAGE``, when it is loaded; or None.
+        new_phones: phones that the model has a head for, ``NEW_LANGUAGE``; or None.
     """
 
     def __init__(self, experiment: Path, tables: Sequence[Path] = (), speaker: Path | None = None):
@@ -45,6 +43,13 @@ class Posteriors:
         if self.new_phones is not None:
             model.add_language(NEW_LANGUAGE, self.new_phones)
         return model
+
+    def score_phones(self, phones: PhoneInventory) -> None:
+        """Give the model a head for phones, ``NEW_LANGUAGE``."""
+        self.new_phones = phones
+        # One that is loaded later gets it then.
+        if "model" in self.__dict__:
+            self.model.add_language(NEW_LANGUAGE, phones)
 
     def of(
         self, data: Path, language: str, units: int, utterances: Container[str] | None = None

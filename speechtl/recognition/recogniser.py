@@ -16,9 +16,8 @@ from speechtl.experiment.directory import only
 from speechtl.experiment.experiment import Experiment
 from speechtl.g2p.new_words import NewWord, Pronouncer, parse_new_word
 from speechtl.lang.lexicon import Lexicon
-from speechtl.models.attribute_head import has_attributes
 from speechtl.models.language_head import language_head
-from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones
+from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones, settle_inventory
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.posteriors import NEW_LANGUAGE
 from speechtl.recognition.recogniser_options import RecogniserOptions
@@ -168,8 +167,10 @@ class Recogniser:
         """Return a word with the pronunciations that `add_word` would add, and does not add it; see there."""
         name = self._one_language(language)
         written = " ".join(phones) if phones is not None and not isinstance(phones, str) else phones
-        text = word if written is None else f"{word}={written}"
-        guess = self._pronouncer(name) if written is None else None
+        vocabulary = self.vocabulary.with_own_lm(self.experiment.directory, name)
+        known = vocabulary.with_known_phones(word, self._lexicons.get(name, Lexicon()))
+        text = known if written is None else f"{word}={written}"
+        guess = self._pronouncer(name) if "=" not in text else None
         return parse_new_word(text, guess, self.experiment.inventory(name), notation=self.vocabulary.notation)
 
     def copy(self) -> "Recogniser":
@@ -187,17 +188,22 @@ class Recogniser:
         model, vocabulary, language = self.experiment, self.vocabulary, self.options.language
         inventory = self._inventory()
         if inventory != "model":
+            name = NEW_LANGUAGE if language is None or model.model.has_head(language) else language
             lexicon = None
             if vocabulary.lexicon is not None:
                 lexicon = vocabulary.words(model.directory, self._language_of_lexicon()) or Lexicon()
-                self._lexicons[NEW_LANGUAGE] = lexicon
+                self._lexicons[name] = lexicon
             elif self.options.words:
                 raise ConfigError(
                     f"--inventory {inventory} says which phones there are, and no words; give --lexicon, or --phones"
                 )
-            model.add_language(NEW_LANGUAGE, choose_phones(inventory, lexicon, model.inventories.values()))
-            return [NEW_LANGUAGE]
+            model.add_language(name, choose_phones(inventory, lexicon, model.inventories.values()))
+            return [name]
         several = language is None and len(model.languages) > 1
+        own = model.directory.default_language
+        if several and own and self.options.words is not False and language_head(model.model) is None:
+            logger.info(f"words of language '{own}'; give a --lexicon of another language, or --phones")
+            several = False
         languages = LanguageIdentifier(model).languages if several else [model.language(language)]
         if len(languages) > 1 and vocabulary.of_one_language:
             raise ConfigError(
@@ -207,17 +213,16 @@ class Recogniser:
         return languages
 
     def _inventory(self) -> InventoryChoice:
-        """Return which phones: phones alone of any language are those of all, if nothing says which language it is."""
-        model, inventory = self.experiment, self.vocabulary.inventory
-        unsaid = inventory == "model" and self.options.language is None and len(model.languages) > 1
-        if not unsaid or self.options.words is not False:
-            return inventory
-        if language_head(model.model) is not None or not has_attributes(model.model):
-            return inventory
-        logger.info(
-            f"phones of all languages of the model ({', '.join(model.languages)}); --language takes those of one"
+        """Return which phones: of a language that is none of the model's, those of its lexicon, or all."""
+        lexicon, language = self.vocabulary.lexicon, self.options.language
+        given = lexicon is not None and (language is not None or not lexicon.is_dir())
+        return settle_inventory(
+            self.vocabulary.inventory,
+            lambda: self.experiment,
+            language,
+            lexicon=given and self.options.words is not False,
+            words=self.options.words is not False,
         )
-        return "all"
 
     def _decoders(self) -> dict[str, LexiconDecoder]:
         decoders: dict[str, LexiconDecoder] = {}
@@ -231,7 +236,8 @@ class Recogniser:
                 continue
             self._lexicons[name] = lexicon
             inventory = self.experiment.inventory(name)
-            decoders[name] = make_decoder(lexicon, inventory, self._decoding_config(), self.vocabulary)
+            vocabulary = self.vocabulary.with_own_lm(self.experiment.directory, name)
+            decoders[name] = make_decoder(lexicon, inventory, self._decoding_config(), vocabulary)
         if lacking and (decoders or self.options.words):
             raise missing_lexicon(self.experiment.directory, lacking[0])
         return decoders

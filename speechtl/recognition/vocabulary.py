@@ -9,6 +9,7 @@ from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError, LexiconError
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import NewWord, Pronouncer, choose_pronouncer, parse_new_words
+from speechtl.g2p.word_list import guessed_lexicon
 from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.read import read_lm_or_grammar
@@ -26,16 +27,18 @@ class Vocabulary:
     """Which words may be recognised, and in which order; files are read when a decoder is made.
 
     Attributes:
-        lexicon: pronunciations, or a folder with ``LANGUAGE.txt``; None for those that the model was trained with.
+        lexicon: pronunciations, or a folder with ``LANGUAGE.txt``; with ``rules`` or ``g2p`` also words alone, one a
+            line, to be guessed; None for those that the model was trained with.
         add_words: more words, ``WORD=PHONES``, or ``WORD`` to have its phones guessed.
         notation: how ``lexicon`` and ``add_words`` write phones.
         g2p: a grapheme-to-phoneme model to guess with; None trains one on the lexicon when it is needed.
         rules: in its place, the code of a language whose spelling rules are used.
         lm: a language model; None lets any word follow any word.
         grammar: in its place, a grammar of commands.
-        inventory: ``"model"``, the phones of a trained head; with a model that has the method ``attributes`` also
-            ``"lexicon"``, all phones of the lexicon, in training or not; ``"all"``, those of all languages of the
-            model; or a file of phones.
+        own_lm: ``lm`` is the model's own, which says what words there are.
+        inventory: ``"auto"``, what the language and the lexicon suggest; ``"model"``, the phones of a trained head;
+            with a model that has the method ``attributes`` also ``"lexicon"``, all phones of the lexicon, in training
+            or not; ``"all"``, those of all languages of the model; or a file of phones.
         missing_phones: phones that the model lacks are replaced by the ``"nearest"``, or ``"refuse"``d.
     """
 
@@ -46,7 +49,8 @@ class Vocabulary:
     rules: str | None = None
     lm: Path | None = None
     grammar: Path | None = None
-    inventory: InventoryChoice = "model"
+    own_lm: bool = False
+    inventory: InventoryChoice = "auto"
     missing_phones: MissingPhones = "nearest"
 
     def __post_init__(self) -> None:
@@ -73,10 +77,18 @@ class Vocabulary:
             LexiconError: the file is wrong.
         """
         if self.lexicon is not None:
-            return directory.read_lexicon(self.lexicon, language, self.notation)
+            guessed = guessed_lexicon(self.lexicon, self.g2p, self.rules)
+            return guessed or directory.read_lexicon(self.lexicon, language, self.notation)
         if language is not None and directory.lexicon(language).is_file():
             return directory.own_lexicon(language)
         return Lexicon() if self.add_words else None
+
+    def with_own_lm(self, directory: ExperimentDirectory, language: str) -> "Vocabulary":
+        """Return this with the language model that the model has for its own words, unless others are looked for."""
+        own = directory.language_model(language)
+        if self.lexicon or self.lm or self.grammar or not own.is_file():
+            return self
+        return dataclasses.replace(self, lm=own, own_lm=True)
 
     def pronouncer(self, lexicon: Lexicon) -> Pronouncer | None:
         """Return what guesses pronunciations, None where there is nothing to learn from."""
@@ -88,12 +100,20 @@ class Vocabulary:
         Raises:
             LexiconError: lists everything that is wrong with any of them.
         """
-        guess = self.pronouncer(lexicon) if any("=" not in text for text in self.add_words) else None
-        words = parse_new_words(self.add_words, guess, inventory, notation=self.notation)
+        texts = [self.with_known_phones(text, lexicon) for text in self.add_words]
+        guess = self.pronouncer(lexicon) if any("=" not in text for text in texts) else None
+        words = parse_new_words(texts, guess, inventory, notation=self.notation)
         for word in words:
             for note in word.notes:
                 logger.info(note)
         return words
+
+    def with_known_phones(self, text: str, lexicon: Lexicon) -> str:
+        """Return ``WORD=PHONES`` for a word that a dictionary has and the model's own language model lacks."""
+        word = text.strip()
+        if not self.own_lm or self.notation != "ipa" or word not in lexicon:
+            return text
+        return f"{word}={' '.join(lexicon.phones_of([word]))}"
 
     def extend(self, lexicon: Lexicon, inventory: PhoneInventory, *, guess_from: Lexicon | None = None) -> None:
         """Add the new words to a lexicon.
@@ -119,6 +139,23 @@ class Vocabulary:
         words = fit_lexicon(lexicon, inventory, self.missing_phones)
         self.extend(words, inventory, guess_from=lexicon)
         return words
+
+    def compile(self, lexicon: Lexicon, inventory: PhoneInventory) -> tuple[Lexicon, NgramModel | WordGraph | None]:
+        """Return the words to look for, in the model's phones, and the language model or grammar over them.
+
+        Of a model's own dictionary these are the words that its own language model has; others can be added.
+
+        Raises:
+            LexiconError: see `fit` and `read_rules`.
+        """
+        if not self.own_lm:
+            words = self.fit(lexicon, inventory)
+            return words, self.read_rules(words)
+        rules = read_lm_or_grammar(self.lm, None)
+        known = rules.vocabulary if rules is not None else ()
+        words = fit_lexicon(lexicon.only(known), inventory, self.missing_phones)
+        self.extend(words, inventory, guess_from=lexicon)
+        return words, rules
 
     def read_rules(self, lexicon: Lexicon) -> NgramModel | WordGraph | None:
         """Read the language model or the grammar, and log which words it and the lexicon do not share.
@@ -159,6 +196,5 @@ def make_decoder(
         LexiconError: the lexicon, the language model, the grammar or a new word is wrong.
     """
     vocabulary = vocabulary or Vocabulary()
-    words = vocabulary.fit(lexicon, inventory)
-    rules = vocabulary.read_rules(words)
+    words, rules = vocabulary.compile(lexicon, inventory)
     return LexiconDecoder(words, inventory, rules, config)

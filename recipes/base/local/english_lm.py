@@ -6,12 +6,12 @@ change the model most, by the weighted difference p(h, w) (log p(w|h) - log p'(w
 being the back-off estimate. Back-off weights are computed anew, so that the probabilities of every history sum to 1.
 Words of the dictionary that are left out, and words that users add, share ``<unk>``.
 
-    python recipes/base/local/english_lm.py speechtl/pretrained/models/en/lm.arpa.xz
+    python recipes/base/local/english_lm.py lm.arpa.gz
 """
 
 import argparse
+import gzip
 import importlib.util
-import lzma
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,11 @@ def prune(words, unigrams, bigrams, two, trigrams, three, sizes, unknown):
     keys = keys_of(bigrams, count)
     place = np.searchsorted(keys, keys_of(trigrams[:, :2], count))
     weights2 = back_off_weights(place, len(keys), p3, 10.0**lower)
-    return [(np.arange(count)[:, np.newaxis], log1, weights1), (bigrams, np.log10(p2), weights2), (trigrams, np.log10(p3), None)]
+    return [
+        (np.arange(count)[:, np.newaxis], log1, weights1),
+        (bigrams, np.log10(p2), weights2),
+        (trigrams, np.log10(p3), None),
+    ]
 
 
 def arpa_lines(words, tables, unknown):
@@ -137,7 +141,8 @@ def main():
     tables = prune(words, *ngrams, (options.bigrams, options.trigrams), options.unknown)
     text = "\n".join(arpa_lines(words, tables, options.unknown)) + "\n"
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME))
+    # Without the time, so that the same n-grams are the same file.
+    options.out.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     sizes = ", ".join(f"{len(grams)} {order}-grams" for order, (grams, _, _) in enumerate(tables, start=1))
     print(f"{options.out}: {sizes}, {options.out.stat().st_size / 1e6:.2f} MB")
 

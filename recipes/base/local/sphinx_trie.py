@@ -1,12 +1,12 @@
 """Read CMU Sphinx's binary trie of n-grams, the format of the English language model that pocketsphinx carries.
 
-Little-endian: ``Trie Language Model``, the order (one byte), the numbers of n-grams (four bytes each); four bytes that mean
-nothing; for each order from the second on a table of 2^16 probabilities and, below the highest order, one of 2^16
+Little-endian: ``Trie Language Model``, the order (one byte), the numbers of n-grams (four bytes each); four bytes that
+mean nothing; for each order from the second on a table of 2^16 probabilities and, below the highest order, one of 2^16
 back-off weights (float32); the unigrams (probability, back-off weight, index of the first child) and one more that ends
-the last; then, packed in bits without gaps, the n-grams of each order and one more: word, back-off weight and probability as
-indices of the tables (the highest order: probability alone), index of the first child; at last the words, each ended by
-a zero. Logarithms are to the base 1.0001. The first level of the trie is the last word of an n-gram, its children are
-the words before it.
+the last; then, packed in bits without gaps, the n-grams of each order and one more: word, back-off weight and
+probability as indices of the tables (the highest order: probability alone), index of the first child; at last the
+words, each ended by a zero. Logarithms are to the base 1.0001. The first level of the trie is the last word of an
+n-gram, its children are the words before it.
 """
 
 import dataclasses

@@ -1,0 +1,161 @@
+"""What a model of several languages that scores any phone does without being told: its own words, or a lexicon's."""
+
+import gzip
+import logging
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import run
+from named_models import package_as
+from whistled_speech import RATE, WORDS, train_on_whistles, whistle
+
+import speechtl
+from speechtl.data.ctm import read_ctm
+from speechtl.data.datadir import DataDir
+from speechtl.errors import LexiconError, ModelError
+from speechtl.experiment.directory import ExperimentDirectory
+from speechtl.features.compute import compute_features
+from speechtl.features.config import FeatureConfig
+from speechtl.grammar.ngram_model import train_ngram
+from speechtl.pretrained import named_models
+from speechtl.pretrained.model_path import model_path
+
+# Tones of the model, as phones that none of its languages has.
+ELSEWHERE = {"pak": "t a k", "zit": "s i t"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return an experiment of two languages with heads by attributes."""
+    transfer = '[[transfer]]\nmethod = "attributes"\n'
+    return train_on_whistles(tmp_path_factory.mktemp("two"), ("en", "yy"), transfer)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def named(trained, tmp_path_factory):
+    """Package it as "two", with words of English in which a dictionary and a language model are not the same."""
+    root = tmp_path_factory.mktemp("package")
+    words = root / "words" / "en"
+    words.mkdir(parents=True)
+    lines = [f"{word} {said}\n" for word, variants in sorted(WORDS.items()) for said in variants]
+    (words / "lexicon.txt.gz").write_bytes(gzip.compress("".join(lines).encode()))
+    frequent = [word for word in WORDS if word != "kus"]
+    train_ngram([frequent, frequent[::-1]], 2).write_arpa(words / "lm.arpa.gz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPEECHTL_CACHE", str(root / "cache"))
+        patch.setattr(named_models, "WORDS", root / "words")
+        package_as(trained, root / "models", patch, "two")
+        yield root
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory):
+    path = tmp_path_factory.mktemp("recording") / "talk.wav"
+    soundfile.write(path, whistle("tak sit ata", 77)[0], RATE)
+    return path
+
+
+def test_words_of_the_only_language_that_has_some(recording, caplog):
+    caplog.set_level(logging.INFO, "speechtl")
+    recogniser = speechtl.load("two")
+    assert recogniser.languages == ["en"]
+    assert recogniser.transcribe(recording).text == "tak sit ata"
+    assert "words of language 'en'; give a --lexicon of another language, or --phones" in caplog.text
+    # The dictionary has a word that the language model lacks: it is found once it is added, as it is pronounced there.
+    spoken = whistle("tak kus", 78)[0]
+    assert "kus" not in recogniser.transcribe(spoken, RATE).text
+    assert recogniser.add_word("kus") == [("k", "u", "s")]
+    assert recogniser.transcribe(spoken, RATE).text == "tak kus"
+    assert speechtl.load("two", add_words=["kus"]).transcribe(spoken, RATE).text == "tak kus"
+
+
+def test_phones_need_no_lexicon(recording):
+    assert run("transcribe", "two", recording, phones=True).stdout.split() == list("taksitata")
+
+
+@pytest.mark.parametrize("language", [None, "sw"])
+def test_a_lexicon_of_any_language_brings_its_phones(recording, tmp_path, language):
+    lexicon = tmp_path / "lexicon.txt"
+    # Like t and s but for the voice: none of the model's languages has them.
+    lexicon.write_text("dak d a k\nzit z i t\nata a t a\n")
+    recogniser = speechtl.load("two", lexicon=lexicon, language=language)
+    assert recogniser.languages == [language or "lexicon"]
+    assert set(recogniser.experiment.inventory(recogniser.languages[0])) == set("adiktz")
+    assert recogniser.transcribe(recording).text == "dak zit ata"
+    # A language of the model has the phones of its head.
+    known = speechtl.load("two", lexicon=lexicon, language="yy")
+    assert set(known.experiment.inventory("yy")) == set("aikstu")
+
+
+def test_a_list_of_words_is_pronounced_by_rules(recording, tmp_path):
+    words = tmp_path / "words.txt"
+    words.write_text("tak\nsit\nata\n")
+    outcome = run("transcribe", "two", recording, lexicon=words, rules="pl")
+    assert outcome.stdout == "tak sit ata\n"
+    words.write_text("tak\n123\n")
+    with pytest.raises(LexiconError, match=r"1 of 2 words cannot be pronounced by guess\n  '123' has digits"):
+        run("transcribe", "two", recording, lexicon=words, rules="pl")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a data directory of another speaker, whose words have the phones of a language that the model lacks."""
+    folder = tmp_path_factory.mktemp("data")
+    text, wav = {}, {}
+    for number in range(6):
+        name = f"anna-{number}"
+        text[name] = " ".join(np.random.default_rng(number).permutation(["dak", "zit", "ata"]))
+        wav[name] = str(folder / f"{name}.wav")
+        said = text[name].replace("dak", "tak").replace("zit", "sit")
+        soundfile.write(wav[name], whistle(said, 100 + number)[0], RATE)
+    DataDir(path=folder / "data", wav_scp=wav, text=text, utt2spk=dict.fromkeys(text, "anna")).save(folder / "data")
+    compute_features(
+        DataDir.load(folder / "data"), FeatureConfig(sample_rate=RATE, num_mel_bins=16), folder / "data" / "feats"
+    )
+    (folder / "lexicon.txt").write_text("dak d a k\nzit z i t\nata a t a\n")
+    return folder
+
+
+def test_decoding_a_new_language(data, tmp_path):
+    run("decode", "two", data / "data", tmp_path / "out", lexicon=data / "lexicon.txt")
+    assert (tmp_path / "out" / "text").read_text() == (data / "data" / "text").read_text()
+    # Phones alone are those of all languages of the model.
+    run("decode", "two", data / "data", tmp_path / "phones")
+    assert set((tmp_path / "phones" / "phones").read_text().split()) >= set("aikt")
+
+
+def test_aligning_a_new_language(data, tmp_path):
+    run("align", "two", data / "data", tmp_path / "out", lexicon=data / "lexicon.txt", language="sw")
+    found = read_ctm(tmp_path / "out" / "ctm")
+    said, times = DataDir.load(data / "data").text["anna-0"].split(), whistle("tak sit ata", 100)[1]
+    words = [word for word in found if word.utterance == "anna-0"]
+    assert [word.word for word in words] == said
+    assert len(times) == len(words)
+
+
+@pytest.mark.parametrize("method", ["lhuc", "fine_tuning"])
+def test_adapting_to_a_speaker_of_a_new_language(data, tmp_path, method):
+    out = tmp_path / "anna"
+    options = {"lexicon": data / "lexicon.txt", "language": "sw", "method": method, "set_": "epochs=2"}
+    run("adapt", "two", data / "data", out, **options)
+    talk = data / "anna-1.wav"
+    adapted = {"speaker": out} if method == "lhuc" else {}
+    recogniser = speechtl.load("two" if adapted else out, lexicon=data / "lexicon.txt", language="sw", **adapted)
+    assert recogniser.transcribe(talk).text == DataDir.load(data / "data").text["anna-1"]
+    if not adapted:
+        kept = ExperimentDirectory(out)
+        assert kept.languages == ["en", "yy", "sw"] and set(kept.inventory("sw")) == set("adiktz")
+        assert (
+            kept.language_model("en").read_bytes()
+            == ExperimentDirectory(model_path("two")).language_model("en").read_bytes()
+        )
+
+
+def test_a_language_without_words_is_one_message(recording):
+    with pytest.raises(
+        LexiconError, match=r"yy.txt: this model was trained without a lexicon; give one with --lexicon"
+    ):
+        run("transcribe", "two", recording, language="yy")
+    with pytest.raises(ModelError, match="no head for language 'sw'; this model has: en, yy"):
+        run("transcribe", "two", recording, language="sw")
