@@ -21,14 +21,11 @@ from speechtl.grammar.ngram_model import train_ngram
 from speechtl.pretrained import named_models
 from speechtl.pretrained.model_path import model_path
 
-# Tones of the model, as phones that none of its languages has.
-ELSEWHERE = {"pak": "t a k", "zit": "s i t"}
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Return an experiment of two languages with heads by attributes."""
-    transfer = '[[transfer]]\nmethod = "attributes"\n'
+    transfer = '[[transfer]]\nmethod = "attributes"\nown_vectors = true\n'
     return train_on_whistles(tmp_path_factory.mktemp("two"), ("en", "yy"), transfer)
 
 
@@ -52,7 +49,7 @@ def named(trained, tmp_path_factory):
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory):
     path = tmp_path_factory.mktemp("recording") / "talk.wav"
-    soundfile.write(path, whistle("tak sit ata", 77)[0], RATE)
+    soundfile.write(path, whistle("tak si ata", 77)[0], RATE)
     return path
 
 
@@ -60,7 +57,7 @@ def test_words_of_the_only_language_that_has_some(recording, caplog):
     caplog.set_level(logging.INFO, "speechtl")
     recogniser = speechtl.load("two")
     assert recogniser.languages == ["en"]
-    assert recogniser.transcribe(recording).text == "tak sit ata"
+    assert recogniser.transcribe(recording).text == "tak si ata"
     assert "words of language 'en'; give a --lexicon of another language, or --phones" in caplog.text
     # The dictionary has a word that the language model lacks: it is found once it is added, as it is pronounced there.
     spoken = whistle("tak kus", 78)[0]
@@ -71,18 +68,18 @@ def test_words_of_the_only_language_that_has_some(recording, caplog):
 
 
 def test_phones_need_no_lexicon(recording):
-    assert run("transcribe", "two", recording, phones=True).stdout.split() == list("taksitata")
+    assert run("transcribe", "two", recording, phones=True).stdout.split() == list("taksiata")
 
 
 @pytest.mark.parametrize("language", [None, "sw"])
 def test_a_lexicon_of_any_language_brings_its_phones(recording, tmp_path, language):
     lexicon = tmp_path / "lexicon.txt"
     # Like t and s but for the voice: none of the model's languages has them.
-    lexicon.write_text("dak d a k\nzit z i t\nata a t a\n")
+    lexicon.write_text("dak d a k\nzi z i\nata a t a\n")
     recogniser = speechtl.load("two", lexicon=lexicon, language=language)
     assert recogniser.languages == [language or "lexicon"]
     assert set(recogniser.experiment.inventory(recogniser.languages[0])) == set("adiktz")
-    assert recogniser.transcribe(recording).text == "dak zit ata"
+    assert recogniser.transcribe(recording).text == "dak zi ata"
     # A language of the model has the phones of its head.
     known = speechtl.load("two", lexicon=lexicon, language="yy")
     assert set(known.experiment.inventory("yy")) == set("aikstu")
@@ -90,9 +87,9 @@ def test_a_lexicon_of_any_language_brings_its_phones(recording, tmp_path, langua
 
 def test_a_list_of_words_is_pronounced_by_rules(recording, tmp_path):
     words = tmp_path / "words.txt"
-    words.write_text("tak\nsit\nata\n")
+    words.write_text("tak\nsi\nata\n")
     outcome = run("transcribe", "two", recording, lexicon=words, rules="pl")
-    assert outcome.stdout == "tak sit ata\n"
+    assert outcome.stdout == "tak si ata\n"
     words.write_text("tak\n123\n")
     with pytest.raises(LexiconError, match=r"1 of 2 words cannot be pronounced by guess\n  '123' has digits"):
         run("transcribe", "two", recording, lexicon=words, rules="pl")
@@ -105,15 +102,15 @@ def data(tmp_path_factory):
     text, wav = {}, {}
     for number in range(6):
         name = f"anna-{number}"
-        text[name] = " ".join(np.random.default_rng(number).permutation(["dak", "zit", "ata"]))
+        text[name] = " ".join(np.random.default_rng(number).permutation(["dak", "zi", "ata"]))
         wav[name] = str(folder / f"{name}.wav")
-        said = text[name].replace("dak", "tak").replace("zit", "sit")
+        said = text[name].replace("dak", "tak").replace("zi", "si")
         soundfile.write(wav[name], whistle(said, 100 + number)[0], RATE)
     DataDir(path=folder / "data", wav_scp=wav, text=text, utt2spk=dict.fromkeys(text, "anna")).save(folder / "data")
     compute_features(
         DataDir.load(folder / "data"), FeatureConfig(sample_rate=RATE, num_mel_bins=16), folder / "data" / "feats"
     )
-    (folder / "lexicon.txt").write_text("dak d a k\nzit z i t\nata a t a\n")
+    (folder / "lexicon.txt").write_text("dak d a k\nzi z i\nata a t a\n")
     return folder
 
 
@@ -128,7 +125,7 @@ def test_decoding_a_new_language(data, tmp_path):
 def test_aligning_a_new_language(data, tmp_path):
     run("align", "two", data / "data", tmp_path / "out", lexicon=data / "lexicon.txt", language="sw")
     found = read_ctm(tmp_path / "out" / "ctm")
-    said, times = DataDir.load(data / "data").text["anna-0"].split(), whistle("tak sit ata", 100)[1]
+    said, times = DataDir.load(data / "data").text["anna-0"].split(), whistle("tak si ata", 100)[1]
     words = [word for word in found if word.utterance == "anna-0"]
     assert [word.word for word in words] == said
     assert len(times) == len(words)
@@ -153,9 +150,7 @@ def test_adapting_to_a_speaker_of_a_new_language(data, tmp_path, method):
 
 
 def test_a_language_without_words_is_one_message(recording):
-    with pytest.raises(
-        LexiconError, match=r"yy.txt: this model was trained without a lexicon; give one with --lexicon"
-    ):
+    with pytest.raises(LexiconError, match=r"yy.txt: this model was trained without a lexicon"):
         run("transcribe", "two", recording, language="yy")
     with pytest.raises(ModelError, match="no head for language 'sw'; this model has: en, yy"):
         run("transcribe", "two", recording, language="sw")
