@@ -2,9 +2,9 @@
 # Words of English that come with the package: the CMU dictionary in IPA, and a small language model over its most frequent words.
 # Both are made of what pocketsphinx carries (pip install 'speechtl[dictionaries]').
 #
-#   recipes/base/english.sh [--out ../../speechtl/pretrained/words/en]
+#   recipes/base/english.sh [--out DIR]
 #
-# --out is a folder; paths are seen from recipes/base.
+# They go into the package, or into DIR.
 set -euo pipefail
 
 out=../../speechtl/pretrained/words/en

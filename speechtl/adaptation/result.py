@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.errors import DataError
 from speechtl.experiment.directory import write_experiment
 from speechtl.experiment.experiment import Experiment
-from speechtl.files import atomic_write, replacing
+from speechtl.files import atomic_write, read_bytes
 from speechtl.lang.lexicon import Lexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
@@ -118,8 +117,8 @@ def save_experiment(
     for language in lexicons:
         own = experiment.directory.language_model(language)
         if own.is_file():
-            with replacing(layout.language_model(language)) as temporary:
-                shutil.copyfile(own, temporary)
+            with atomic_write(layout.language_model(language), "wb") as file:
+                file.write(read_bytes(own))
     write_experiment(layout, config, experiment.inventories, lexicons, experiment.normaliser.global_stats)
     return layout.weights
 

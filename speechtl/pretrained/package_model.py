@@ -125,7 +125,7 @@ def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any],
 
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config without the lexicons and the absolute paths of the machine that it was used on."""
+    """Return a config without the lexicons, the absolute paths and the arithmetic of the machine that it was used on."""
     tables = []
     for table in config["data"]:
         kept = {key: value for key, value in table.items() if key not in ("lexicon", "phones", "notation")}
@@ -134,7 +134,8 @@ def _portable(config: dict[str, Any]) -> dict[str, Any]:
     methods = [
         {key: _short(value) if key == "source" else value for key, value in m.items()} for m in config["transfer"]
     ]
-    return config | {"data": tables, "transfer": methods}
+    model = config["model"] | {"precision": "float32"}
+    return config | {"data": tables, "transfer": methods, "model": model}
 
 
 def _short(path: str) -> str:

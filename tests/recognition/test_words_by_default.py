@@ -11,7 +11,6 @@ from named_models import package_as
 from whistled_speech import RATE, WORDS, train_on_whistles, whistle
 
 import speechtl
-from speechtl.data.ctm import read_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.errors import LexiconError, ModelError
 from speechtl.experiment.directory import ExperimentDirectory
