@@ -125,7 +125,7 @@ def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any],
 
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:
-    """Return a config without the lexicons, the absolute paths and the arithmetic of the machine that it was used on."""
+    """Return a config without the lexicons, absolute paths and arithmetic of the machine that it was used on."""
     tables = []
     for table in config["data"]:
         kept = {key: value for key, value in table.items() if key not in ("lexicon", "phones", "notation")}
