@@ -7,6 +7,7 @@
 # --systems: scratch, a small network on filter banks (it does not depend on the model); after, the base model under a new head;
 # after_attributes, under its own attributes. Greedy phone error rates without lexicon or language model on the test part; of
 # Taiwanese (nan) also the error rate of syllables without tones, with a bigram of the syllables of all training transcripts.
+# Dev chooses nothing but the decoding of the syllables: its phones are more than a minute of training has.
 # Results: exp/evaluation/MODEL/languages.md and .svg.
 set -euo pipefail
 
@@ -56,16 +57,17 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
       settings+=(--set transfer.1.blocks=first:3 --set augmentation.after=transformer2 --set 'training.rates={"encoder/*" = 0.2}')
     fi
   fi
-  speechtl train "$exp.toml" "$exp" --set seed="$4" --set data.0.language="$2" --set data.0.lexicon="$data/lexicon.txt" \
-    --set data.0.train="$data/${kind}_${3}min_$4" --set data.0.dev="$data/dev_$kind" --set training.epochs="$epochs" \
-    ${settings[@]+"${settings[@]}"}
+  # Without quotes nan is a number.
+  speechtl train "$exp.toml" "$exp" --set seed="$4" --set data.0.language="\"$2\"" --set data.0.lexicon="$data/lexicon.txt" \
+    --set data.0.train="$data/${kind}_${3}min_$4" --set training.epochs="$epochs" ${settings[@]+"${settings[@]}"}
 }
 
-decode() { # decode SYSTEM LANGUAGE MINUTES SEED: phones of dev and test, and the syllables of Taiwanese
-  local data=data/${place_of[$2]} exp kind=known part
+decode() { # decode SYSTEM LANGUAGE MINUTES SEED: phones of test, and the syllables of Taiwanese
+  local data=data/${place_of[$2]} exp kind=known part parts=(test)
   exp=$(experiment "$@")
   [ "$1" != scratch ] || kind=fbank
-  for part in dev test; do
+  [ "$2" != nan ] || parts=(dev test)
+  for part in "${parts[@]}"; do
     [ ! -e "$exp/$part/per/wer" ] || continue
     speechtl decode "$exp" "$data/${part}_$kind" "$exp/$part" --language "$2" --save-posteriors "$exp/$part/posteriors"
     speechtl score "$data/${part}_known" "$exp/$part/phones" --unit phone --lexicon "$data/lexicon.txt" --out "$exp/$part/per" \
@@ -114,7 +116,7 @@ done
       done
       echo
       echo "$language, $length min"
-      python ../shared/rates_table.py "${rows[@]}"
+      python ../shared/rates_table.py "${rows[@]}" --parts test
     done
   done
   for path in exp/evaluation/scratch/nan_*/test/ser/wer "$results"/after*/nan_*/test/ser/wer; do

@@ -156,9 +156,13 @@ if run_stage 1 "lexicons, test sets, features"; then
     speechtl data combine data/numbers/dev data/numbers/{hu,pt} --overwrite
   fi
 
-  for place in data/unseen/?? data/unseen/??? data/numbers/?? data/numbers/dev data/speechocean762/{dev,test}; do
-    [ ! -d "$place" ] || speechtl features "$place" --config conf/features.toml --nj "$nj"
+  places=()
+  for place in data/unseen/?? data/unseen/??? data/numbers/?? data/numbers/dev; do
+    [ ! -d "$place" ] || places+=("$place")
   done
+  # More processes would take longer to start than these take.
+  [ ${#places[@]} = 0 ] || speechtl features "${places[@]}" --config conf/features.toml
+  [ ! -d data/speechocean762 ] || speechtl features data/speechocean762/{dev,test} --config conf/features.toml --nj "$nj"
   # The test speakers of speechocean762, adults and children apart, with the features of them all.
   for ages in adults children; do
     [ -d data/speechocean762 ] || continue

@@ -28,39 +28,43 @@ if [ ${#dev[@]} = 0 ] || [ ${#test[@]} = 0 ]; then
 fi
 out=$results/unseen_$inventory
 
-posteriors() { # posteriors PART LANGUAGE...: run the model once over all of them
-  local part=$1 language phones
+run_model() { # run_model PART LANGUAGE...: posteriors of them all, in one go if the phones are the same
+  local part=$1 language
   shift
   if [ $inventory = all ]; then
     speechtl data combine "$out/$part/data" "${@/#/data/unseen/}" --overwrite
     speechtl decode "$model" "$out/$part/data" "$out/$part/all" --inventory all --save-posteriors "$out/$part/all"
     return
   fi
+  mkdir -p "$out/$part"
   for language in "$@"; do
-    phones=$out/$part/$language.phones
-    mkdir -p "$out/$part"
-    cut -d' ' -f2- "data/unseen/$language.txt" | tr ' ' '\n' | LC_ALL=C sort -u >"$phones"
-    speechtl decode "$model" "data/unseen/$language" "$out/$part/$language" --inventory "$phones" \
+    cut -d' ' -f2- "data/unseen/$language.txt" | tr ' ' '\n' | LC_ALL=C sort -u >"$out/$part/$language.phones"
+    speechtl decode "$model" "data/unseen/$language" "$out/$part/$language" --inventory "$out/$part/$language.phones" \
       --save-posteriors "$out/$part/$language"
   done
 }
 
 score() { # score PART PENALTY LANGUAGE...: phone errors of each with a blank penalty, into OUT/PART/PENALTY/LANGUAGE/wer
-  local part=$1 penalty=$2 language place scored
+  local place=$out/$1 scored=$out/$1/$2 setting=decoding.blank_penalty=$2 language
   shift 2
+  [ $inventory = own ] || speechtl decode "$model" "$place/data" "$scored" --inventory all --posteriors "$place/all/posteriors.scp" \
+    --set "$setting"
   for language in "$@"; do
-    place=$out/$part/$language phones=$out/$part/$language.phones scored=$out/$part/$penalty/$language
-    [ $inventory = own ] || place=$out/$part/all phones=all
-    speechtl decode "$model" "data/unseen/$language" "$scored" --inventory "$phones" --posteriors "$place/posteriors.scp" \
-      --set decoding.blank_penalty="$penalty"
-    speechtl score "data/unseen/$language" "$scored/phones" --unit phone --lexicon "data/unseen/$language.txt" --out "$scored" \
-      >"$scored/score.txt"
+    if [ $inventory = all ]; then
+      mkdir -p "$scored/$language"
+      awk 'NR == FNR { own[$1]; next } $1 in own' "data/unseen/$language/text" "$scored/phones" >"$scored/$language/phones"
+    else
+      speechtl decode "$model" "data/unseen/$language" "$scored/$language" --inventory "$place/$language.phones" \
+        --posteriors "$place/$language/posteriors.scp" --set "$setting"
+    fi
+    speechtl score "data/unseen/$language" "$scored/$language/phones" --unit phone --lexicon "data/unseen/$language.txt" \
+      --out "$scored/$language" >"$scored/$language/score.txt"
   done
 }
 
 penalties="-1 0 1 2 3 4 5"
 if [ ! -e "$out/penalty" ]; then
-  posteriors dev "${dev[@]}"
+  run_model dev "${dev[@]}"
   for penalty in $penalties; do
     score dev "$penalty" "${dev[@]}"
   done
@@ -68,7 +72,7 @@ if [ ! -e "$out/penalty" ]; then
   tail -1 "$out/dev.txt" >"$out/penalty"
 fi
 penalty=$(cat "$out/penalty")
-posteriors test "${test[@]}"
+run_model test "${test[@]}"
 score test "$penalty" "${test[@]}"
 {
   echo "$name, inventory $inventory, blank penalty $penalty (chosen on ${dev[*]})"
