@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 def transcribe(
     model: options.Model,
     audio: Annotated[
-        list[str],
-        typer.Argument(help="Audio files, folders (searched with all folders below) or - for standard input."),
-    ],
+        list[str] | None,
+        typer.Argument(
+            help="Audio files, folders (searched with all folders below) or - for standard input.", show_default=False
+        ),
+    ] = None,
     lexicon: options.Lexicon = None,
     add_word: options.AddWord = None,
     notation: options.Notation = "ipa",
@@ -52,6 +54,14 @@ def transcribe(
         int | None,
         typer.Option("--raw-rate", min=1, help="Sample rate in Hz of raw 16-bit mono samples on standard input."),
     ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Transcribe while someone speaks, into the microphone (no audio is named) or through a pipe (- with "
+            "--raw-rate): on a terminal the words so far, elsewhere a line when a segment has ended.",
+        ),
+    ] = False,
     channel: Annotated[
         str | None,
         typer.Option(
@@ -97,10 +107,15 @@ def transcribe(
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
     if phones and form in ("srt", "vtt"):
         raise ConfigError(f"--format {form} is about words; take text, json, ctm or textgrid with --phones")
+    if not audio and not live:
+        raise typer.BadParameter("give audio files, folders or - for standard input; or --live for the microphone")
+    audio = audio or []
     if raw_rate and "-" not in audio:
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
+    if live:
+        _check_live(audio, raw_rate, form, out, channel, whole or one_speaker)
     side = options.channel_number(channel, "each")
-    names = find_recordings(audio)
+    names = find_recordings(audio) if audio else {}
     files: dict[str, tuple[str, str | int | None]] = {name: (name, side) for name in names}
     if side == "each":
         parts = by_channel(names)
@@ -127,6 +142,13 @@ def transcribe(
         nbest=nbest,
         jobs=jobs,
     )
+    if live:
+        from speechtl.audio.listen import listen_to_microphone, listen_to_pipe
+        from speechtl.cli.live_transcript import write_live
+
+        rate, blocks = (raw_rate, listen_to_pipe(sys.stdin.buffer)) if raw_rate else listen_to_microphone()
+        write_live(recogniser.stream(rate), blocks, form, sys.stdout)
+        return
     recordings = [
         Recording(name, sys.stdin.buffer, raw_rate, side) if file == "-" else Recording(name, Path(file), channel=side)
         for name, (file, side) in files.items()
@@ -152,6 +174,20 @@ def transcribe(
         if len(names) > 1:
             typer.echo(f"error: {failed} of {len(names)} recordings could not be read to their end", err=True)
         raise typer.Exit(1)
+
+
+def _check_live(
+    audio: list[str], raw_rate: int | None, form: str, out: str | None, channel: str | None, other: bool
+) -> None:
+    """Refuse what has no meaning while someone speaks."""
+    from speechtl.errors import ConfigError
+
+    if audio and (audio != ["-"] or raw_rate is None):
+        raise ConfigError("--live listens to the microphone if no audio is named, or to a pipe: - --raw-rate 16000")
+    if form not in ("text", "json"):
+        raise ConfigError(f"--format {form} is of whole recordings; take text or json with --live")
+    if out is not None or channel is not None or other:
+        raise ConfigError("--live writes to standard output; leave --out, --channel, --whole and --one-speaker out")
 
 
 def _tell(transcript: "Transcript", recognised: bool) -> None:
