@@ -1,12 +1,15 @@
 """The CTC topology: the states that the paths of a transcript pass, and the most probable path (Graves et al. 2006)."""
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from itertools import chain
 
 import numba
 import numpy as np
 
+# Frames times states whose backpointers are kept at once.
+_AT_ONCE = 1 << 26
 BLANK = 0
 """The unit of the blank; phones are units from 1 on."""
 
@@ -130,40 +133,53 @@ class _GraphBuilder:
 
 
 def viterbi(log_posteriors: np.ndarray, graph: CtcGraph) -> np.ndarray | None:
-    """Return the state in each frame ``(frames,)`` of the most probable path; None if no path has a probability."""
-    if not len(log_posteriors):
+    """Return the state in each frame ``(frames,)`` of the most probable path; None if no path has a probability.
+
+    Of a long recording with a long transcript only the scores at some frames are kept on the way forward; on the way
+    back the frames between them are passed again. That takes twice as long, and the square root of the memory.
+    """
+    frames, states = len(log_posteriors), len(graph.units)
+    if not frames:
         return np.zeros(0, np.int32)
-    path, score = _viterbi(
-        np.ascontiguousarray(log_posteriors, np.float32),
-        graph.units,
-        graph.first_arc,
-        graph.sources,
-        graph.starts,
-        graph.finals,
-        graph.entry_scores,
-    )
-    return path if np.isfinite(score) else None
+    matrix = np.ascontiguousarray(log_posteriors, np.float32)
+    arrays = graph.units, graph.first_arc, graph.sources, graph.entry_scores
+    size = frames if frames * states <= _AT_ONCE else max(math.isqrt(4 * frames), _AT_ONCE // states)
+    scores = np.full(states, -np.inf)
+    scores[graph.starts] = matrix[0, graph.units[graph.starts]] + graph.entry_scores[graph.starts]
+    # Which of its arcs each state was entered by; 0 is always the loop.
+    back = np.zeros((min(size, frames), states), np.int16)
+    firsts = range(1, frames, size)
+    kept = []
+    for first in firsts:
+        kept.append(scores)
+        scores = scores.copy()
+        _pass(matrix[first : first + size], *arrays, scores, back)
+    final = graph.finals[np.argmax(scores[graph.finals])]
+    if not np.isfinite(scores[final]):
+        return None
+    path = np.empty(frames, np.int32)
+    path[-1] = final
+    for first in reversed(firsts):
+        if first != firsts[-1]:
+            _pass(matrix[first : first + size], *arrays, kept[(first - 1) // size], back)
+        _trace(path[first - 1 : first + size], graph.first_arc, graph.sources, back)
+    return path
 
 
 @numba.njit(nogil=True, cache=True)
-def _viterbi(  # pragma: no cover
+def _pass(  # pragma: no cover
     log_posteriors: np.ndarray,
     units: np.ndarray,
     first_arc: np.ndarray,
     sources: np.ndarray,
-    starts: np.ndarray,
-    finals: np.ndarray,
     entry_scores: np.ndarray,
-) -> tuple[np.ndarray, float]:
-    frames, states = len(log_posteriors), len(units)
-    scores = np.full(states, -np.inf)
-    for state in starts:
-        scores[state] = log_posteriors[0, units[state]] + entry_scores[state]
-    now = np.empty(states)
-    # Which of its arcs each state was entered by; 0 is always the loop.
-    back = np.zeros((frames, states), np.int16)
-    for frame in range(1, frames):
-        for state in range(states):
+    scores: np.ndarray,
+    back: np.ndarray,
+) -> None:
+    """Pass frames: update the scores of all states, and fill how they were entered."""
+    now = np.empty_like(scores)
+    for frame in range(len(log_posteriors)):
+        for state in range(len(units)):
             begin = first_arc[state]
             best, score = 0, scores[state]
             for arc in range(begin + 1, first_arc[state + 1]):
@@ -172,14 +188,11 @@ def _viterbi(  # pragma: no cover
                     best, score = arc - begin, entered
             back[frame, state] = best
             now[state] = score + log_posteriors[frame, units[state]]
-        scores, now = now, scores
-    state = finals[0]
-    for other in finals:
-        if scores[other] > scores[state]:
-            state = other
-    total = scores[state]
-    path = np.empty(frames, np.int32)
-    for frame in range(frames - 1, -1, -1):
-        path[frame] = state
-        state = sources[first_arc[state] + back[frame, state]]
-    return path, total
+        scores[:] = now
+
+
+@numba.njit(nogil=True, cache=True)
+def _trace(path: np.ndarray, first_arc: np.ndarray, sources: np.ndarray, back: np.ndarray) -> None:  # pragma: no cover
+    """Fill all but the last state of a path from it."""
+    for frame in range(len(path) - 1, 0, -1):
+        path[frame - 1] = sources[first_arc[path[frame]] + back[frame - 1, path[frame]]]

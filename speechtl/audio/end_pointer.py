@@ -119,7 +119,7 @@ class EndPointer:
     def _cut(self, start: int, place: int, heard: list[Heard]) -> None:
         """End a segment at a place around which it is quiet for its length."""
         beyond = 2 * (place - start) / self._longest - 1
-        if beyond <= 0 or self._quiet[-1] > np.quantile(self._quiet, min(beyond, 1.0) ** 2):
+        if beyond <= 0 or self._quiet[-1] > np.quantile(self._quiet, min(beyond, 1.0) ** 4):
             return
         self._close(min(place, self._last + 1 + self._padding), heard)
         if self._last >= place:

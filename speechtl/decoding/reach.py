@@ -54,3 +54,23 @@ def find_reach(posteriors: Callable[[np.ndarray], np.ndarray], bins: int, subsam
     left = (int(places[-1]) + 1) * subsampling - middle
     right = middle - (int(places[0]) - 1) * subsampling
     return Reach(left, right)
+
+
+def windowed_posteriors(
+    posteriors: Callable[[np.ndarray], np.ndarray], features: np.ndarray, reach: Reach, subsampling: int, size: int
+) -> np.ndarray:
+    """Return the posteriors of a long utterance, window by window, so that memory does not grow with its features.
+
+    Args:
+        posteriors: as for `find_reach`.
+        features: ``(frames, bins)``, normalised.
+        reach: of the model.
+        subsampling: frames of features per frame of posteriors.
+        size: frames of features in a window, a multiple of the subsampling, without what it needs around it.
+    """
+    parts = []
+    for first in range(0, len(features), size):
+        begin, end = max(first - reach.left, 0), min(first + size, len(features))
+        part = posteriors(features[begin : end + reach.right])
+        parts.append(part[(first - begin) // subsampling : -(-(end - begin) // subsampling)])
+    return np.concatenate(parts)

@@ -83,10 +83,9 @@ class WordSearch:
         path = follow(found, 0, self.graph.leaves, self.graph.inventory)
         posteriors = _joined(self._posteriors)
         spans, start = [], 0
-        for number, (word, last) in enumerate(zip(path.hypothesis.words, path.ends, strict=True)):
-            own = [unit for unit, owner in zip(path.units, path.owners, strict=True) if owner == number]
-            # The first unit of a word may come long after the word before.
-            on = posteriors[start : max(last + 2 - len(own), start + 1), own[0]]
+        for word, last, own in zip(path.hypothesis.words, path.ends, path.phones_of_words(), strict=True):
+            # The first phone of a word may come long after the word before.
+            on = posteriors[start : max(last + 2 - len(own), start + 1), path.units[own[0]]]
             spans.append(Span(word, start + int(np.argmax(on >= on.max() - math.log(2))), last + 1))
             start = last + 1
         return dataclasses.replace(path.hypothesis, word_spans=tuple(spans), complete=False)

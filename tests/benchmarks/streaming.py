@@ -1,12 +1,13 @@
 """A stream of speech against the same speech as a whole recording: how late words are, and what it costs.
 
-A TDNN of the default size (3.3 million weights, 80 mel bins, 16 kHz) is trained for a minute on whistled speech, in which
-every phone is a tone, and decodes it with 5 words that occur and 10,000 that do not. Samples come in blocks of 50 ms, as
-from a microphone, but as fast as they are taken. A word's delay is the audio that was heard until it was first in a
-result with all words before it, less the time at which it ended.
+A TDNN of the default size (3.3 million weights, 80 mel bins, 16 kHz) is trained for a minute on whistled speech, in
+which every phone is a tone, and decodes it with 5 words that occur and 10,000 that do not. Samples come in blocks of
+50 ms, as from a microphone, but as fast as they are taken. A word's delay is the audio that was heard until it was in a
+result with all words before it for the first time, less the time at which it ended.
 
 Prints a table, and lines ``ratio NAME VALUE``: above 1 is better than the aim (words final half a second after they end
-and the pause, partial results every 0.2 s, 5 % of a core), or better than the peer, ``transcribe`` of the whole recording.
+and the pause, partial results half a second after, 5 % of a core), or better than the peer, ``transcribe`` of the whole
+recording.
 
     python tests/benchmarks/streaming.py [--minutes N] [--model DIR]
 """

@@ -59,7 +59,7 @@ from speechtl.decoding.search.token_moves import move_all
 from speechtl.decoding.search.word_ends import end_words
 
 # Entries of `Progress`.
-FRAME, TURN, BLANK_SINCE, FULL = range(4)
+FRAME, TURN, BLANK_SINCE, FULL, KEPT = range(5)
 PASSED, THRESHOLD = range(2)
 
 
@@ -67,8 +67,9 @@ class Progress(NamedTuple):
     """How far a search is."""
 
     counts: np.ndarray
-    """``(4,)`` int64: the next frame; whether the tokens of the last one are the odd ones; whether frames of blanks
-    alone were passed over since; how many links or word sequences there may be until unused ones are dropped."""
+    """``(5,)`` int64: the next frame; whether the tokens of the last one are the odd ones; whether frames of blanks
+    alone were passed over since; how many links or word sequences there may be until unused ones are dropped, and the
+    least such number."""
     marks: np.ndarray
     """``(2,)`` float64: what all scores lack, since frames that were passed over gave it to every token; and the score
     below which tokens do not move."""

@@ -15,7 +15,7 @@ from speechtl.decoding.search.memory import (
     larger_memory,
     new_memory,
 )
-from speechtl.decoding.search.token_passing import FULL, PASSED, TURN, Progress, begin_sentence, pass_frames
+from speechtl.decoding.search.token_passing import FULL, KEPT, PASSED, TURN, Progress, begin_sentence, pass_frames
 
 # Links, or word sequences, below which nothing is dropped; some ten seconds of speech make so many.
 _KEPT = 1 << 16
@@ -36,7 +36,7 @@ class TokenSearch:
     def __init__(self, space: Space, start: int, settings: Settings):
         self._space, self._settings = space, settings
         self._frames = 0
-        self._memory, self._progress, self._needs = _begin(space, start, settings)
+        self._memory, self._progress, self._needs = _begin(space, start, settings, _KEPT)
 
     def feed(self, frames: np.ndarray) -> None:
         """Go on through ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank."""
@@ -55,10 +55,10 @@ class TokenSearch:
 
 
 @njit(nogil=True, cache=True)
-def _begin(space, start, settings):
+def _begin(space, start, settings, kept):
     memory, needs = new_memory(), np.zeros(KINDS, np.int64)
-    progress = Progress(np.zeros(4, np.int64), np.array([0.0, -np.inf]))
-    progress.counts[FULL] = _KEPT
+    progress = Progress(np.zeros(5, np.int64), np.array([0.0, -np.inf]))
+    progress.counts[FULL] = progress.counts[KEPT] = kept
     needs[ROOM_GROUPS] = needs[ROOM_LINKS] = needs[ROOM_HISTORIES] = space.ahead.depth
     memory = larger_memory(memory, needs)
     begin_sentence(space, start, settings.sequences, memory)
@@ -74,7 +74,7 @@ def _continue(frames, first, space, settings, memory, progress, needs):
             front = memory.odd if progress.counts[TURN] else memory.even
             compact(front, memory.links, memory.histories, settings.sequences)
             # What is left must double before it is worth looking through it again.
-            progress.counts[FULL] = max(_KEPT, 2 * _most(memory))
+            progress.counts[FULL] = max(progress.counts[KEPT], 2 * _most(memory))
         else:
             memory = larger_memory(memory, needs)
     return memory

@@ -7,13 +7,16 @@ from collections.abc import Iterable, Sequence
 import numba
 import numpy as np
 
-from speechtl.alignment.ctc import align_units
+from speechtl.alignment.ctc import CtcAlignment, align_units
 from speechtl.alignment.span import Hypothesis, Span
 from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.search.ends import Found
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
 from speechtl.errors import DataError
 from speechtl.lang.phone_inventory import PhoneInventory
+
+# Frames times phones that are aligned at once, and otherwise frames of a part.
+_AT_ONCE, _PART = 1 << 25, 3000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +53,14 @@ class TokenPath:
     units: tuple[int, ...]
     owners: tuple[int, ...]
     ends: tuple[int, ...]
+
+    def phones_of_words(self) -> list[list[int]]:
+        """Return for each word the numbers of its phones."""
+        own: list[list[int]] = [[] for _ in self.ends]
+        for number, owner in enumerate(self.owners):
+            if owner >= 0:
+                own[owner].append(number)
+        return own
 
 
 def oov_word(phones: Iterable[str]) -> str:
@@ -142,7 +153,7 @@ def with_times(path: TokenPath, log_posteriors: np.ndarray, scores: np.ndarray, 
     if not path.units:
         return path.hypothesis
     try:
-        alignment = align_units(scores, path.units)
+        alignment = _align(scores, path)
     except DataError:
         if path.hypothesis.complete:
             raise
@@ -159,8 +170,24 @@ def with_times(path: TokenPath, log_posteriors: np.ndarray, scores: np.ndarray, 
         Span(phone, int(start), int(end), min(confidence, 1.0))
         for phone, start, end, confidence in zip(path.hypothesis.phones, starts, ends, sure, strict=True)
     )
-    words = []
-    for number, word in enumerate(path.hypothesis.words):
-        own = [span for span, whose in zip(phones, owners, strict=True) if whose == number]
-        words.append(Span(word, own[0].start, own[-1].end))
+    words = [
+        Span(word, phones[own[0]].start, phones[own[-1]].end)
+        for word, own in zip(path.hypothesis.words, path.phones_of_words(), strict=True)
+    ]
     return dataclasses.replace(path.hypothesis, word_spans=tuple(words), phone_spans=phones)
+
+
+def _align(scores: np.ndarray, path: TokenPath) -> CtcAlignment:
+    """Align the phones of a path; those of a long one in parts, between ends of words that the search has found."""
+    units, count = path.units, len(scores)
+    if count * len(units) <= _AT_ONCE:
+        return align_units(scores, units)
+    parts = []
+    first = first_unit = 0
+    cuts = [(end + 1, own[-1] + 1) for end, own in zip(path.ends, path.phones_of_words(), strict=True)]
+    for last, last_unit in [*(cut for cut in cuts if cut[0] < count), (count, len(units))]:
+        if last - first >= _PART or last == count:
+            parts.append((first, align_units(scores[first:last], units[first_unit:last_unit])))
+            first, first_unit = last, last_unit
+    starts, ends = (np.concatenate([getattr(part, name) + at for at, part in parts]) for name in ("starts", "ends"))
+    return CtcAlignment(starts, ends, sum(part.score for _, part in parts))
