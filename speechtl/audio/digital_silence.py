@@ -12,7 +12,7 @@ FILLED = "digital silence, filled with faint noise"
 QUIETEST = 10.0
 _PERIOD = 1 << 16
 # Frames from one estimate of the silence in a stream to the next.
-_EVERY = 10
+_EVERY = 20
 # A smaller share of a recording is hardly worth a word.
 REMARKABLE = 0.1
 

@@ -12,7 +12,7 @@ from speechtl.audio.voice_activity import FRAMES_PER_SECOND, REACH, Segmentation
 
 _WINDOW = REACH * FRAMES_PER_SECOND
 # Frames from one estimate of the noise floor to the next, and how many frames are needed until it may wait so long.
-_EVERY, _FEW = 10, 100
+_EVERY, _FEW = 20, 50
 # Half of the frames over which the level is averaged to find where to cut long speech.
 _HALF = 10
 

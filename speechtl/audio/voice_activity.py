@@ -92,6 +92,9 @@ def silent_frames(levels: np.ndarray) -> np.ndarray:
 def silence_level(levels: np.ndarray) -> float:
     """Return the level in dB up to which frames are digital silence; see `silent_frames`."""
     heard = levels[levels > DITHER]
+    if len(heard) == len(levels):
+        # Nothing is silent at either level, and percentiles take time.
+        return DIGITAL_SILENCE
     loud = len(heard) and np.percentile(heard, SPEECH) >= DITHER + ABOVE_DITHER
     return DITHER if loud else DIGITAL_SILENCE
 

@@ -63,10 +63,10 @@ def train_model(folder: Path) -> Path:
 
 
 def large_lexicon(folder: Path) -> Path:
-    """Write the words that occur and 10,000 that do not, of five to ten phones."""
+    """Write the words that occur and 10,000 that do not, of five to ten phones, half of them the rarest one."""
     rng = np.random.default_rng(1)
     lines = [f"{word} {said}\n" for word, variants in WORDS.items() for said in variants]
-    phones = sorted("aikstu")
+    phones = [*"aikst", *"uuuuu"]
     lines += [f"w{number} {' '.join(rng.choice(phones, rng.integers(5, 11)))}\n" for number in range(10000)]
     path = folder / "large.txt"
     path.write_text("".join(lines))
