@@ -87,6 +87,7 @@ def run(
     except OSError as error:
         raise ConfigError(f"--host {host} --port {port}: {error.strerror or error}; choose another") from error
     with listening:
+        served.warm_up()
         shown = f"[{host}]" if ":" in host else host
         if not loopback and host in ("0.0.0.0", "::"):
             shown = socket.gethostname()

@@ -116,6 +116,18 @@ class ServedModel:
         self.name = Path(model).name
         self.listener = Listener(load(model, None))
 
+    def warm_up(self) -> None:
+        """Recognise a moment of noise, so that the first visitor does not wait until everything is compiled."""
+        from speechtl.recognition.transcript import Recording
+
+        rate = self.rate
+        samples = np.random.default_rng(0).normal(0, 0.001, 3 * rate).astype(np.float32)
+        samples[rate : 2 * rate] *= 100
+        self.listener.transcribe(Recording("noise", samples, rate))
+        stream = self.listener.stream(rate, self.languages[0])
+        stream.feed(samples)
+        stream.finish()
+
     @property
     def languages(self) -> list[str]:
         """Languages that may be spoken."""
@@ -146,7 +158,8 @@ class ServedModel:
     @property
     def silence(self) -> str:
         """The phone that is silence, whether or not the model has it."""
-        return self.listener.recogniser.experiment.config.decoding.silence_phone
+        decoders = self.listener.recogniser.decoders.values()
+        return next((decoder.config.silence_phone for decoder in decoders), "sil")
 
     def phones(self, language: str) -> list[str]:
         """Return the phones of a language, silence left out."""

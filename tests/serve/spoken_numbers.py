@@ -65,11 +65,9 @@ class NumberRecogniser:
         self.words = Lexicon()
         for word, phones in WORDS.items():
             self.words.add(word, phones.split())
-        self.decoders = {"xx": self}
+        self.decoders = {"xx": SimpleNamespace(config=SimpleNamespace(silence_phone="sil"))}
         self.experiment = SimpleNamespace(
-            config=SimpleNamespace(
-                features=SimpleNamespace(sample_rate=RATE), decoding=SimpleNamespace(silence_phone="sil")
-            ),
+            config=SimpleNamespace(features=SimpleNamespace(sample_rate=RATE)),
             inventory=lambda language=None: PHONES,
         )
         self._busy = threading.Lock()

@@ -18,6 +18,7 @@ export class WordsPanel {
       this.showPalette();
       this.guess();
     });
+    byId("phones").addEventListener("input", ({ target }) => this.choose(target.value));
     byId("say").addEventListener("click", () => (this.recorder ? this.recorder.end?.() : page.attempt(() => this.say())));
     byId("word-form").addEventListener("submit", (event) => {
       event.preventDefault();
