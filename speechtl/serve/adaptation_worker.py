@@ -28,14 +28,15 @@ def main() -> None:
     from speechtl.errors import SpeechtlError
 
     try:
-        result = _adapt(request, lines)
+        result = adapt_once(request, lines)
     except SpeechtlError as error:
         _tell(lines, error=str(error))
         return
     _tell(lines, result=result)
 
 
-def _adapt(request: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
+def adapt_once(request: dict[str, Any], lines: IO[str]) -> dict[str, Any]:
+    """Adapt as a request says, and tell the progress in lines; return what the page shows of the result."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from speechtl.adaptation.adapt import adapt
     from speechtl.adaptation.report import as_json, verdict_line

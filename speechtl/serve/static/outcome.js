@@ -7,14 +7,14 @@ function element(name, text, kind = "") {
   return made;
 }
 
-const percent = (score) => `${(100 * score.rate).toFixed(1)} %`;
+const wrong = (score) => `${score.errors} of ${score.reference_length} (${(100 * score.rate).toFixed(1)} %)`;
 
 function table(comparison) {
   const made = document.createElement("table");
   const units = ["words", "phones"].filter((unit) => comparison.before[unit]);
   const head = document.createElement("tr");
   head.append(element("th", ""));
-  for (const unit of units) head.append(element("th", `${unit.slice(0, -1)} error rate`), element("th", `wrong ${unit}`));
+  for (const unit of units) head.append(element("th", `wrong ${unit}`));
   made.createTHead().append(head);
   const body = made.createTBody();
   for (const when of ["before", "after"]) {
@@ -22,10 +22,7 @@ function table(comparison) {
     const heading = element("th", when);
     heading.scope = "row";
     row.append(heading);
-    for (const unit of units) {
-      const score = comparison[when][unit];
-      row.append(element("td", percent(score)), element("td", `${score.errors} of ${score.reference_length}`));
-    }
+    for (const unit of units) row.append(element("td", wrong(comparison[when][unit])));
     body.append(row);
   }
   const scroll = element("div", "", "scroll");
