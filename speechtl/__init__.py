@@ -16,6 +16,7 @@ user should know on the way is logged (``logging.getLogger("speechtl")``).
 from speechtl.api.adapt import adapt
 from speechtl.api.align import align
 from speechtl.api.decode import decode
+from speechtl.api.export import export
 from speechtl.api.import_checkpoint import import_checkpoint
 from speechtl.api.load import load
 from speechtl.api.package import package
@@ -24,4 +25,4 @@ from speechtl.api.train import train
 from speechtl.api.transcribe import transcribe
 
 __version__ = "0.1.0"
-__all__ = ["adapt", "align", "decode", "import_checkpoint", "load", "package", "score", "train", "transcribe"]
+__all__ = ["adapt", "align", "decode", "export", "import_checkpoint", "load", "package", "score", "train", "transcribe"]

@@ -6,22 +6,45 @@ An experiment directory stands alone: ``config.toml`` (every value written out),
 ``speechtl adapt``, may hold ``speaker.h5`` alone. An encoder that ``speechtl import`` made has ``config.toml`` without
 ``[[data]]``, ``weights.h5`` and a model card, ``README.md``. One that is made of a model in the package may have
 ``lm/LANGUAGE.arpa.gz``.
+
+An exported model is a zip with the same names, but for ``weights.safetensors`` and ``cmvn.safetensors``; in addition it
+has ``speechtl.json`` and a computation graph or more, ``graphs/NAME.onnx``, that take their weights from there. It is
+read without being extracted.
 """
 
+import zipfile
 from pathlib import Path
+from typing import cast
+
+from speechtl.errors import ModelError
+
+# Bytes of what is compressed in an exported model, all together: texts and graphs. Weights are stored as they are.
+_LARGEST_TEXTS = 1 << 28
 
 
 class ExperimentLayout:
-    """The paths in an experiment directory; nothing is read or checked.
+    """The paths in an experiment directory or in an exported model; nothing is read.
 
     Attributes:
-        path: the directory.
+        path: the directory, or the root within an exported model: a `zipfile.Path`, to be read like any other path.
+        exported: whether it is an exported model.
+
+    Raises:
+        ModelError: a file that is no exported model, or a damaged one.
     """
 
     path: Path
 
     def __init__(self, path: "str | Path | ExperimentLayout"):
-        self.path = path.path if isinstance(path, ExperimentLayout) else Path(path)
+        place = path.path if isinstance(path, ExperimentLayout) else path
+        inside = isinstance(place, zipfile.Path)
+        self.exported = inside or Path(place).is_file()
+        self.path = cast(Path, place) if inside else _within(Path(place)) if self.exported else Path(place)
+
+    @property
+    def origin(self) -> Path:
+        """The directory, or the file of an exported model."""
+        return Path(str(self.path).rstrip("/"))
 
     @property
     def config(self) -> Path:
@@ -31,7 +54,7 @@ class ExperimentLayout:
     @property
     def weights(self) -> Path:
         """The final weights; their presence says that training has ended."""
-        return self.path / "weights.h5"
+        return self.path / ("weights.safetensors" if self.exported else "weights.h5")
 
     @property
     def card(self) -> Path:
@@ -46,7 +69,16 @@ class ExperimentLayout:
     @property
     def cmvn(self) -> Path:
         """Statistics of the training speech, where normalisation is global."""
-        return self.path / "cmvn.h5"
+        return self.path / ("cmvn.safetensors" if self.exported else "cmvn.h5")
+
+    @property
+    def export(self) -> Path:
+        """What is particular to an exported model: versions, names, the speaker's weights."""
+        return self.path / "speechtl.json"
+
+    def graph(self, name: str) -> Path:
+        """Return a computation graph of an exported model."""
+        return self.path / "graphs" / f"{name}.onnx"
 
     @property
     def log(self) -> Path:
@@ -73,7 +105,9 @@ class ExperimentLayout:
 
     def phone_tables(self) -> dict[str, Path]:
         """Return the phone tables that are there, by head, sorted."""
-        return {path.stem: path for path in sorted((self.path / "phones").glob("*.txt"))}
+        folder = self.path / "phones"
+        names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+        return {name.removesuffix(".txt"): folder / name for name in names if name.endswith(".txt")}
 
     def language_model(self, language: str) -> Path:
         """Return the language model that words of `lexicon` are found with unless another is given; few have one."""
@@ -82,3 +116,25 @@ class ExperimentLayout:
     def lexicon(self, language: str) -> Path:
         """Return the lexicon that a language was trained with."""
         return self.path / "lexicon" / f"{language}.txt"
+
+
+def _within(file: Path) -> Path:
+    """Return the root within an exported model.
+
+    Raises:
+        ModelError: the file is something else, or damaged.
+    """
+    try:
+        archive = zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise ModelError(
+            f"{file}: neither an experiment directory nor an exported model ({error}); give what speechtl train or "
+            "speechtl export made"
+        ) from error
+    members = archive.infolist()
+    texts = sum(one.file_size for one in members if one.compress_type != zipfile.ZIP_STORED)
+    sizes = all(one.file_size == one.compress_size for one in members if one.compress_type == zipfile.ZIP_STORED)
+    if texts > _LARGEST_TEXTS or not sizes:
+        raise ModelError(f"{file}: not what speechtl export makes, or damaged; export the model again")
+    # All that is done with paths that are read.
+    return cast(Path, zipfile.Path(archive))

@@ -41,19 +41,21 @@ ARROWS = {
     "pretrained": {"batches", "features", "models"},
     "training": {"alignment", "batches", "features", "models", "scoring", "transfer"},
     "experiment": {"batches", "decoding", "features", "lang", "models", "pretrained", "training", "transfer"},
+    "runtime": {"batches", "experiment", "lang", "models"},
     "recognition": {
         *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
-        *("models", "scoring", "training"),
+        *("models", "runtime", "scoring"),
     },
+    "export": {"alignment", "batches", "data", "experiment", "lang", "models", "recognition", "runtime", "transfer"},
     "adaptation": {
         *("alignment", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
         *("lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
-ARROWS["api"] = {"adaptation", "alignment", "experiment", "lang", "pretrained", "recognition", "scoring"}
+ARROWS["api"] = {"adaptation", "alignment", "experiment", "export", "lang", "pretrained", "recognition", "scoring"}
 ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
-ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "models"}
-MAY_IMPORT = {"errors": set(), "progress": set(), "layout": set(), "config": {"errors", "files"}}
+ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "export", "models", "runtime"}
+MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
 MAY_IMPORT |= {"lock": {"errors"}}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
@@ -65,11 +67,14 @@ MAY_IMPORT_TENSORFLOW = {
     "models",
     "transfer",
     "training",
-    "experiment",
-    "recognition",
     "adaptation",
+    "export",
 }
 TENSORFLOW_FILES = {
+    "speechtl.experiment.experiment",
+    "speechtl.experiment.train",
+    # Word embeddings, which are not exported.
+    "speechtl.recognition.nearest_word",
     "speechtl.features.fbank",
     "speechtl.features.in_graph",
     "speechtl.features.repair_in_graph",
@@ -211,6 +216,12 @@ def test_tensorflow_is_imported_only_where_tensors_are(name):
     roots = {target.split(".")[0] for target in IMPORTS[name]}
     if component(name) not in MAY_IMPORT_TENSORFLOW and name not in TENSORFLOW_FILES:
         assert not roots & TENSORFLOW
+
+
+def test_recognition_and_exported_models_load_without_tensorflow():
+    names = [name for name in MODULES if component(name) in {"decoding", "recognition", "runtime"}]
+    names += ["speechtl.experiment.directory", "speechtl.experiment.speech_model", "speechtl.features.signal_features"]
+    assert not loaded_by("import " + ", ".join(sorted(names))) & {*TENSORFLOW, "librosa", "h5py", "sklearn"}
 
 
 # Import name -> distributions, of everything installed; asking takes a while.

@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from speechtl.batches.config import DataConfig, NormalisationConfig
-from speechtl.batches.graph_reader import GraphReader, expected_frames
 from speechtl.batches.labelling import Labelling, Variants
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import read_table
@@ -137,6 +136,8 @@ class Source:
         self._stats: dict[str, np.ndarray] = {}
         self.reader = None
         if config.in_graph:
+            from speechtl.batches.graph_reader import GraphReader
+
             found = {u.id: u for directory in directories for u in DataDir.load(directory).utterances()}
             utterances = [found[name] for name in self.utterance_ids]
             self.reader = GraphReader(utterances, features, normaliser.config, normaliser.global_stats)
@@ -181,6 +182,8 @@ class _Tables:
         """Return the usable utterances."""
         data = DataDir.load(directory)
         if self.in_graph:
+            from speechtl.batches.graph_reader import expected_frames
+
             frames, faults = expected_frames(directory, self.features)
             self._leave_out(f"{directory}: audio cannot be read; see speechtl data validate", faults)
             archives = dict.fromkeys(frames, "")

@@ -14,6 +14,7 @@ from speechtl.cli import (
     data,
     data_exchange,
     decode,
+    export,
     features,
     import_checkpoint,
     lexicon,
@@ -50,6 +51,7 @@ app.command("adapt")(adapt.adapt)
 app.command("study")(study.study)
 app.command("decode")(decode.decode)
 app.command("transcribe")(transcribe.transcribe)
+app.command("export")(export.export)
 app.command("align")(align.align)
 app.command("serve")(serve.serve)
 app.command("score")(score.score)

@@ -11,7 +11,7 @@ from speechtl.g2p.rule_languages import rule_languages
 # Not a Path, which would make NAME of ./NAME.
 Model = Annotated[
     str,
-    typer.Argument(help="Experiment directory of a trained model, or the name of one of speechtl models."),
+    typer.Argument(help="Experiment directory, file of speechtl export, or name of one of speechtl models."),
 ]
 Lexicon = Annotated[
     Path | None,

@@ -16,6 +16,7 @@ from speechtl.files import atomic_write
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
+from speechtl.models.weight_files import load_arrays, save_arrays
 
 
 class ExperimentDirectory(ExperimentLayout):
@@ -30,7 +31,8 @@ class ExperimentDirectory(ExperimentLayout):
         super().__init__(path)
         if not self.config.is_file():
             raise ModelError(
-                f"{self.path}: not an experiment directory (no config.toml); give one that speechtl train made"
+                f"{self.origin}: not an experiment directory (no config.toml); give one that speechtl train made, or a "
+                "file of speechtl export"
             )
         self._table = read_toml(self.config)
 
@@ -71,13 +73,24 @@ class ExperimentDirectory(ExperimentLayout):
     @property
     def frame_shift(self) -> float:
         """Seconds from one frame of posteriors to the next."""
+        return self.features.frame_shift_ms / 1000 * self.subsampling
+
+    @property
+    def subsampling(self) -> int:
+        """Feature frames per frame of posteriors."""
         # An experiment's config has every value written out.
-        model = self._table["model"]
-        factor = (
-            model["encoder"]["subsampling"]["factor"]
-            * model.get("top", {"subsampling": {"factor": 1}})["subsampling"]["factor"]
-        )
-        return self.features.frame_shift_ms / 1000 * factor
+        parts = [self._table["model"]["encoder"], self._table["model"].get("top", {})]
+        return int(np.prod([part.get("subsampling", {}).get("factor", 1) for part in parts]))
+
+    @property
+    def training_stats(self) -> np.ndarray | None:
+        """CMVN statistics ``(2, bins + 1)`` of the training speech, where the experiment has kept them."""
+        return load_arrays(self.cmvn)[0].get("global") if self.cmvn.is_file() else None
+
+    @property
+    def speaker_stats(self) -> np.ndarray | None:
+        """CMVN statistics ``(2, bins + 1)`` of the speaker whose layers an exported model has; None of others."""
+        return load_arrays(self.cmvn)[0].get("speaker") if self.exported and self.cmvn.is_file() else None
 
     def language(self, wanted: str | None) -> str:
         """Return the language that is meant; see `choose_language`."""
@@ -157,6 +170,11 @@ class ExperimentDirectory(ExperimentLayout):
         return parse(section, table, f"{config or self.config}: [{name}]")
 
 
+def speaker_file(path: str | Path) -> Path:
+    """Return the file of a speaker's layers: the given one, or that in the directory that ``speechtl adapt`` wrote."""
+    return ExperimentLayout(path).speaker if Path(path).is_dir() else Path(path)
+
+
 def only(sections: Sequence[str], settings: Sequence[str]) -> Sequence[str]:
     """Return the settings, all of which are of some sections.
 
@@ -214,8 +232,6 @@ def write_experiment(
         lexicons: by language.
         global_stats: CMVN statistics, where normalisation is global.
     """
-    from speechtl.models.weights import save_arrays
-
     for head, inventory in inventories.items():
         inventory.save(directory.phones(head))
     for language, lexicon in lexicons.items():

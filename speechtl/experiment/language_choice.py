@@ -1,16 +1,14 @@
 """Which language of a model is meant, and whether it is a new one, whose phones those of a lexicon are."""
 
-from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
-from speechtl.models.attribute_head import has_attributes
-from speechtl.models.language_head import language_head
 
 # The head that a model gets for the phones of a lexicon of an unnamed language; no language code.
 NEW_LANGUAGE = "lexicon"
 
 
-def is_new(model: Experiment, wanted: str | None, *, lexicon: bool) -> bool:
+def is_new(model: SpeechModel, wanted: str | None, *, lexicon: bool) -> bool:
     """Whether a language is none of a model's, and may be one all the same since the model scores any phone.
 
     It is a language that the model lacks; or an unnamed one with a lexicon, if the model has several languages and does
@@ -21,14 +19,14 @@ def is_new(model: Experiment, wanted: str | None, *, lexicon: bool) -> bool:
         wanted: the language that is named, or None.
         lexicon: whether there is a lexicon of it.
     """
-    if not has_attributes(model.model):
+    if not model.scores_any_phone:
         return False
     if wanted is not None:
-        return not model.model.has_head(wanted)
-    return lexicon and len(model.languages) > 1 and language_head(model.model) is None
+        return not model.has_head(wanted)
+    return lexicon and len(model.languages) > 1 and not model.recognised_languages
 
 
-def open_language(model: Experiment, wanted: str | None, lexicon: Lexicon | None) -> str:
+def open_language(model: SpeechModel, wanted: str | None, lexicon: Lexicon | None) -> str:
     """Return the language that is meant; a new one gets a head for the phones of its lexicon.
 
     Args:

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow as tf
 
+from speechtl.features import filters
 from speechtl.features.config import FeatureConfig
-from speechtl.features.dct import cosine_transform
+from speechtl.features.filters import FLOOR, margins, mirror
 from speechtl.features.waveform_frames import waveform_extractor
 from speechtl.features.whisper_mel import whisper_extractor
 
-_FLOOR = float(np.finfo(np.float32).eps)  # Kaldi's floor of an energy before the logarithm.
 # Frames that are computed together: few enough for their spectra to stay in the processor's cache, enough to outweigh
 # the overhead of dispatch (measured: 256 to 1024 are equally fast, thousands at once are a third slower).
 _PIECE = 512
@@ -85,25 +85,12 @@ def compute_many(waveforms: Sequence[np.ndarray], config: FeatureConfig) -> list
     signal = np.zeros((pieces * piece - 1) * shift + length, np.float32)
     for waveform, start, count in zip(waveforms, starts, counts):
         if count:
-            padded = waveform if config.snip_edges else _mirror(waveform, count, config)
+            padded = waveform if config.snip_edges else mirror(waveform, count, config)
             used = (count - 1) * shift + length
             signal[start * shift : start * shift + used] = padded[:used]
     rows = np.lib.stride_tricks.sliding_window_view(signal, (piece - 1) * shift + length)[:: piece * shift]
     features = _extractor(config, False)(np.ascontiguousarray(rows)).numpy().reshape(-1, config.dimension)
     return [features[start : start + count] for start, count in zip(starts, counts)]
-
-
-def _mirror(waveform: np.ndarray, count: int, config: FeatureConfig) -> np.ndarray:
-    """Extend a signal ``(samples,)`` on both sides by its mirror image, as far as ``count`` centred frames need."""
-    left, right = _margins(len(waveform), count, config)
-    padded = np.pad(waveform, (max(left, 0), max(right, 0)), mode="symmetric")
-    return padded[max(-left, 0) :]
-
-
-def _margins(samples: int | tf.Tensor, count: int | tf.Tensor, config: FeatureConfig) -> tuple[int, int | tf.Tensor]:
-    """Return how many samples the frames need before and after the signal if ``snip_edges`` is off."""
-    left = config.frame_length // 2 - config.frame_shift // 2
-    return left, (count - 1) * config.frame_shift + config.frame_length - left - samples
 
 
 @functools.lru_cache(maxsize=32)
@@ -115,10 +102,10 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
         whole: whether each row is a complete signal, whose ends may have to be mirrored, or a piece to be framed
             without padding.
     """
-    window = _window(config)
-    padded_length = 1 << (config.frame_length - 1).bit_length()
-    filters = _mel_filters(config, padded_length)
-    cosines = _lifted_cosines(config)
+    window = filters.window(config)
+    padded_length = filters.padded_length(config)
+    mel = filters.mel_filters(config)
+    cosines = filters.lifted_cosines(config)
 
     def extract(signal: tf.Tensor) -> tf.Tensor:
         if whole and not config.snip_edges:
@@ -128,7 +115,7 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
             frames += config.dither * tf.random.stateless_normal(tf.shape(frames), seed=(20111211, 0))
         frames -= tf.reduce_mean(frames, axis=-1, keepdims=True)
         if config.use_energy:
-            energy = tf.math.log(tf.maximum(tf.reduce_sum(tf.square(frames), axis=-1, keepdims=True), _FLOOR))
+            energy = tf.math.log(tf.maximum(tf.reduce_sum(tf.square(frames), axis=-1, keepdims=True), FLOOR))
         # The first sample of a frame has no predecessor: Kaldi uses the sample itself.
         previous = tf.concat([frames[..., :1], frames[..., :-1]], axis=-1)
         frames = (frames - config.preemphasis * previous) * window
@@ -136,7 +123,7 @@ def _extractor(config: FeatureConfig, whole: bool) -> Callable[[tf.Tensor], tf.T
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
         # Flattened, because a product of two matrices is faster than a batched one.
         flat = tf.reshape(power, [-1, padded_length // 2 + 1])
-        result = tf.math.log(tf.maximum(tf.matmul(flat, filters), _FLOOR))
+        result = tf.math.log(tf.maximum(tf.matmul(flat, mel), FLOOR))
         if config.kind == "mfcc":
             result = tf.matmul(result, cosines)
         result = tf.reshape(result, tf.concat([tf.shape(frames)[:-1], [result.shape[-1]]], axis=0))
@@ -156,49 +143,8 @@ def _mirror_in_graph(signal: tf.Tensor, config: FeatureConfig) -> tf.Tensor:
     """Do what `_mirror` does for ``(batch, samples)`` in the graph."""
     samples = tf.shape(signal)[-1]
     count = (samples + config.frame_shift // 2) // config.frame_shift
-    left, right = _margins(samples, count, config)
+    left, right = margins(samples, count, config)
     positions = tf.range(-left, tf.where(count > 0, samples + right, -left))
     # Repeated mirroring at both ends: periodic with twice the length.
     phase = tf.math.floormod(positions, tf.maximum(2 * samples, 1))
     return tf.gather(signal, tf.minimum(phase, 2 * samples - 1 - phase), axis=-1)
-
-
-def _window(config: FeatureConfig) -> np.ndarray:
-    """Return the window ``(frame_length,)``."""
-    angle = 2 * np.pi * np.arange(config.frame_length) / (config.frame_length - 1)
-    hann = 0.5 - 0.5 * np.cos(angle)
-    window = {
-        "hanning": hann,
-        "povey": hann**0.85,
-        "hamming": 0.54 - 0.46 * np.cos(angle),
-        "blackman": 0.42 - 0.5 * np.cos(angle) + 0.08 * np.cos(2 * angle),
-        "sine": np.sin(angle / 2),
-        "rectangular": np.ones(config.frame_length),
-    }[config.window]
-    return window.astype(np.float32)
-
-
-def _mel_filters(config: FeatureConfig, padded_length: int) -> np.ndarray:
-    """Return the triangular filters ``(spectrum bins, num_mel_bins)``, equally wide on the mel scale.
-
-    As in Kaldi, the bin at the Nyquist frequency belongs to no filter.
-    """
-
-    def mel(frequency: float | np.ndarray) -> np.ndarray:
-        return 1127.0 * np.log1p(np.asarray(frequency) / 700.0)
-
-    edges = np.linspace(mel(config.low_freq), mel(config.upper_edge), config.num_mel_bins + 2)
-    bins = mel(np.arange(padded_length // 2) * config.sample_rate / padded_length)[:, np.newaxis]
-    rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
-    falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
-    filters = np.maximum(0.0, np.minimum(rising, falling))
-    return np.pad(filters, ((0, 1), (0, 0))).astype(np.float32)
-
-
-def _lifted_cosines(config: FeatureConfig) -> np.ndarray:
-    """Return the orthonormal DCT-II with liftering ``(num_mel_bins, num_ceps)``."""
-    cosines = cosine_transform(config.num_mel_bins, config.num_ceps)
-    if config.cepstral_lifter:
-        order = np.arange(config.num_ceps)
-        cosines *= 1.0 + 0.5 * config.cepstral_lifter * np.sin(np.pi * order / config.cepstral_lifter)
-    return cosines.astype(np.float32)

@@ -12,10 +12,9 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
+from speechtl.audio.waveform import FULL_SCALE
 from speechtl.features.config import FeatureConfig
-
-_FULL_SCALE = 32768.0
-_EPSILON = 1e-7  # Added to the variance, as in transformers.
+from speechtl.features.filters import VARIANCE_FLOOR
 
 
 @functools.lru_cache(maxsize=8)
@@ -27,11 +26,11 @@ def waveform_extractor(config: FeatureConfig) -> Callable[[tf.Tensor], tf.Tensor
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
     def extract(signal: tf.Tensor) -> tf.Tensor:
-        signal = signal / _FULL_SCALE
+        signal = signal / FULL_SCALE
         if config.unit_variance:
             signal -= tf.reduce_mean(signal, axis=1, keepdims=True)
             variance = tf.reduce_mean(tf.square(signal), axis=1, keepdims=True)
-            signal *= tf.math.rsqrt(variance + _EPSILON)
+            signal *= tf.math.rsqrt(variance + VARIANCE_FLOOR)
         return tf.signal.frame(signal, config.frame_length, config.frame_shift)
 
     return extract
@@ -44,4 +43,4 @@ def join_frames(frames: np.ndarray, config: FeatureConfig) -> np.ndarray:
     """
     if not len(frames):
         return np.zeros(0, np.float32)
-    return _FULL_SCALE * np.concatenate([frames[:, : config.frame_shift].ravel(), frames[-1, config.frame_shift :]])
+    return FULL_SCALE * np.concatenate([frames[:, : config.frame_shift].ravel(), frames[-1, config.frame_shift :]])

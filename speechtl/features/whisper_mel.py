@@ -12,10 +12,14 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.features.config import FeatureConfig
-
-_WINDOW, _SHIFT = 400, 160
-# Of the power, before the logarithm; and of the logarithm, below the maximum.
-_FLOOR, _RANGE = 1e-10, 8.0
+from speechtl.features.filters import (
+    WHISPER_FLOOR,
+    WHISPER_RANGE,
+    WHISPER_SHIFT,
+    WHISPER_WINDOW,
+    slaney_filters,
+    whisper_window,
+)
 
 
 @functools.lru_cache(maxsize=8)
@@ -24,26 +28,22 @@ def whisper_extractor(config: FeatureConfig) -> Callable[[tf.Tensor], tf.Tensor]
 
     Samples are in the 16-bit integer range; every row is a complete signal, of which the dynamic range is counted.
     """
-    # Only here: librosa takes seconds to load.
-    import librosa
-
-    filters = librosa.filters.mel(sr=config.sample_rate, n_fft=_WINDOW, n_mels=config.num_mel_bins).T
-    # The last sample of the period is left out, as in torch.hann_window.
-    window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_WINDOW) / _WINDOW)).astype(np.float32)
+    filters = slaney_filters(config.sample_rate, WHISPER_WINDOW, config.num_mel_bins)
+    window = whisper_window(WHISPER_WINDOW)
 
     @tf.function(input_signature=[tf.TensorSpec([None, None], tf.float32)], autograph=False)
     def extract(signal: tf.Tensor) -> tf.Tensor:
-        count = tf.shape(signal)[1] // _SHIFT
-        padded = tf.pad(signal / 32768.0, [[0, 0], [0, _WINDOW]])
-        half = _WINDOW // 2
+        count = tf.shape(signal)[1] // WHISPER_SHIFT
+        padded = tf.pad(signal / 32768.0, [[0, 0], [0, WHISPER_WINDOW]])
+        half = WHISPER_WINDOW // 2
         padded = tf.concat([tf.reverse(padded[:, 1 : half + 1], [1]), padded], axis=1)
-        frames = tf.signal.frame(padded, _WINDOW, _SHIFT)[:, :count] * window
+        frames = tf.signal.frame(padded, WHISPER_WINDOW, WHISPER_SHIFT)[:, :count] * window
         spectrum = tf.signal.rfft(frames)
         power = tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
-        mel = tf.matmul(tf.reshape(power, (-1, _WINDOW // 2 + 1)), tf.constant(filters, tf.float32))
-        logs = tf.math.log(tf.maximum(mel, _FLOOR)) / np.log(10.0)
+        mel = tf.matmul(tf.reshape(power, (-1, WHISPER_WINDOW // 2 + 1)), tf.constant(filters, tf.float32))
+        logs = tf.math.log(tf.maximum(mel, WHISPER_FLOOR)) / np.log(10.0)
         logs = tf.reshape(logs, (tf.shape(signal)[0], count, config.num_mel_bins))
         loudest = tf.reduce_max(logs, axis=(1, 2), keepdims=True)
-        return (tf.maximum(logs, loudest - _RANGE) + 4.0) / 4.0
+        return (tf.maximum(logs, loudest - WHISPER_RANGE) + 4.0) / 4.0
 
     return extract

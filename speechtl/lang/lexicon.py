@@ -56,7 +56,7 @@ class Lexicon:
             LexiconError: the file cannot be read, or lists every bad line.
         """
         lexicon = cls()
-        lexicon.entries = read_lexicon(Path(path), notation, stress, tone)
+        lexicon.entries = read_lexicon(Path(path) if isinstance(path, str) else path, notation, stress, tone)
         return lexicon
 
     def save(self, path: str | Path, *, any_name: bool = False) -> None:

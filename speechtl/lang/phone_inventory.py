@@ -48,7 +48,6 @@ class PhoneInventory:
         Raises:
             LexiconError: the file cannot be read, or lists every bad line.
         """
-        path = Path(path)
         content = read_bytes(path, error=LexiconError, advice="give the path of a phone table")
         numbers: dict[int, str] = {}
         seen: dict[str, int] = {}

@@ -1,6 +1,5 @@
 """Attribute-based heads: phones are scored by articulatory attributes, including phones unseen in training."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import keras
@@ -8,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from speechtl.errors import LexiconError, ModelError
-from speechtl.lang.ipa_chart import chart_distance
+from speechtl.lang.known_phones import attributes_by_known, known_phones_only
 from speechtl.lang.phone_attributes import AttributeTable, attribute_count, attribute_matrix
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
@@ -137,11 +136,7 @@ class AttributeHead(Head):
         """
         super().__init__(name=name)
         self.units = len(inventory) + 1
-        attributes = attribute_matrix(inventory.phones, space.table)
-        known = np.array([_row_of(phone, space.known) for phone in inventory], np.int32)
-        for row, (phone, nearest) in enumerate(zip(inventory.phones, known, strict=True)):
-            if nearest >= 0 and phone not in space.known:
-                attributes[row] = (attributes[row] + attribute_matrix([space.known[nearest]], space.table)[0]) / 2
+        attributes, known = attributes_by_known(inventory.phones, space.known, space.table)
         # A closure, so that Keras does not count the shared weights as this layer's.
         self._scores: Callable[..., tf.Tensor] = lambda inputs, seed: space.scores(inputs, attributes, known, seed)
         self.built = True
@@ -149,22 +144,6 @@ class AttributeHead(Head):
     def call(self, inputs: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:
         """Map ``(batch, frames, size)`` to logits ``(batch, frames, units)``."""
         return self._scores(inputs, seed)
-
-
-def _row_of(phone: str, known: Sequence[str]) -> int:
-    """Return the row of a phone's vector, or that of the nearest known phone; -1 if there is none."""
-    if phone in known:
-        return known.index(phone)
-    distances = [_distance(phone, other) for other in known]
-    return int(np.argmin(distances)) if min(distances, default=math.inf) < math.inf else -1
-
-
-def _distance(phone: str, other: str) -> float:
-    try:
-        return chart_distance(phone, other)
-    except LexiconError:
-        # A tone that counts as a phone resembles no other.
-        return math.inf
 
 
 def attach_attributes(model: AcousticModel, space: AttributeSpace) -> None:
@@ -197,10 +176,7 @@ def add_language(model: AcousticModel, language: str, inventory: PhoneInventory)
     """
     space = model.auxiliary.get(NAME)
     if not isinstance(space, AttributeSpace):
-        raise ModelError(
-            "this model scores the phones it was trained on and no others; write the words with its phones (speechtl "
-            'lexicon convert --experiment), or train one with the transfer method "attributes"'
-        )
+        raise known_phones_only()
     if model.has_head(language):
         raise ModelError(f"the model has a head for language '{language}' already; choose another name")
     model.heads[language] = AttributeHead(space, inventory, language)

@@ -1,6 +1,7 @@
 """Encoder blocks, named layers over padded sequences with explicit lengths, and the layers they are made of."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -50,6 +51,12 @@ class Block(keras.layers.Layer):
     def finish(self) -> None:
         """Mark the block as built, so that Keras does not trace it to find its shapes."""
         self.built = True
+
+
+def ceil_division(frames: Any, step: Any) -> Any:
+    """Return ``frames / step``, rounded up, of integers, arrays or tensors that are not negative."""
+    # Not -(-frames // step): ONNX divides negative integers towards zero.
+    return (frames + (step - 1)) // step
 
 
 def mask(inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
@@ -196,7 +203,7 @@ class DilatedConv(keras.layers.Layer):
         frames = tf.shape(inputs)[1]
         reach = (self.kernel_size - 1) * self.dilation
         left = reach // 2 if self.padded else 0
-        steps = -(-frames // self.stride) if self.padded else (frames - reach - 1) // self.stride + 1
+        steps = ceil_division(frames, self.stride) if self.padded else (frames - reach - 1) // self.stride + 1
         # One large product: with three axes TensorFlow computes one per utterance, and as many kernel gradients.
         # Cast before splicing: half as much to copy.
         rows = tf.reshape(self._splice(tf.cast(inputs, self.precision), left, steps), (-1, self.kernel.shape[0]))

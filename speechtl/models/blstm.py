@@ -35,9 +35,12 @@ class BlstmBlock(Block):
         self.finish()
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
-        valid = tf.sequence_mask(lengths, tf.shape(inputs)[1])
-        outputs = mask(self.lstm(mask(inputs, lengths), mask=valid), lengths)
+        outputs = mask(self.recur(mask(inputs, lengths), lengths), lengths)
         return dropout(self.norm(outputs), self.rate, seed, 0)
+
+    def recur(self, inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        """Run both directions over ``(batch, frames, size)``."""
+        return self.lstm(inputs, mask=tf.sequence_mask(lengths, tf.shape(inputs)[1]))
 
 
 def blstm_blocks(config: BlstmConfig, inputs: int) -> list[Block]:

@@ -1,10 +1,11 @@
 """Auxiliary language-identification head."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import tensorflow as tf
 
+from speechtl.errors import ModelError
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.blocks import DilatedConv, dense, layer_norm, mask, mean_over_time
 from speechtl.models.encoder import Encoded
@@ -84,6 +85,25 @@ def language_head(model: AcousticModel) -> LanguageHead | None:
     """Return the model's language head, or None if it has none."""
     heads = [layer for name, layer in model.auxiliary.items() if name.startswith(f"{FOLDER}/")]
     return heads[0] if heads else None
+
+
+def language_function(model: AcousticModel) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """Return a compiled ``(features, lengths) -> logits (batch, languages)``, without dropout.
+
+    Raises:
+        ModelError: the model has no language head.
+    """
+    head = language_head(model)
+    if head is None:
+        raise ModelError("this model was not trained to recognise languages (identify of the method multitask)")
+    signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
+
+    # Blocks after the input of the head are not run: nothing here depends on them.
+    @tf.function(input_signature=signature, autograph=False)
+    def logits(features: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
+        return head(*head.select(features, lengths, model.encode(features, lengths)))
+
+    return logits
 
 
 def attach_language_head(model: AcousticModel, place: str, size: int, languages: Sequence[str]) -> LanguageHead:

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.config import Section
-from speechtl.models.blocks import Block, DilatedConv, dense, dropout, layer_norm, mask
+from speechtl.models.blocks import Block, DilatedConv, ceil_division, dense, dropout, layer_norm, mask
 
 
 class SubsamplingConfig(Section):
@@ -53,9 +53,9 @@ class Subsampling(Block):
 
     def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:  # noqa: D102
         if self.config.kind == "splice":
-            return -(-lengths // self.config.factor)
+            return ceil_division(lengths, self.config.factor)
         for stride in self.strides_:
-            lengths = -(-lengths // stride)
+            lengths = ceil_division(lengths, stride)
         return lengths
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
@@ -66,11 +66,11 @@ class Subsampling(Block):
             outputs = outputs[:, :, :, tf.newaxis]
             for layer, stride in zip(self.conv2d, self.strides_, strict=True):
                 frames = tf.shape(outputs)[1]
-                steps = -(-frames // stride)
+                steps = ceil_division(frames, stride)
                 # One frame of zeros before, and after the end as many as the last window needs, whatever the padding.
                 after = tf.maximum((steps - 1) * stride + 2 - frames, 0)
                 outputs = layer(tf.pad(outputs, [[0, 0], [1, after], [1, 1], [0, 0]]))
-                lengths = -(-lengths // stride)
+                lengths = ceil_division(lengths, stride)
                 valid = tf.sequence_mask(lengths, tf.shape(outputs)[1], dtype=outputs.dtype)
                 outputs = outputs * valid[:, :, tf.newaxis, tf.newaxis]
             shape = tf.shape(outputs)

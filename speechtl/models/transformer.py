@@ -4,7 +4,7 @@ import math
 
 import tensorflow as tf
 
-from speechtl.models.blocks import Block, dense, dropout, layer_norm
+from speechtl.models.blocks import Block, ceil_division, dense, dropout, layer_norm
 
 
 class TransformerBlock(Block):
@@ -87,7 +87,7 @@ class TransformerBlock(Block):
         """Cut ``(batch, frames, size)`` into windows and heads: ``(batch · windows, heads, span, width)``."""
         batch, frames = tf.unstack(tf.shape(x)[:2])
         span = tf.maximum(tf.minimum(frames, self.window), 1)
-        count = -(-frames // span)
+        count = ceil_division(frames, span)
         x = tf.pad(x, [[0, 0], [0, count * span - frames], [0, 0]])
         x = tf.reshape(x, (batch * count, span, self.heads, self.output_size // self.heads))
         return tf.transpose(x, (0, 2, 1, 3))

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.models.blocks import Block, DilatedConv, layer_norm, mask, mean_over_time
+from speechtl.models.blocks import Block, DilatedConv, ceil_division, layer_norm, mask, mean_over_time
 from speechtl.models.wav2vec2_config import Wav2Vec2Config
 
 _EPSILON = 1e-5  # Added to the variance.
@@ -32,7 +32,12 @@ class Wav2Vec2Stem(Block):
     speech is cut into windows of that many frames, one after the other, since the first layers have hundreds of
     channels at thousands of frames a second; the result is the same. Where the first layer is normalised over time, the
     statistics are those of the whole utterance.
+
+    Attributes:
+        at_once: compute all windows at once, with the same result and in more memory.
     """
+
+    at_once: bool = False
 
     def __init__(self, config: Wav2Vec2Config, inputs: int):
         super().__init__(name="stem")
@@ -62,7 +67,7 @@ class Wav2Vec2Stem(Block):
         batch, frames = tf.unstack(tf.shape(inputs)[:2])
         frames = tf.maximum(frames, 1)  # Without any, one of padding: what follows cannot convolve nothing.
         span = tf.minimum(frames, self.window)
-        count = -(-frames // span)
+        count = ceil_division(frames, span)
         padded = tf.pad(inputs, [[0, 0], [0, count * span - tf.shape(inputs)[1]], [0, 0]])
         windows = tf.transpose(tf.reshape(padded, (batch, count, span, self.reach)), (1, 0, 2, 3))
         left = lengths - tf.range(count)[:, tf.newaxis] * span
@@ -71,7 +76,12 @@ class Wav2Vec2Stem(Block):
         def convolve(window: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             return self._convolve(self._join(*window), moments)
 
-        outputs = tf.map_fn(convolve, (windows, left), parallel_iterations=1, fn_output_signature=tf.float32)
+        if self.at_once:
+            repeated = None if moments is None else tuple(tf.tile(moment, (count, 1)) for moment in moments)
+            outputs = self._convolve(self._join(*map(_flat, (windows, left))), repeated)
+        else:
+            outputs = tf.map_fn(convolve, (windows, left), parallel_iterations=1, fn_output_signature=tf.float32)
+        outputs = tf.reshape(outputs, (count, batch, span, self.output_size))
         outputs = tf.reshape(tf.transpose(outputs, (1, 0, 2, 3)), (batch, count * span, self.output_size))
         return outputs[:, :frames]
 
@@ -131,8 +141,17 @@ class Wav2Vec2Stem(Block):
 
         each = (windows, left, count)
         both = (tf.float32, tf.float32)
-        means, variances = tf.map_fn(of_window, each, parallel_iterations=1, fn_output_signature=both)
+        if self.at_once:
+            shape = tf.concat([tf.shape(count), [first.kernel.shape[1]]], axis=0)
+            means, variances = (tf.reshape(moment, shape) for moment in of_window(tuple(map(_flat, each))))
+        else:
+            means, variances = tf.map_fn(of_window, each, parallel_iterations=1, fn_output_signature=both)
         shares = tf.cast(count, tf.float32)
         shares = (shares / tf.maximum(tf.reduce_sum(shares, axis=0), 1.0))[:, :, tf.newaxis]
         mean = tf.reduce_sum(shares * means, axis=0)
         return mean, tf.reduce_sum(shares * (variances + tf.square(means - mean)), axis=0)
+
+
+def _flat(values: tf.Tensor) -> tf.Tensor:
+    """Make one axis of windows and batch: ``(windows, batch, ...)`` to ``(windows · batch, ...)``."""
+    return tf.reshape(values, tf.concat([[-1], tf.shape(values)[2:]], axis=0))

@@ -7,7 +7,7 @@ import tensorflow as tf
 from pydantic import Field, model_validator
 
 from speechtl.config import Section
-from speechtl.models.blocks import Block, DilatedConv, dropout, mask
+from speechtl.models.blocks import Block, DilatedConv, ceil_division, dropout, mask
 from speechtl.models.transformer import FinalNorm, TransformerBlock
 
 # Silence in Whisper's features (`speechtl.features.whisper_mel`): as far below the loudest value of the utterance as
@@ -68,7 +68,7 @@ class WhisperStem(Block):
         self.finish()
 
     def output_lengths(self, lengths: tf.Tensor) -> tf.Tensor:  # noqa: D102
-        return -(-lengths // 2)
+        return ceil_division(lengths, 2)
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         if self.pad:
@@ -76,7 +76,7 @@ class WhisperStem(Block):
             # Every window for itself, so that none depends on what follows it.
             windows = tf.reshape(self._padded(inputs, lengths), (-1, 2 * self.window, inputs.shape[2]))
             x = tf.nn.gelu(self.conv2(tf.nn.gelu(self.conv1(windows))))
-            x = tf.reshape(x, (batch, -(-frames // (2 * self.window)) * self.window, self.output_size))
+            x = tf.reshape(x, (batch, ceil_division(frames, 2 * self.window) * self.window, self.output_size))
         else:
             x = mask(tf.nn.gelu(self.conv1(mask(inputs, lengths))), lengths)
             x = tf.nn.gelu(self.conv2(x))
@@ -87,7 +87,7 @@ class WhisperStem(Block):
         """Continue each utterance by what the features of silence are, to whole windows."""
         frames = tf.shape(inputs)[1]
         span = 2 * self.window
-        wanted = -(-frames // span) * span
+        wanted = ceil_division(frames, span) * span
         valid = tf.sequence_mask(lengths, wanted)[:, :, tf.newaxis]
         x = tf.pad(inputs, [[0, 0], [0, wanted - frames], [0, 0]])
         loudest = tf.reduce_max(tf.where(valid, x, -np.inf), axis=(1, 2), keepdims=True)

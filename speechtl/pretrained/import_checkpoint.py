@@ -10,7 +10,7 @@ from speechtl.batches.config import NormalisationConfig
 from speechtl.errors import ModelError
 from speechtl.files import atomic_write, new_folder
 from speechtl.layout import ExperimentLayout
-from speechtl.models.weights import save_arrays
+from speechtl.models.weight_files import save_arrays
 from speechtl.pretrained.checkpoint import Checkpoint
 from speechtl.pretrained.convert import convert
 from speechtl.pretrained.hub import HubName, download, is_hub_name

@@ -25,7 +25,6 @@ from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lock import alone_in
-from speechtl.models.language_head import language_head
 from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
 from speechtl.recognition.decode_request import DecodeRequest
@@ -109,11 +108,7 @@ class CorpusDecoder:
         searched = not request.posteriors and not self.new_phones and self.config.mode != "embedding"
         if request.language is not None or len(self.directory.languages) < 2 or not searched:
             return {}
-        if (
-            self.directory.default_language
-            and not self.data.utt2lang
-            and language_head(self.source.model.model) is None
-        ):
+        if self.directory.default_language and not self.data.utt2lang and not self.source.model.recognised_languages:
             return {}
         from speechtl.recognition.language_identifier import spoken_languages
 

@@ -11,10 +11,11 @@ from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.results import write_alignment
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, LexiconError, list_problems
-from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.language_choice import open_language
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lock import alone_in
+from speechtl.recognition.load_model import load_model
 from speechtl.recognition.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def align_data(request: AlignRequest) -> CorpusAlignment:
 
 def _align(request: AlignRequest) -> CorpusAlignment:
     data = DataDir.load(request.data)
-    experiment = Experiment.load(request.model, request.speaker)
+    experiment = load_model(request.model, request.speaker)
     vocabulary = request.vocabulary
     lexicon = None if request.phones else _lexicon(vocabulary, experiment, request.language)
     language = open_language(experiment, request.language, lexicon if vocabulary.lexicon else None)
@@ -84,12 +85,12 @@ def _align(request: AlignRequest) -> CorpusAlignment:
         data,
         experiment.inventory(language),
         lexicon,
-        experiment.config.features,
-        experiment.model.subsampling,
+        experiment.features,
+        experiment.subsampling,
         request.vocabulary.missing_phones,
     )
     config = AlignmentConfig(
-        silence_phone=experiment.config.decoding.silence_phone, refine=request.refine, jobs=request.jobs
+        silence_phone=experiment.directory.decoding_config().silence_phone, refine=request.refine, jobs=request.jobs
     )
     alignment = align_corpus(corpus, experiment.posteriors_of(request.data, language), config)
     write_alignment(request.out, alignment, data, textgrids=request.textgrids)
@@ -97,7 +98,7 @@ def _align(request: AlignRequest) -> CorpusAlignment:
     return alignment
 
 
-def _lexicon(vocabulary: Vocabulary, experiment: Experiment, wanted: str | None) -> Lexicon:
+def _lexicon(vocabulary: Vocabulary, experiment: SpeechModel, wanted: str | None) -> Lexicon:
     """Return the words that were given, or those of the language that is meant."""
     language = wanted if vocabulary.lexicon else experiment.language(wanted)
     lexicon = vocabulary.words(experiment.directory, language)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 from speechtl.errors import ConfigError
-from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.language_choice import is_new
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -35,7 +35,7 @@ def parse_inventory(text: str | Path) -> InventoryChoice:
 
 
 def settle_inventory(
-    choice: InventoryChoice, model: Callable[[], Experiment], language: str | None, *, lexicon: bool, words: bool
+    choice: InventoryChoice, model: Callable[[], SpeechModel], language: str | None, *, lexicon: bool, words: bool
 ) -> InventoryChoice:
     """Return which phones, where that is left open: those of a trained head, unless the language is new to the model.
 

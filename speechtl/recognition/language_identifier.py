@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, ModelError, list_problems
-from speechtl.experiment.experiment import Experiment
-from speechtl.models.attribute_head import has_attributes
-from speechtl.models.language_head import language_head
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.recognition.spoken_language import SpokenLanguage
 
 
@@ -23,33 +20,22 @@ class LanguageIdentifier:
         languages: among which it chooses: all those of the model.
     """
 
-    def __init__(self, experiment: Experiment):
-        """Compile.
+    def __init__(self, experiment: SpeechModel):
+        """Check that the model recognises languages.
 
         Raises:
             ModelError: the model has no language head, or one that lacks some of its languages.
         """
         self.experiment = experiment
-        model, head = experiment.model, language_head(experiment.model)
-        self.languages = experiment.languages
-        known = [] if head is None else head.languages
-        if head is None or not set(self.languages) <= set(known):
-            advice = "; --inventory all takes the phones of all" if has_attributes(experiment.model) else ""
+        self.languages, known = experiment.languages, experiment.recognised_languages
+        if not known or not set(self.languages) <= set(known):
+            advice = "; --inventory all takes the phones of all" if experiment.scores_any_phone else ""
             raise ModelError(
                 f"{experiment.path}: say which language (--language, or utt2lang in a data directory); this model has "
                 f"{', '.join(self.languages) or 'none'}, and was trained to recognise {', '.join(known) or 'none'} "
                 f"(identify of the [[transfer]] method multitask){advice}"
             )
-        columns = [head.languages.index(name) for name in self.languages]
-        signature = (tf.TensorSpec((None, None, model.inputs)), tf.TensorSpec((None,), tf.int32))
-
-        # Blocks after the input of the head are not run: nothing here depends on them.
-        @tf.function(input_signature=signature, autograph=False)
-        def probabilities(features: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
-            selected = head.select(features, lengths, model.encode(features, lengths))
-            return tf.nn.softmax(tf.gather(head(*selected), columns, axis=1))
-
-        self._probabilities = probabilities
+        self._columns = [known.index(name) for name in self.languages]
 
     def recognise(self, features: np.ndarray, lengths: np.ndarray) -> list[SpokenLanguage]:
         """Return the most probable language of each utterance of a batch.
@@ -58,21 +44,22 @@ class LanguageIdentifier:
             features: ``(batch, frames, bins)``, normalised and padded.
             lengths: ``(batch,)`` valid frames, int32.
         """
-        rows = self._probabilities(tf.constant(features), tf.constant(lengths)).numpy()
+        rows = self.experiment.language_probabilities(features, lengths)[:, self._columns]
+        rows = rows / rows.sum(axis=1, keepdims=True)
         return [SpokenLanguage(self.languages[int(row.argmax())], float(row.max())) for row in rows]
 
     def recognise_all(self, utterances: Sequence[np.ndarray]) -> list[SpokenLanguage]:
         """Return the most probable language of any number of utterances, ``(frames, bins)`` each."""
         found: dict[int, SpokenLanguage] = {}
         lengths = np.array([len(matrix) for matrix in utterances], np.int32)
-        for batch in plan_once([lengths], self.experiment.config.batches):
+        for batch in plan_once([lengths], self.experiment.batches):
             chosen = [utterances[index] for index in batch.utterances]
-            spoken = self.recognise(*pad_features(chosen, self.experiment.model.inputs))
+            spoken = self.recognise(*pad_features(chosen, self.experiment.features.dimension))
             found |= dict(zip(batch.utterances, spoken, strict=True))
         return [found[index] for index in range(len(utterances))]
 
 
-def spoken_languages(experiment: Experiment, directory: str | Path) -> dict[str, SpokenLanguage]:
+def spoken_languages(experiment: SpeechModel, directory: str | Path) -> dict[str, SpokenLanguage]:
     """Return the language of every utterance of a data directory that has features.
 
     What ``utt2lang`` says is taken; without it, languages are recognised.

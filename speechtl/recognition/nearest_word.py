@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from speechtl.alignment.span import Hypothesis
-from speechtl.errors import LexiconError
-from speechtl.experiment.experiment import Experiment
+from speechtl.errors import LexiconError, ModelError
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
-from speechtl.models.word_embedding import embedding_function, word_embedding_of
 
 
 class NearestWord:
@@ -48,7 +46,7 @@ class NearestWord:
 
 
 def nearest_words(
-    experiment: Experiment, directory: str | Path, lexicon: Lexicon, nbest: int = 1
+    experiment: SpeechModel, directory: str | Path, lexicon: Lexicon, nbest: int = 1
 ) -> Iterator[tuple[str, int, list[Hypothesis]]]:
     """Find the word of every utterance of a data directory, shortest first.
 
@@ -65,6 +63,16 @@ def nearest_words(
         ModelError: the model has no word embeddings.
         LexiconError: no words, or phones that are not IPA.
     """
+    if experiment.directory.exported:
+        raise ModelError(f"{experiment.path}: word embeddings are not exported; decode with the experiment directory")
+    # TensorFlow: seconds to import.
+    import tensorflow as tf
+
+    from speechtl.experiment.experiment import Experiment
+    from speechtl.models.word_embedding import embedding_function, word_embedding_of
+
+    if not isinstance(experiment, Experiment):
+        raise TypeError(f"{type(experiment).__name__} has no word embeddings")
     embedding = word_embedding_of(experiment.model)
     said = [option.phones for options in lexicon.entries.values() for option in options]
     words = NearestWord(lexicon, embedding.embed_pronunciations(said))

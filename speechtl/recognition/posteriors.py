@@ -15,7 +15,7 @@ from speechtl.features.archives import read_matrix
 from speechtl.lang.phone_inventory import PhoneInventory
 
 if TYPE_CHECKING:
-    from speechtl.experiment.experiment import Experiment
+    from speechtl.experiment.speech_model import SpeechModel
 
 
 class Posteriors:
@@ -35,11 +35,11 @@ class Posteriors:
         self.new_phones: PhoneInventory | None = None
 
     @cached_property
-    def model(self) -> "Experiment":
-        """The model; loading it takes seconds."""
-        from speechtl.experiment.experiment import Experiment
+    def model(self) -> "SpeechModel":
+        """The model; loading it may take seconds."""
+        from speechtl.recognition.load_model import load_model
 
-        model = Experiment.load(self.experiment, self.speaker)
+        model = load_model(self.experiment, self.speaker)
         if self.new_phones is not None:
             model.add_language(NEW_LANGUAGE, self.new_phones)
         return model

@@ -13,12 +13,12 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError
 from speechtl.experiment.directory import only
-from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.g2p.new_words import NewWord, Pronouncer, parse_new_word
 from speechtl.lang.lexicon import Lexicon
-from speechtl.models.language_head import language_head
 from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones, settle_inventory
 from speechtl.recognition.language_identifier import LanguageIdentifier
+from speechtl.recognition.load_model import load_model
 from speechtl.recognition.posteriors import NEW_LANGUAGE
 from speechtl.recognition.recogniser_options import RecogniserOptions
 from speechtl.recognition.stream import Stream
@@ -42,7 +42,7 @@ class Recogniser:
     """
 
     def __init__(
-        self, experiment: Experiment, vocabulary: Vocabulary | None = None, options: RecogniserOptions | None = None
+        self, experiment: SpeechModel, vocabulary: Vocabulary | None = None, options: RecogniserOptions | None = None
     ):
         """Make a model ready.
 
@@ -65,8 +65,8 @@ class Recogniser:
     def load(
         cls, model: str | Path, vocabulary: Vocabulary | None = None, options: RecogniserOptions | None = None
     ) -> "Recogniser":
-        """Load an experiment and make it ready; see `Experiment.load` for what else may be wrong."""
-        return cls(Experiment.load(model, options.speaker if options else None), vocabulary, options)
+        """Load a model and make it ready; see `load_model` for what else may be wrong."""
+        return cls(load_model(model, options.speaker if options else None), vocabulary, options)
 
     def transcribe(self, audio: Audio | Recording, rate: int | None = None) -> Transcript:
         """Transcribe one recording.
@@ -188,7 +188,7 @@ class Recogniser:
         model, vocabulary, language = self.experiment, self.vocabulary, self.options.language
         inventory = self._inventory()
         if inventory != "model":
-            name = NEW_LANGUAGE if language is None or model.model.has_head(language) else language
+            name = NEW_LANGUAGE if language is None or model.has_head(language) else language
             lexicon = None
             if vocabulary.lexicon is not None:
                 lexicon = vocabulary.words(model.directory, self._language_of_lexicon()) or Lexicon()
@@ -201,7 +201,7 @@ class Recogniser:
             return [name]
         several = language is None and len(model.languages) > 1
         own = model.directory.default_language
-        if several and own and self.options.words is not False and language_head(model.model) is None:
+        if several and own and self.options.words is not False and not model.recognised_languages:
             logger.info(f"words of language '{own}'; give a --lexicon of another language, or --phones")
             several = False
         languages = LanguageIdentifier(model).languages if several else [model.language(language)]

@@ -12,10 +12,9 @@ from speechtl.audio.stream import resampled, stream_blocks
 from speechtl.audio.voice_activity import SegmentationConfig, SpeechSegment, speech_segments
 from speechtl.audio.waveform import FULL_SCALE, note_rate
 from speechtl.errors import DataError, SpeechtlError
-from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.features.cmvn import accumulate, add
-from speechtl.features.fbank import compute_many
-from speechtl.models.weights import load_arrays
+from speechtl.features.signal_features import compute_many
 from speechtl.recognition.transcript import Recording
 
 # The statistics of the training speech weigh as much as this many seconds of the recording's own. Word error rate of
@@ -60,7 +59,7 @@ class SegmentReader:
         findings: what was repaired in the recordings that were read, and what is remarkable about them.
     """
 
-    def __init__(self, experiment: Experiment, segmentation: SegmentationConfig | None, one_speaker: bool):
+    def __init__(self, experiment: SpeechModel, segmentation: SegmentationConfig | None, one_speaker: bool):
         self.experiment, self.segmentation, self.one_speaker = experiment, segmentation, one_speaker
         self.findings = Findings()
         self._prior = training_statistics(experiment)
@@ -77,7 +76,7 @@ class SegmentReader:
         Raises:
             DataError: the audio cannot be read to its end; raised after the segments of what could be read.
         """
-        config = self.experiment.config.features
+        config = self.experiment.features
         rate = config.sample_rate
         problems: list[SpeechtlError] = []
 
@@ -124,13 +123,12 @@ class SegmentReader:
         return [normaliser(matrix, stats) for matrix in features]
 
 
-def training_statistics(experiment: Experiment) -> np.ndarray | None:
+def training_statistics(experiment: SpeechModel) -> np.ndarray | None:
     """Return the statistics of the training speech as of a few seconds, where the experiment has kept them."""
-    path = experiment.directory.cmvn
-    if not path.is_file():
+    stats = experiment.directory.training_stats
+    if stats is None:
         return None
-    stats = load_arrays(path)[0]["global"]
-    frames = _PRIOR_SECONDS * 1000 / experiment.config.features.frame_shift_ms
+    frames = _PRIOR_SECONDS * 1000 / experiment.features.frame_shift_ms
     return stats * (frames / stats[0, -1])
 
 

@@ -10,8 +10,8 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import PhoneSearch
 from speechtl.errors import ConfigError
-from speechtl.experiment.experiment import Experiment
-from speechtl.features.fbank import compute_many
+from speechtl.experiment.speech_model import SpeechModel
+from speechtl.features.signal_features import compute_many
 from speechtl.recognition.segment_reader import training_statistics
 from speechtl.recognition.stream import SegmentSearch, Stream, StreamSettings
 from speechtl.recognition.streamed_posteriors import StreamedModel, Windows
@@ -30,7 +30,7 @@ class StreamFactory:
 
     def __init__(
         self,
-        experiment: Experiment,
+        experiment: SpeechModel,
         decoders: Mapping[str, LexiconDecoder],
         segmentation: SegmentationConfig,
         config: DecodingConfig,
@@ -53,7 +53,7 @@ class StreamFactory:
         """
         if rate < 1:
             raise ConfigError(f"a stream of {rate} samples per second; give its rate in Hz")
-        experiment, features = self.experiment, self.experiment.config.features
+        experiment, features = self.experiment, self.experiment.features
 
         def posteriors(matrix: np.ndarray) -> np.ndarray:
             return experiment.posteriors(matrix, language)
@@ -70,7 +70,7 @@ class StreamFactory:
             experiment.normaliser.config.kind,
             experiment.normaliser,
             posteriors,
-            experiment.model.subsampling,
+            experiment.subsampling,
         )
         with self._asking:
             if language not in self._windows:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
-import tensorflow as tf
 
 from speechtl.alignment.span import Hypothesis
 from speechtl.audio.voice_activity import SegmentationConfig
@@ -17,13 +16,12 @@ from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.errors import SpeechtlError
-from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.speech_model import SpeechModel
 from speechtl.recognition.language_identifier import LanguageIdentifier
 from speechtl.recognition.segment_reader import Segment, SegmentReader
 from speechtl.recognition.spoken_language import SpokenLanguage
 from speechtl.recognition.spoken_segment import spoken_segment
 from speechtl.recognition.transcript import Recording, SpokenSegment, Transcript
-from speechtl.training.evaluate import forward_function
 
 _logger = logging.getLogger(__name__)
 DEFAULT_SEGMENTATION = SegmentationConfig()
@@ -70,7 +68,7 @@ class Transcriber:
 
     def __init__(
         self,
-        experiment: Experiment,
+        experiment: SpeechModel,
         decoder: LexiconDecoder | Mapping[str, LexiconDecoder] | None = None,
         *,
         language: str | None = None,
@@ -93,7 +91,6 @@ class Transcriber:
             self.decoders = dict.fromkeys(languages, decoder)
         elif decoder is not None:
             self.decoders = decoder
-        self._forward = {language: forward_function(experiment.model, language) for language in languages}
         self._inventories = {language: experiment.inventory(language) for language in languages}
 
     def transcribe_all(
@@ -170,7 +167,7 @@ class Transcriber:
                 for segments in self._reader.read(recording, seconds):
                     gathered += [self._piece(segment) for segment in segments]
                     frames += sum(len(segment.features) for segment in segments)
-                    if frames >= self.experiment.config.batches.frames:
+                    if frames >= self.experiment.batches.frames:
                         self._compute(gathered)
                         yield from gathered
                         gathered, frames = [], 0
@@ -191,15 +188,12 @@ class Transcriber:
             spoken = self.identifier.recognise_all([piece.segment.features for piece in pieces])
             for piece, language in zip(pieces, spoken, strict=True):
                 piece.language = language
-        for name, forward in self._forward.items():
+        for name in self._inventories:
             own = [piece for piece in pieces if piece.language.name == name]
             lengths = np.array([len(piece.segment.features) for piece in own], np.int32)
-            for batch in plan_once([lengths], self.experiment.config.batches):
+            for batch in plan_once([lengths], self.experiment.batches):
                 chosen = [own[index] for index in batch.utterances]
-                padded, counts = pad_features(
-                    [piece.segment.features for piece in chosen], self.experiment.model.inputs
-                )
-                logits, valid = forward(tf.constant(padded), tf.constant(counts))
-                scores = tf.nn.log_softmax(logits).numpy()
-                for piece, row, length in zip(chosen, scores, valid.numpy(), strict=True):
-                    piece.posteriors = row[:length]
+                matrices = [piece.segment.features for piece in chosen]
+                padded = pad_features(matrices, self.experiment.features.dimension)
+                for piece, posteriors in zip(chosen, self.experiment.batch_posteriors(*padded, name), strict=True):
+                    piece.posteriors = posteriors

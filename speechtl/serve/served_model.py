@@ -153,7 +153,7 @@ class ServedModel:
     @property
     def rate(self) -> int:
         """Sample rate of the model's features, Hz."""
-        return self.listener.recogniser.experiment.config.features.sample_rate
+        return self.listener.recogniser.experiment.features.sample_rate
 
     @property
     def silence(self) -> str:

@@ -155,8 +155,13 @@ def _stored(
     return arrays if stats is None else arrays | {_STATS: stats}, marks
 
 
-def load_speaker(path: str | Path, model: AcousticModel) -> np.ndarray | None:
+def load_speaker(path: str | Path, model: AcousticModel, mark: str | None = None) -> np.ndarray | None:
     """Attach a speaker's layers to the model they were trained on.
+
+    Args:
+        path: the file.
+        model: the model.
+        mark: its fingerprint before it was exported, which may have rounded it; None for a model that was not.
 
     Returns:
         The ``stats`` that `save_speaker` was given.
@@ -165,7 +170,7 @@ def load_speaker(path: str | Path, model: AcousticModel) -> np.ndarray | None:
         ModelError: the file is missing or damaged, or belongs to another model.
     """
     arrays, marks = load_arrays(path)
-    if marks.get("fingerprint") != fingerprint(model):
+    if marks.get("fingerprint") != (mark or fingerprint(model)):
         raise ModelError(
             f"{path}: belongs to another model (trained on {marks.get('source', 'unknown')}); load that one"
         )

@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from small_encoders import ENCODERS
 
 from speechtl.config import parse
 from speechtl.errors import ConfigError, ModelError
@@ -13,20 +14,6 @@ from speechtl.models.blocks import DilatedConv, dropout, mask, mean_over_time
 from speechtl.models.config import ModelConfig
 from speechtl.models.frozen import frozen_blocks
 
-WAV2VEC2 = {"kind": "wav2vec2", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7, "channels": (8, 12)}
-WAV2VEC2 |= {"kernels": (4, 4), "strides": (2, 2), "position_kernel": 4, "position_groups": 4}
-ENCODERS = {
-    "tdnn": {"kind": "tdnn", "size": 16, "dilations": (1, 3)},
-    "tdnn_bottleneck": {"kind": "tdnn", "size": 16, "dilations": (1, 2), "bottleneck": 8},
-    "tdnn_conv2d": {"kind": "tdnn", "size": 16, "dilations": (2,), "subsampling": {"kind": "conv2d", "channels": 4}},
-    "blstm": {"kind": "blstm", "size": 16, "blocks": 2},
-    "conformer": {"kind": "conformer", "size": 16, "blocks": 2, "heads": 2, "kernel": 5},
-    "whisper": {"kind": "whisper", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7},
-    "whisper_padded": {"kind": "whisper", "size": 16, "blocks": 2, "heads": 2, "hidden": 32, "window": 7, "pad": True},
-    "wav2vec2": WAV2VEC2,
-    "wav2vec2_pre_norm": {**WAV2VEC2, "stem_norm": "layer", "conv_bias": True, "pre_norm": True, "position_kernel": 5},
-    "hubert": {**WAV2VEC2, "projection_norm": False, "position_groups": 1},
-}
 # Frame rates that weights of others fix.
 FACTORS = {"whisper": (2,), "whisper_padded": (2,), "wav2vec2": (1,), "wav2vec2_pre_norm": (1,), "hubert": (1,)}
 SEED = tf.constant([3, 4], tf.int32)

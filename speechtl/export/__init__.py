@@ -1,0 +1,1 @@
+"""From a trained experiment to one file that runs without TensorFlow."""

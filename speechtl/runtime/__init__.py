@@ -1,0 +1,1 @@
+"""Run exported models with NumPy and ONNX Runtime: nothing here needs TensorFlow."""
