@@ -8,8 +8,6 @@ import os
 import re
 import shutil
 import urllib.parse
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -36,12 +34,9 @@ def read_bytes(path: str | Path, *, error: type[SpeechtlError] = DataError, advi
         SpeechtlError: an ``error``: the file cannot be read; names the file.
     """
     try:
-        # A path within an exported model can be read, but is not one of `pathlib`.
-        return (path if isinstance(path, zipfile.Path) else Path(path)).read_bytes()
+        return (Path(path) if isinstance(path, str) else path).read_bytes()
     except OSError as failure:
         raise error(f"{path}: cannot read: {failure.strerror or failure}; {advice}") from failure
-    except (KeyError, zipfile.BadZipFile, zlib.error) as failure:
-        raise error(f"{path}: damaged: {failure}; export the model again") from failure
 
 
 def read_text(path: str | Path, *, error: type[SpeechtlError] = DataError, advice: str = "check the path") -> str:

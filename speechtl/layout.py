@@ -13,6 +13,7 @@ read without being extracted.
 """
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import cast
 
@@ -137,4 +138,14 @@ def _within(file: Path) -> Path:
     if texts > _LARGEST_TEXTS or not sizes:
         raise ModelError(f"{file}: not what speechtl export makes, or damaged; export the model again")
     # All that is done with paths that are read.
-    return cast(Path, zipfile.Path(archive))
+    return cast(Path, _PathWithin(archive))
+
+
+class _PathWithin(zipfile.Path):
+    """A path within an exported model, of which damage is an `OSError`, as of any other file."""
+
+    def read_bytes(self) -> bytes:
+        try:
+            return super().read_bytes()
+        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
+            raise OSError(f"damaged ({error})") from error
