@@ -37,6 +37,8 @@ def read_toml(path: str | Path) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: not the TOML of a config: {error}") from error
 
 
 def override(table: Mapping[str, Any], settings: Iterable[str]) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 The format is that of lhotse's documentation ("Representing a corpus", "Cuts"), of any version that writes JSON lines.
 """
 
+import contextlib
 import gzip
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from speechtl.audio.pipe import is_pipe
+from speechtl.decompress import decompress
 from speechtl.errors import DataError
 from speechtl.exchange.entry import Entry, Source, gender_of
 from speechtl.files import decode_lines, read_bytes
@@ -95,16 +96,13 @@ def _files(path: Path) -> dict[str, Path]:
 def _objects(path: Path, limit: int | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
     content = read_bytes(path)
     if path.suffix == ".gz":
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise DataError(f"{path}: not a complete gzip file ({error}); copy it again") from error
+        content = decompress(content, path)
     for number, line, fault in decode_lines(content):
         if limit is not None and number > limit:
             return
         try:
             found = json.loads(line) if not fault and line.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if fault or not isinstance(found, dict):
             raise DataError(f"{path}:{number}: {fault or 'not a JSON object; a manifest has one in each line'}")
@@ -135,8 +133,8 @@ class _Reader:
 
     def alone(self, path: Path) -> Source:
         for name, one in self.known.items():
-            whole = {"id": name, "start": 0.0, "duration": one["duration"]}
             with _Placed(self.source, path, 0):
+                whole = {"id": name, "start": 0.0, "duration": one["duration"]}
                 self.source.entries.append(self._entry(str(path), one, whole, 0.0))
         return self.source
 
@@ -201,8 +199,10 @@ class _Reader:
     def _path(self, name: str) -> str:
         # lhotse takes paths as relative to where it runs; manifests that are handed on, to where they are.
         for path in (self.folder / name, Path(name)):
-            if path.is_file():
-                return str(path.absolute())
+            # What is no name of a file, being too long, raises an error.
+            with contextlib.suppress(OSError):
+                if path.is_file():
+                    return str(path.absolute())
         raise ValueError(f"no audio file '{name}'; correct the path, or run this where it is relative to")
 
 

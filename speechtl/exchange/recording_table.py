@@ -109,7 +109,10 @@ def _matches(path: Path, content: str, delimiter: str) -> int:
     """Return how many of the first rows name a file that exists, or a header, in a table with this delimiter."""
     lines = [line for line in _lines(content[:100_000])[:50] if line.strip()]
     if delimiter in _QUOTED:
-        rows = [next(csv.reader([line], delimiter=delimiter), [""]) for line in lines]
+        try:
+            rows = [next(csv.reader([line], delimiter=delimiter), [""]) for line in lines]
+        except csv.Error:
+            return 0
     else:
         rows = [line.split(delimiter) for line in lines]
     if not rows:
@@ -191,7 +194,7 @@ def _objects(path: Path, content: str, problems: list[str]) -> list[_Cells]:
             continue
         try:
             entry = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             entry = None
         if not isinstance(entry, Mapping):
             problems.append(f"{path}:{number}: not a JSON object; a manifest has one in each line")

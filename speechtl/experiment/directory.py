@@ -1,5 +1,6 @@
 """An experiment on disk: what can be read of it without its model, and how it is written."""
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -78,9 +79,16 @@ class ExperimentDirectory(ExperimentLayout):
     @property
     def subsampling(self) -> int:
         """Feature frames per frame of posteriors."""
-        # An experiment's config has every value written out.
-        parts = [self._table["model"]["encoder"], self._table["model"].get("top", {})]
-        return int(np.prod([part.get("subsampling", {}).get("factor", 1) for part in parts]))
+        try:
+            # An experiment's config has every value written out.
+            model = self._table["model"]
+            parts = [model["encoder"], model.get("top", {})]
+            return math.prod(int(part.get("subsampling", {}).get("factor", 1)) for part in parts)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelError(
+                f"{self.config}: [model] is not whole ({error}); a config in an experiment directory has every value, "
+                "as speechtl train writes it"
+            ) from error
 
     @property
     def training_stats(self) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Kaldi archives: matrices in ``.ark`` files, indexed by ``.scp`` tables."""
 
 import contextlib
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -112,7 +113,9 @@ def _read_plain(rxfilename: str) -> np.ndarray | None:
             mark, kind, row_size, rows, column_size, columns = _HEADER.unpack(header)
             if mark != b"\0B" or kind not in _TYPES or (row_size, column_size) != (4, 4) or min(rows, columns) < 0:
                 return None
-            matrix = np.fromfile(file, _TYPES[kind], rows * columns)
+            # No more than there is: the header of a damaged file may claim anything.
+            left = max(os.fstat(file.fileno()).st_size - file.tell(), 0) // np.dtype(_TYPES[kind]).itemsize
+            matrix = np.fromfile(file, _TYPES[kind], min(rows * columns, left))
     except OSError as error:
         raise DataError(f"{rxfilename}: cannot read: {error.strerror}; run speechtl features again") from error
     if matrix.size != rows * columns:

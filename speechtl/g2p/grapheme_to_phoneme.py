@@ -4,8 +4,12 @@ import dataclasses
 import functools
 import json
 import math
+import os
+import struct
+import tokenize
 import unicodedata
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,6 +29,12 @@ FEW_WORDS = 5000
 _FORMAT = 1
 _HANGUL = range(0xAC00, 0xD7A4)
 _DIACRITICS = range(0x300, 0x370)
+# Bytes of arrays for each of a file, at most.
+_LARGEST_RATIO = 200
+# What reading a damaged archive raises.
+_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RecursionError, EOFError, LookupError)
+# The headers of arrays are Python, which NumPy reads without carrying it out.
+_DAMAGED = (*_BROKEN, ValueError, TypeError, AttributeError, SyntaxError, tokenize.TokenError)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -182,8 +192,7 @@ class GraphemeToPhoneme:
             LexiconError: the file cannot be read or is not a grapheme-to-phoneme model.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = dict(stored)
+            arrays = _read_arrays(path)
             about = json.loads(arrays["about"].tobytes())
             if about["format"] != _FORMAT:
                 raise LexiconError(f"{path}: made by another version of speechtl; train it again")
@@ -193,11 +202,14 @@ class GraphemeToPhoneme:
                 )
                 for name in ("forward", "backward")
             )
-            phones = tuple(tuple(unit) for unit in about["phones"])
-            return cls(tuple(about["letters"]), phones, forward, backward, about["words"])
+            letters, phones = about["letters"], [tuple(unit) for unit in about["phones"]]
+            named = all(isinstance(name, str) for name in [*letters, *(phone for unit in phones for phone in unit)])
+            if not named or not all(letters) or len(letters) != len(phones) or not isinstance(about["words"], int):
+                raise ValueError("units without letters")
+            return cls(tuple(letters), tuple(phones), forward, backward, about["words"])
         except OSError as error:
             raise LexiconError(f"{path}: cannot read: {error.strerror or error}; give the path of a model") from error
-        except (zipfile.BadZipFile, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError) as error:
+        except _DAMAGED as error:
             raise LexiconError(
                 f"{path}: not a grapheme-to-phoneme model; make one with 'speechtl lexicon g2p --lexicon L --save FILE'"
             ) from error
@@ -239,6 +251,23 @@ class GraphemeToPhoneme:
     def _width(self) -> int:
         """How many letters the largest unit has."""
         return max(map(len, self._table))
+
+
+def _read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the arrays of an archive of NumPy, of which none may be larger than its file allows for."""
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > _LARGEST_RATIO * os.path.getsize(path):
+            raise ValueError("it holds more than its size allows for")
+        for member in members:
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+                shape, _, dtype = read_header[version](file)
+                if member.file_size != file.tell() + math.prod(shape) * dtype.itemsize:
+                    raise ValueError("an array of another size than its header says")
+    with np.load(path, allow_pickle=False) as stored:
+        return dict(stored)
 
 
 def spell(word: str) -> str:

@@ -62,10 +62,15 @@ class UnitNgram:
     @classmethod
     def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "UnitNgram":
         """Rebuild a model; raises ValueError or IndexError where the arrays do not belong together."""
+        kinds = {"unit": "iu", "children": "iu", "log_probability": "f", "log_back_off": "f"}
+        if any(arrays[name].ndim != 1 or arrays[name].dtype.kind not in kind for name, kind in kinds.items()):
+            raise ValueError("arrays of other types")
         unit = arrays["unit"].astype(np.int32)
         count = len(unit)
         if not len(arrays["children"]) == len(arrays["log_probability"]) == count:
             raise ValueError("arrays of different lengths")
+        if arrays["children"].min(initial=0) < 0 or arrays["children"].max(initial=0) > count:
+            raise ValueError("numbers of children that cannot be")
         first_child = np.ones(count + 1, np.int64)
         first_child[1:] += np.cumsum(arrays["children"], dtype=np.int64)
         if first_child[-1] != count:
@@ -87,7 +92,11 @@ class UnitNgram:
             previous, start, end, order = start, end, int(first_child[end]), order + 1
             if end <= start:
                 raise ValueError("the tree is broken")
-        return cls(order, UnitTree(unit, first_child.astype(np.int32), arrays["log_probability"], back_off, suffix))
+        # The compiled functions check no index, and go from suffix to suffix until there is none.
+        if not (suffix[1:] >= 0).all() or not (suffix[1:] < np.arange(1, count)).all():
+            raise ValueError("the tree is broken")
+        log_probability = arrays["log_probability"].astype(np.float32)
+        return cls(order, UnitTree(unit, first_child.astype(np.int32), log_probability, back_off, suffix))
 
 
 def train_unit_ngram(

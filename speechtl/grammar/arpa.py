@@ -3,10 +3,10 @@
 import gzip
 import math
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from speechtl.decompress import GZIP_MAGIC, decompress
 from speechtl.errors import LexiconError, list_problems
 from speechtl.files import atomic_write, decode_lines, read_bytes
 
@@ -19,7 +19,6 @@ LOG10_ZERO = -99.0
 
 _COUNT = re.compile(r"ngram\s+(\d+)\s*=\s*(\d+)")
 _SECTION = re.compile(r"\\(\d+)-grams:")
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def write_arpa(path: str | Path, tables: Sequence[Entries]) -> None:
@@ -207,9 +206,4 @@ class _Reader:
 
 def _read(path: Path) -> bytes:
     content = read_bytes(path, error=LexiconError, advice="give the path of an ARPA file")
-    if not content.startswith(_GZIP_MAGIC):
-        return content
-    try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise LexiconError(f"{path}: damaged gzip file ({error}); make or copy it again") from error
+    return decompress(content, path, error=LexiconError) if content.startswith(GZIP_MAGIC) else content

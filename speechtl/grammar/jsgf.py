@@ -95,16 +95,16 @@ def _decode(content: bytes, origin: str) -> tuple[str, int]:
     encoding = (header[1] or b"UTF-8").decode("ascii", "replace")
     try:
         codecs.lookup(encoding)
-    except LookupError:
-        raise LexiconError(f"{origin}:1: unknown encoding '{encoding}'; save the file as UTF-8") from None
-    try:
         return content[header.end() :].decode(encoding), 1
-    except UnicodeDecodeError as error:
-        place = header.end() + error.start
+    except (LookupError, ValueError) as error:
+        if not isinstance(error, UnicodeError):
+            # Not every codec is one of texts.
+            message = f"{origin}:1: unknown encoding '{encoding}'; save the file as UTF-8"
+            raise LexiconError(message) from None
+        place = header.end() + getattr(error, "start", 0)
         line = content[:place].count(b"\n") + 1
-        raise LexiconError(
-            f"{origin}:{line}: not {encoding} (byte 0x{content[place]:02X}); save the file as UTF-8"
-        ) from None
+        what = f"byte 0x{content[place]:02X}" if isinstance(error, UnicodeDecodeError) else error
+        raise LexiconError(f"{origin}:{line}: not {encoding} ({what}); save the file as UTF-8") from None
 
 
 def _tokens(text: str, line: int) -> Iterator[Token]:

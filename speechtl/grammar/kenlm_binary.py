@@ -58,7 +58,7 @@ def read_kenlm_binary(path: str | Path) -> list[Entries]:
     content = read_bytes(path, error=LexiconError, advice="give the path of a language model")
     try:
         return _Trie(content, str(path)).tables()
-    except (struct.error, IndexError, UnicodeDecodeError) as error:
+    except (struct.error, IndexError, ValueError) as error:
         raise LexiconError(f"{path}: a damaged binary of KenLM ({error}); copy it again, or {_AGAIN}") from error
 
 
@@ -154,8 +154,11 @@ class _Trie:
         ngrams: list[Ngram] = [()]
         for place, (word, probability, back_off) in enumerate(columns):
             begins = following[place - 1] if place else np.array([0, len(word)])
-            if len(begins) != len(ngrams) + 1 or begins[-1] != len(word) or (np.diff(begins) < 0).any():
+            whole = len(begins) == len(ngrams) + 1 and begins[0] == 0 and begins[-1] == len(word)
+            if not whole or (np.diff(begins) < 0).any():
                 raise IndexError(f"pointers to its {place + 1}-grams are wrong")
+            if not np.isfinite([probability, back_off]).all():
+                raise IndexError(f"probabilities of its {place + 1}-grams are no numbers")
             parents = np.repeat(np.arange(len(ngrams)), np.diff(begins)).tolist()
             ngrams = [(words[number], *ngrams[parent]) for number, parent in zip(word.tolist(), parents)]
             values = zip(
@@ -174,6 +177,8 @@ class _Trie:
 
     def _column(self, field: _Field, width: int, count: int) -> np.ndarray:
         """Return a number out of each of ``count`` entries of ``width`` bits."""
+        if count * width > 8 * (len(self.content) - self.at):
+            raise IndexError("it is cut off")
         bits = np.arange(count, dtype=np.int64) * width + field.start
         shifted = self.windows[self.at + (bits >> 3)] >> (bits & 7).astype(np.uint64)
         return shifted & np.uint64((1 << field.bits) - 1)

@@ -4,6 +4,7 @@ import gzip
 import zlib
 from pathlib import Path
 
+from speechtl.decompress import GZIP_MAGIC, decompress
 from speechtl.errors import LexiconError
 from speechtl.files import decode_text
 from speechtl.grammar.fst_text import looks_like_fst_text, read_fst_text
@@ -100,8 +101,10 @@ def _read(path: Path, size: int = -1) -> bytes:
     """Return the beginning of a file, decompressed."""
     try:
         with open(path, "rb") as file:
-            if file.peek(2)[:2] != b"\x1f\x8b":
+            if file.peek(2)[:2] != GZIP_MAGIC:
                 return file.read(size)
+            if size < 0:
+                return decompress(file.read(), path, error=LexiconError)
             with gzip.open(file) as stream:
                 return stream.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

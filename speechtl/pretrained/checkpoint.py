@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 # Preferred first; each may be whole or in parts that an index lists.
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 INDEX = ".index.json"
+_FILE = re.compile(r"\w[\w.-]{0,200}")
 
 
 class Checkpoint:
@@ -103,6 +105,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         found = json.loads(text)
     except json.JSONDecodeError as error:
         raise ModelError(f"{path}:{error.lineno}: not JSON ({error.msg}); download it again") from error
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not the JSON of a checkpoint ({error}); download it again") from error
     if not isinstance(found, dict):
         raise ModelError(f"{path}: not a JSON object; download it again")
     return found
@@ -114,7 +118,7 @@ def _places(index: Path) -> dict[str, str]:
     if not isinstance(found, dict) or not found:
         raise ModelError(f"{index}: no weight_map, which says where tensors are; download it again")
     # A name with a folder in it could lead out of the checkpoint.
-    if wrong := [name for name in found.values() if not isinstance(name, str) or Path(name).name != name]:
+    if wrong := [name for name in found.values() if not isinstance(name, str) or not _FILE.fullmatch(name)]:
         raise ModelError(f"{index}: '{wrong[0]}' is not the name of a file beside it; download it again")
     return found
 

@@ -8,6 +8,7 @@ Here it gets inert objects for the few names that tensors need, and any other na
 import io
 import math
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -38,9 +39,10 @@ _ADVICE = (
 )
 
 
+# What reading a damaged archive raises, besides.
+_CUT_OFF = (zipfile.BadZipFile, OSError, UnicodeDecodeError, NotImplementedError, struct.error)
 # What reading a damaged pickle raises; the file's fault, since nothing of ours runs in between.
 _BROKEN = (
-    MemoryError,
     pickle.UnpicklingError,
     EOFError,
     ValueError,
@@ -62,7 +64,7 @@ def read_torch_file(path: Path) -> dict[str, StoredTensor]:
     try:
         with zipfile.ZipFile(path) as archive:
             found = _Unpickler(path, archive).load()
-    except zipfile.BadZipFile as error:
+    except _CUT_OFF as error:
         raise ModelError(
             f"{path}: not a whole file of torch.save ({error}): cut off, or of a PyTorch before 1.6; {_ADVICE}"
         ) from error
@@ -129,8 +131,11 @@ class _Storage(_Inert):
         self.file, self.member, self.number, self.count = file, member, number, count
 
     def read(self) -> np.ndarray:
-        with zipfile.ZipFile(self.file) as archive:
-            content = archive.read(self.member)
+        try:
+            with zipfile.ZipFile(self.file) as archive:
+                content = archive.read(self.member)
+        except (*_CUT_OFF, *_BROKEN) as error:
+            raise ModelError(f"{self.file}: {self.member} is damaged ({error}); download it again") from error
         if self.number == "bfloat16":
             # The upper half of a float32.
             return (np.frombuffer(content, "<u2").astype(np.uint32) << 16).view(np.float32)

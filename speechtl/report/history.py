@@ -84,7 +84,7 @@ def _mean(points: Sequence[Point]) -> Point:
 def _parse(line: bytes) -> dict[str, Any]:
     try:
         event = json.loads(line.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError("not JSON in UTF-8") from error
     numbers = ("step", "epoch") if isinstance(event, dict) and event.get("event") == "epoch" else ("step",)
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
