@@ -78,13 +78,13 @@ class Bench:
         return place if place.is_absolute() else self.data.parent / place
 
     @contextlib.contextmanager
-    def page(self, address: str, microphone: Path, session: str | None = None, **context: object) -> Iterator[Page]:
-        """Open the page in a new browser; errors on it end the run."""
+    def page(self, address: str, microphone: Path, session: str | None = None, *, ready: bool = True) -> Iterator[Page]:
+        """Open the page in a new browser; errors on it end the run, unless it is not to be ready at once."""
         arguments = ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         arguments.append(f"--use-file-for-fake-audio-capture={microphone.absolute()}%noloop")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=self.options.chromium, args=arguments)
-            page = browser.new_context(permissions=["microphone"], **context).new_page()
+            page = browser.new_context(permissions=["microphone"]).new_page()
             page.set_default_timeout(60_000)
             problems: list[str] = []
             page.on("pageerror", lambda error: problems.append(str(error)))
@@ -92,10 +92,11 @@ class Bench:
             if session:
                 page.add_init_script(f"sessionStorage.setItem('speechtl.session', '{session}')")
             page.goto(address)
-            expect(page.locator("#model")).not_to_be_empty()
+            if ready:
+                expect(page.locator("#model")).not_to_be_empty()
             yield page
             browser.close()
-            if problems:
+            if problems and ready:
                 sys.exit("on the page: " + "; ".join(problems))
 
     def picture(self, page: Page, name: str) -> None:
@@ -191,6 +192,28 @@ def transcribe_and_add(bench: Bench, address: str) -> None:
         said("tabs change by keyboard")
 
 
+def token(bench: Bench, address: str) -> None:
+    """Open the page of a server that requires a token: with its address, and with the token by hand."""
+    with bench.server("--token") as whole:
+        place, _, secret = whole.partition("#token=")
+        microphone = bench.microphone([bench.path("test_en", "m4-en-test-005")])
+        with bench.page(whole, microphone) as page:
+            if "token" in page.url:
+                sys.exit("the token stays in the address")
+            page.reload()
+            expect(page.locator("#model")).not_to_be_empty()
+            speak(page, 5)
+            expect(page.locator("#text .word").first).to_be_visible()
+        said("the address with the token opens the page, and its streams")
+        with bench.page(place, microphone, ready=False) as page:
+            expect(page.get_by_role("dialog")).to_be_visible()
+            bench.picture(page, "11_token")
+            page.get_by_label("It was printed when the server started").fill(secret)
+            page.get_by_role("button", name="Go on").click()
+            expect(page.locator("#model")).not_to_be_empty()
+        said("without it, the page asks for the token")
+
+
 def say_a_word(bench: Bench, address: str) -> None:
     """Say a word three times, and take what was heard."""
     text = table(bench.data / "test_en" / "text")
@@ -261,11 +284,11 @@ def main() -> None:
     parser.add_argument("data", help="its data")
     parser.add_argument("--out", required=True, help="folder of the pictures")
     parser.add_argument("--chromium", default="/usr/bin/chromium")
-    parser.add_argument("--only", choices=["transcribe", "say", "adapt"], action="append")
+    parser.add_argument("--only", choices=["transcribe", "say", "adapt", "token"], action="append")
     parser.add_argument("--server", action="append", default=[], help="more options of speechtl serve")
     options = parser.parse_args()
     bench = Bench(options)
-    parts = {"transcribe": transcribe_and_add, "say": say_a_word, "adapt": adapt}
+    parts = {"transcribe": transcribe_and_add, "say": say_a_word, "adapt": adapt, "token": token}
     with bench.server(*options.server) as address:
         for name in options.only or parts:
             parts[name](bench, address)
