@@ -67,7 +67,7 @@ class NumberRecogniser:
             self.words.add(word, phones.split())
         self.decoders = {"xx": SimpleNamespace(config=SimpleNamespace(silence_phone="sil"))}
         self.experiment = SimpleNamespace(
-            config=SimpleNamespace(features=SimpleNamespace(sample_rate=RATE)),
+            features=SimpleNamespace(sample_rate=RATE),
             inventory=lambda language=None: PHONES,
         )
         self._busy = threading.Lock()
