@@ -8,6 +8,8 @@ import numpy as np
 # Frames of features on each side that are tried; what depends on all of them depends on whatever there is.
 _TRIED = 400
 _TRIALS = 3
+# Frames of features of five minutes; what a model computes from more takes gigabytes.
+_LONG = 30000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,32 @@ def find_reach(posteriors: Callable[[np.ndarray], np.ndarray], bins: int, subsam
     left = (int(places[-1]) + 1) * subsampling - middle
     right = middle - (int(places[0]) - 1) * subsampling
     return Reach(left, right)
+
+
+def batch_posteriors(
+    compute: Callable[[np.ndarray, np.ndarray], list[np.ndarray]],
+    features: np.ndarray,
+    lengths: np.ndarray,
+    subsampling: int,
+) -> list[np.ndarray]:
+    """Return the posteriors of a batch: those of utterances of hours window by window, if the model allows.
+
+    Args:
+        compute: from padded features ``(batch, frames, bins)`` and lengths ``(batch,)`` to the posteriors of each.
+        features: padded, normalised.
+        lengths: valid frames.
+        subsampling: frames of features per frame of posteriors.
+    """
+
+    def alone(matrix: np.ndarray) -> np.ndarray:
+        return compute(matrix[np.newaxis], np.array([len(matrix)], np.int32))[0]
+
+    reach = find_reach(alone, features.shape[2], subsampling) if features.shape[1] > _LONG else None
+    if reach is None:
+        return compute(features, lengths)
+    size = _LONG // 10 // subsampling * subsampling
+    rows = (matrix[:length] for matrix, length in zip(features, lengths, strict=True))
+    return [windowed_posteriors(alone, row, reach, subsampling, size) for row in rows]
 
 
 def windowed_posteriors(
