@@ -3,7 +3,7 @@
 import copy
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +97,19 @@ class LexiconDecoder:
         The language model is shared, the tree of words is built again.
         """
         return self._built_anew(self.config)
+
+    def with_rules(self, read: Callable[[Lexicon], NgramModel | WordGraph | None]) -> "LexiconDecoder":
+        """Return a decoder of the same words, those that were added included, under other rules.
+
+        Args:
+            read: returns the language model or the grammar, given the words.
+
+        Raises:
+            LexiconError: the language model allows none of the words.
+        """
+        lexicon = Lexicon()
+        lexicon.entries = dict(self._lexicon.entries)
+        return LexiconDecoder(lexicon, self.inventory, read(lexicon), self.config)
 
     def _built_anew(self, config: DecodingConfig) -> "LexiconDecoder":
         lexicon = Lexicon()

@@ -4,9 +4,6 @@ import copy
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO
-
-import numpy as np
 
 from speechtl.audio.voice_activity import SegmentationConfig
 from speechtl.decoding.config import DecodingConfig
@@ -24,12 +21,10 @@ from speechtl.recognition.recogniser_options import RecogniserOptions
 from speechtl.recognition.stream import Stream
 from speechtl.recognition.stream_factory import StreamFactory
 from speechtl.recognition.transcriber import Transcriber
-from speechtl.recognition.transcript import Recording, SpokenPhone, Transcript
+from speechtl.recognition.transcript import Audio, Recording, SpokenPhone, Transcript
 from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_lexicon
 
 logger = logging.getLogger(__name__)
-
-Audio = str | Path | IO[bytes] | np.ndarray
 
 
 class Recogniser:
@@ -79,7 +74,7 @@ class Recogniser:
         Raises:
             DataError: the audio cannot be read.
         """
-        recording = audio if isinstance(audio, Recording) else _recording(audio, rate)
+        recording = Recording.of(audio, rate)
         (transcript,) = self.transcribe_all([recording])
         if transcript.error is not None:
             raise transcript.error
@@ -99,12 +94,12 @@ class Recogniser:
         Yields:
             A transcript for each, in order; one that cannot be read has its ``error`` and what could be read.
         """
-        every = (one if isinstance(one, Recording) else _recording(one, None) for one in recordings)
+        every = (Recording.of(one) for one in recordings)
         return self._ready().transcribe_all(every, advance)
 
     def phones(self, audio: Audio | Recording, rate: int | None = None) -> list[SpokenPhone]:
         """Return the phones of a recording in time, found without any lexicon; see `transcribe` for the arguments."""
-        recording = audio if isinstance(audio, Recording) else _recording(audio, rate)
+        recording = Recording.of(audio, rate)
         (transcript,) = self._ready().transcribe_all([recording], phones_alone=True)
         if transcript.error is not None:
             raise transcript.error
@@ -160,6 +155,24 @@ class Recogniser:
             for option in new.pronunciations:
                 decoder.add_word(new.word, option.phones, option.probability)
         return [option.phones for option in new.pronunciations]
+
+    def use_grammar(self, grammar: str | Path | None, *, language: str | None = None) -> None:
+        """Allow only what a grammar allows, from the next segment or recording on.
+
+        Args:
+            grammar: of commands, over the words that there are; None for what was allowed at first.
+            language: of the words, where the model recognises several.
+
+        Raises:
+            LexiconError: no words are looked for; the grammar is wrong, or allows none of them.
+            ConfigError: the language has to be named.
+        """
+        name, directory = self._one_language(language), self.experiment.directory
+        if name not in self.decoders:
+            raise missing_lexicon(directory, name)
+        first = self.vocabulary.with_own_lm(directory, name)
+        vocabulary = first if grammar is None else Vocabulary(grammar=Path(grammar))
+        self.decoders[name] = self.decoders[name].with_rules(vocabulary.read_rules)
 
     def pronounce(
         self, word: str, phones: str | Sequence[str] | None = None, *, language: str | None = None
@@ -283,8 +296,3 @@ class Recogniser:
                 f"language {language}: name the language that is meant, one of {', '.join(self.languages)}"
             )
         return language
-
-
-def _recording(audio: Audio, rate: int | None) -> Recording:
-    name = str(audio) if isinstance(audio, str | Path) else "the audio"
-    return Recording(name, audio, rate)

@@ -9,6 +9,8 @@ import numpy as np
 from speechtl.data.ctm import TimedLabel
 from speechtl.errors import SpeechtlError
 
+Audio = str | Path | IO[bytes] | np.ndarray
+
 
 @dataclasses.dataclass(frozen=True)
 class Recording:
@@ -23,9 +25,16 @@ class Recording:
     """
 
     name: str
-    audio: str | Path | IO[bytes] | np.ndarray
+    audio: Audio
     rate: int | None = None
     channel: str | int | None = None
+
+    @classmethod
+    def of(cls, audio: "Audio | Recording", rate: int | None = None) -> "Recording":
+        """Return a recording of some audio, named after its file; one that is there already stays as it is."""
+        if isinstance(audio, Recording):
+            return audio
+        return cls(str(audio) if isinstance(audio, str | Path) else "the audio", audio, rate)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ from whistled_speech import RATE, whistle
 
 import speechtl
 from speechtl.audio.voice_activity import SegmentationConfig
-from speechtl.errors import ConfigError, DataError
+from speechtl.errors import ConfigError, DataError, LexiconError
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.fbank import compute_many
 
@@ -148,6 +148,24 @@ def test_a_word_is_found_from_the_next_segment_on(experiment):
     later = finals(stream.feed(np.concatenate([first, quiet])))
     assert [segment.text != "Kita" for segment in begun] == [True]
     assert [segment.text for segment in later] == ["Kita"]
+
+
+def test_a_grammar_holds_from_the_next_segment_on(experiment, tmp_path):
+    recogniser = speechtl.load(experiment)
+    recogniser.add_word("Kita", "k i t a")
+    (tmp_path / "g.jsgf").write_text("#JSGF V1.0; grammar g; public <command> = (kus | Kita) tak;\n")
+    stream, (samples, _) = recogniser.stream(RATE), speech(["kita tak"])
+    assert [segment.text for segment in finals(stream.feed(samples))] == ["Kita tak"]
+    recogniser.use_grammar(tmp_path / "g.jsgf")
+    assert [segment.text for segment in finals(stream.feed(samples))] == ["Kita tak"]
+    others, _ = speech(["kus tak sit sit"])
+    assert [segment.text in ("kus tak", "") for segment in finals(stream.feed(others))] == [True]
+    recogniser.use_grammar(None)
+    assert [segment.text for segment in finals(stream.feed(others))] == ["kus tak sit sit"]
+    with pytest.raises(LexiconError, match=r"none.jsgf: No such file"):
+        recogniser.use_grammar(tmp_path / "none.jsgf")
+    with pytest.raises(LexiconError, match="lexicon"):
+        speechtl.load(experiment, words=False).use_grammar(tmp_path / "g.jsgf")
 
 
 def test_phones_alone(experiment):
