@@ -58,7 +58,7 @@ def find_reach(posteriors: Callable[[np.ndarray], np.ndarray], bins: int, subsam
     return Reach(left, right)
 
 
-def batch_posteriors(
+def posteriors_of_batch(
     compute: Callable[[np.ndarray, np.ndarray], list[np.ndarray]],
     features: np.ndarray,
     lengths: np.ndarray,

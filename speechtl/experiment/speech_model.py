@@ -10,6 +10,7 @@ from speechtl.batches.config import BatchConfig, DataConfig
 from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
+from speechtl.decoding.reach import posteriors_of_batch
 from speechtl.errors import ModelError
 from speechtl.experiment.directory import ExperimentDirectory, choose_language
 from speechtl.features.config import FeatureConfig
@@ -174,7 +175,10 @@ class SpeechModel(abc.ABC):
         """
         language = self.language(language)
         for names, features, lengths in self.batches_of(directory, utterances):
-            yield from zip(names, self.batch_posteriors(features, lengths, language), strict=True)
+            found = posteriors_of_batch(
+                lambda some, valid: self.batch_posteriors(some, valid, language), features, lengths, self.subsampling
+            )
+            yield from zip(names, found, strict=True)
 
     def batches_of(
         self, directory: str | Path, utterances: Container[str] | None = None

@@ -1,5 +1,7 @@
 """A search that is given blocks, or that drops what it no longer needs: the results of one that sees and keeps all."""
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,10 +10,11 @@ from hypothesis import strategies as st
 from speechtl.alignment import ctc_graph
 from speechtl.alignment.ctc import align_units
 from speechtl.alignment.words import Pauses
+from speechtl.decoding import reach as reach_module
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import PhoneSearch, recognise_phones
-from speechtl.decoding.reach import Reach, find_reach, windowed_posteriors
+from speechtl.decoding.reach import Reach, find_reach, posteriors_of_batch, windowed_posteriors
 from speechtl.decoding.search import token_search, traceback
 from speechtl.grammar.ngram_model import train_ngram
 from speechtl.lang.lexicon import Lexicon
@@ -143,6 +146,26 @@ def test_windows_of_the_reach_are_as_good_as_everything(left, right, step, frame
     less = Reach(max(left - step, 0) // step * step, right)
     if left >= step and frames > 12 * step + left:
         assert not np.allclose(windowed_posteriors(model, features, less, step, 12 * step), whole, atol=1e-9)
+
+
+def test_posteriors_of_long_utterances_are_computed_in_windows(monkeypatch):
+    longest = []
+
+    def compute(model, features, lengths):
+        longest.append(features.shape[1])
+        return [model(matrix[:length]) for matrix, length in zip(features, lengths, strict=True)]
+
+    local = functools.partial(compute, moving_sum(7, 5, 3))
+    features, lengths = np.random.default_rng(0).normal(size=(2, 3000, 4)), np.array([3000, 2500])
+    whole = posteriors_of_batch(local, features, lengths, 3)
+    assert longest == [3000]
+    monkeypatch.setattr(reach_module, "_LONG", 1000)
+    parts = posteriors_of_batch(local, features, lengths, 3)
+    assert max(longest[1:]) < 1000
+    assert all(np.allclose(one, other) for one, other in zip(parts, whole, strict=True))
+    everything = functools.partial(compute, lambda matrix: matrix + matrix.sum())
+    found = posteriors_of_batch(everything, features, lengths, 1)
+    assert np.allclose(found[1], features[1, :2500] + features[1, :2500].sum())
 
 
 def test_a_model_that_looks_at_everything_has_no_reach():

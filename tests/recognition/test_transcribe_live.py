@@ -8,17 +8,12 @@ import types
 import numpy as np
 import pytest
 from command_line import WrongOption, run, verb
-from whistled_speech import RATE, train_on_whistles, whistle
+from whistled_speech import RATE, whistle
 
 from speechtl.audio.listen import listen_to_pipe
 from speechtl.errors import ConfigError, DataError
 
 TEXTS = ["tak sit kus", "si ata"]
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return train_on_whistles(tmp_path_factory.mktemp("whistle"))
 
 
 def speech():
@@ -44,21 +39,21 @@ def test_a_pipe_is_read_as_it_comes():
     assert len(blocks) > 3 and np.array_equal(np.concatenate(blocks) * 32768, samples)
 
 
-def test_lines_come_out_of_a_pipe(model, monkeypatch):
+def test_lines_come_out_of_a_pipe(experiment, monkeypatch):
     stdin(monkeypatch)
-    assert run("transcribe", model, "-", live=True, raw_rate=RATE).stdout.splitlines() == TEXTS
+    assert run("transcribe", experiment, "-", live=True, raw_rate=RATE).stdout.splitlines() == TEXTS
     stdin(monkeypatch)
-    lines = run("transcribe", model, "-", live=True, raw_rate=RATE, format="json").stdout.splitlines()
+    lines = run("transcribe", experiment, "-", live=True, raw_rate=RATE, format="json").stdout.splitlines()
     assert [json.loads(line)["text"] for line in lines] == TEXTS
     assert json.loads(lines[1])["words"][0]["start"] > json.loads(lines[0])["end"]
     stdin(monkeypatch)
-    assert run("transcribe", model, "-", live=True, raw_rate=RATE, phones=True).stdout.splitlines() == [
+    assert run("transcribe", experiment, "-", live=True, raw_rate=RATE, phones=True).stdout.splitlines() == [
         "t a k s i t k u s",
         "s i a t a",
     ]
 
 
-def test_a_terminal_shows_the_words_so_far(model, monkeypatch):
+def test_a_terminal_shows_the_words_so_far(experiment, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
@@ -66,7 +61,7 @@ def test_a_terminal_shows_the_words_so_far(model, monkeypatch):
     stdin(monkeypatch)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    verb("transcribe", model, "-", live=True, raw_rate=RATE)
+    verb("transcribe", experiment, "-", live=True, raw_rate=RATE)
     shown = terminal.getvalue().split("\r\x1b[K")
     assert [line.removesuffix("\n") for line in shown if line.endswith("\n")] == TEXTS
     assert shown.index("tak") < shown.index("tak sit") < shown.index(f"{TEXTS[0]}\n")
@@ -97,7 +92,7 @@ def microphone(blocks):
     return types.SimpleNamespace(InputStream=InputStream, query_devices=query_devices, PortAudioError=RuntimeError)
 
 
-def test_a_microphone_until_it_is_interrupted(model, monkeypatch):
+def test_a_microphone_until_it_is_interrupted(experiment, monkeypatch):
     samples = speech().astype(np.float32)
     blocks = samples[: len(samples) // 400 * 400].reshape(-1, 400)
     monkeypatch.setitem(sys.modules, "sounddevice", microphone(list(blocks)))
@@ -111,16 +106,16 @@ def test_a_microphone_until_it_is_interrupted(model, monkeypatch):
             return self.pop(0)
 
     monkeypatch.setattr("queue.SimpleQueue", Queue)
-    assert run("transcribe", model, live=True).stdout.splitlines() == TEXTS
+    assert run("transcribe", experiment, live=True).stdout.splitlines() == TEXTS
 
 
-def test_without_a_microphone(model, monkeypatch):
+def test_without_a_microphone(experiment, monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", microphone([]))
     with pytest.raises(DataError, match="no microphone can be opened"):
-        verb("transcribe", model, live=True)
+        verb("transcribe", experiment, live=True)
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(DataError, match=r"speechtl\[live\]"):
-        verb("transcribe", model, live=True)
+        verb("transcribe", experiment, live=True)
 
 
 def test_what_has_no_meaning_live(tmp_path):
