@@ -2,6 +2,7 @@
 
 import tomli_w
 
+from speechtl.export.exported_parts import exported_parts
 from speechtl.pretrained import named_models
 from speechtl.pretrained.package_model import package_model
 
@@ -26,6 +27,8 @@ def write_card(path, **changes):
 def package_as(experiment, folder, patch, name="tiny", **options):
     """Package an experiment into a folder, which takes the place of the package's; ``patch`` is a monkeypatch."""
     folder.mkdir(exist_ok=True)
-    packaged = package_model(experiment, folder / name, write_card(folder / "given.toml"), **({"limit": 1.0} | options))
+    packaged = package_model(
+        experiment, folder / name, write_card(folder / "given.toml"), exported_parts, **({"limit": 1.0} | options)
+    )
     patch.setattr(named_models, "FOLDER", folder)
     return packaged

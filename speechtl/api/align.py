@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from speechtl.api.paths import StrPath, model_path, optional_path
+from speechtl.api.paths import StrPath, optional_path, recogniser_path
 
 if TYPE_CHECKING:
     from speechtl.alignment.align_corpus import CorpusAlignment
@@ -64,7 +64,7 @@ def align(
         missing_phones=missing_phones,
     )
     request = AlignRequest(
-        model=model_path(model),
+        model=recogniser_path(model),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, model_path, optional_path
+from speechtl.api.paths import StrPath, optional_path, recogniser_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -86,7 +86,7 @@ def decode(
         inventory=parse_inventory(os.fspath(inventory)),
     )
     request = DecodeRequest(
-        model=model_path(model),
+        model=recogniser_path(model),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, model_path, optional_path
+from speechtl.api.paths import StrPath, optional_path, recogniser_path
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -92,4 +92,4 @@ def load(
         config=optional_path(config),
         settings=tuple(settings),
     )
-    return Recogniser.load(model_path(model), vocabulary, options)
+    return Recogniser.load(recogniser_path(model), vocabulary, options)

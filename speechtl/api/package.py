@@ -32,6 +32,9 @@ def package(
     Raises:
         SpeechtlError: no finished experiment, an incomplete card, or too large.
     """
+    from speechtl.export.exported_parts import exported_parts
     from speechtl.pretrained.package_model import package_model
 
-    return package_model(Path(experiment), Path(out), Path(card), limit=limit, frozen=frozen, download=download)
+    return package_model(
+        Path(experiment), Path(out), Path(card), exported_parts, limit=limit, frozen=frozen, download=download
+    )

@@ -18,6 +18,17 @@ def model_path(model: StrPath) -> Path:
     return find(model)
 
 
+def recogniser_path(model: StrPath) -> Path:
+    """Return the exported form of a model that comes with speechtl by its name (a string), else the path itself.
+
+    Raises:
+        ModelError: see `model_path`.
+    """
+    from speechtl.pretrained.model_path import recogniser_path as find
+
+    return find(model)
+
+
 def optional_path(path: StrPath | None) -> Path | None:
     """Return a path; None stays None."""
     return None if path is None else Path(path)

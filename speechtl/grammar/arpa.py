@@ -73,7 +73,7 @@ def read_arpa(path: str | Path) -> list[Entries]:
             fields, a number that is none, a probability above 1, an n-gram that occurs twice or has a word that is
             not among the unigrams, a section that is missing or has another number of n-grams than the header says.
     """
-    path = Path(path)
+    path = Path(path) if isinstance(path, str) else path
     reader = _Reader(path)
     for number, text, fault in decode_lines(_read(path)):
         if fault:

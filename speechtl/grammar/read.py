@@ -27,7 +27,8 @@ def read_language_model(path: str | Path) -> NgramModel:
         LexiconError: the file cannot be read, is a grammar of commands, or has neither format; what its reader finds
             wrong, as ``file:line``.
     """
-    path = Path(path)
+    # A path within an exported model is none of pathlib.
+    path = Path(path) if isinstance(path, str) else path
     head = _read(path, _HEAD)
     if is_kenlm_binary(head):
         return NgramModel(read_kenlm_binary(path))
@@ -100,9 +101,11 @@ def _is_grammar(head: bytes) -> bool:
 def _read(path: Path, size: int = -1) -> bytes:
     """Return the beginning of a file, decompressed."""
     try:
-        with open(path, "rb") as file:
-            if file.peek(2)[:2] != GZIP_MAGIC:
-                return file.read(size)
+        with path.open("rb") as file:
+            beginning = file.read(2)
+            if beginning != GZIP_MAGIC:
+                return beginning + file.read(size if size < 0 else max(size - 2, 0))
+            file.seek(0)
             if size < 0:
                 return decompress(file.read(), path, error=LexiconError)
             with gzip.open(file) as stream:

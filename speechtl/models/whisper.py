@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from speechtl.config import Section
 from speechtl.models.blocks import Block, DilatedConv, ceil_division, dropout, mask
+from speechtl.models.sinusoids import sinusoids
 from speechtl.models.transformer import FinalNorm, TransformerBlock
 
 # Silence in Whisper's features (`speechtl.features.whisper_mel`): as far below the loudest value of the utterance as
@@ -92,14 +93,6 @@ class WhisperStem(Block):
         x = tf.pad(inputs, [[0, 0], [0, wanted - frames], [0, 0]])
         loudest = tf.reduce_max(tf.where(valid, x, -np.inf), axis=(1, 2), keepdims=True)
         return tf.where(valid, x, tf.maximum(loudest - _RANGE, _SILENCE))
-
-
-def sinusoids(length: int, size: int) -> np.ndarray:
-    """Return Whisper's positions ``(length, size)``: sines, then cosines, of geometrically spaced frequencies."""
-    half = size // 2
-    frequencies = np.exp(-np.log(10000.0) / max(half - 1, 1) * np.arange(half))
-    angles = np.arange(length)[:, np.newaxis] * frequencies
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
 def whisper_blocks(config: WhisperConfig, inputs: int) -> list[Block]:

@@ -1,6 +1,8 @@
 """Make of an experiment what the package can carry: half precision, no paths of this machine, a card."""
 
 import shutil
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -13,12 +15,21 @@ from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
 from speechtl.files import atomic_write, new_folder, read_bytes
 from speechtl.layout import ExperimentLayout
-from speechtl.models.weights import digest, load_arrays
+from speechtl.models.weight_files import digest, load_arrays, save_arrays
 from speechtl.pretrained.named_card import NamedCard
 from speechtl.pretrained.named_models import CARD
-from speechtl.pretrained.stored_weights import block_of, fixed_arrays, frozen_arrays, halved, write_halves
+from speechtl.pretrained.stored_weights import (
+    block_of,
+    fixed_arrays,
+    frozen_arrays,
+    halved,
+    widened,
+    write_halves,
+)
 
 WEIGHTS = "weights.safetensors"
+# From an experiment directory to what an exported model has besides what is here: files by name.
+Parts = Callable[[Path], Mapping[str, bytes]]
 # Beyond it, what is taken for positions is something else. Rounding to half precision stays below.
 _TOLERANCE = 1e-3
 
@@ -44,7 +55,14 @@ class Packaged:
 
 
 def package_model(
-    experiment: Path, folder: Path, card: Path, *, limit: float, frozen: str | None = None, download: float = 0.0
+    experiment: Path,
+    folder: Path,
+    card: Path,
+    parts: Parts,
+    *,
+    limit: float,
+    frozen: str | None = None,
+    download: float = 0.0,
 ) -> Packaged:
     """Write the stored form of an experiment: a folder, whole or not at all.
 
@@ -52,6 +70,7 @@ def package_model(
         experiment: a finished experiment.
         folder: new, or that of a packaged model, which is replaced.
         card: what people say of it: a `NamedCard` without ``[stored]`` and ``[frozen]``.
+        parts: returns what an exported model has besides, so that the model runs without TensorFlow.
         limit: of the size of all files, in MB (10⁶ bytes).
         frozen: the checkpoint ``hf:owner/name`` whose weights, where they are unchanged, are left out.
         download: its size in MB.
@@ -68,9 +87,11 @@ def package_model(
         raise ModelError(f"{folder}: exists and holds no packaged model; give another folder")
     config = _portable(read_toml(layout.config))
     arrays = halved(load_arrays(layout.weights)[0], str(layout.weights))
+    whole = widened(arrays)
     for name, known in fixed_arrays(config["model"]["encoder"]).items():
         if name in arrays and known.shape == arrays[name].shape and np.allclose(arrays[name], known, atol=_TOLERANCE):
             del arrays[name]
+            whole[name] = known
     table = read_toml(card)
     if frozen is not None:
         there = frozen_arrays(frozen)
@@ -89,7 +110,12 @@ def package_model(
     staged = folder.with_name(f"{folder.name}.new")
     shutil.rmtree(staged, ignore_errors=True)
     with new_folder(staged) as temporary:
-        _write(ExperimentLayout(temporary), layout, config, arrays)
+        new = ExperimentLayout(temporary)
+        _write(new, layout, config)
+        for name, content in _exported(new, whole, parts).items():
+            with atomic_write(temporary / name, "wb") as file:
+                file.write(content)
+        write_halves(temporary / WEIGHTS, arrays)
         files = sorted(path for path in temporary.rglob("*") if path.is_file())
         digests = {path.relative_to(temporary).as_posix(): file_digest(path) for path in files}
         table["stored"] = {"parameters": sum(array.size for array in arrays.values()), "digests": digests}
@@ -110,8 +136,16 @@ def file_digest(path: Path) -> str:
     return blake2b(read_bytes(path, error=ModelError), digest_size=16).hexdigest()
 
 
-def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write everything but the card."""
+def _exported(layout: ExperimentLayout, arrays: Mapping[str, np.ndarray], parts: Parts) -> Mapping[str, bytes]:
+    """Return the parts of the exported form of a model as it will be after it was stored."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(layout.path, folder, dirs_exist_ok=True)
+        save_arrays(ExperimentLayout(folder).weights, arrays)
+        return parts(Path(folder))
+
+
+def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any]) -> None:
+    """Write everything but the weights, the exported parts and the card."""
     heads = {table.get("head") or table["language"] for table in config["data"]}
     for head, path in old.phone_tables().items():
         if head in heads:
@@ -121,7 +155,6 @@ def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any],
         shutil.copyfile(old.cmvn, new.cmvn)
     with atomic_write(new.config) as file:
         file.write(tomli_w.dumps(config))
-    write_halves(new.path / WEIGHTS, arrays)
 
 
 def _portable(config: dict[str, Any]) -> dict[str, Any]:

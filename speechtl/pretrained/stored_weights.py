@@ -14,8 +14,8 @@ import numpy as np
 from speechtl.errors import ModelError, list_problems
 from speechtl.files import atomic_write, read_bytes
 from speechtl.layout import ExperimentLayout
-from speechtl.models.weights import load_arrays
-from speechtl.models.whisper import sinusoids
+from speechtl.models.sinusoids import sinusoids
+from speechtl.models.weight_files import load_arrays
 from speechtl.pretrained.hub import HubName
 from speechtl.pretrained.locate import locate
 
@@ -43,12 +43,17 @@ def widened(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: array.astype(np.float32) if array.dtype == np.float16 else array for name, array in arrays.items()}
 
 
-def write_halves(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to a safetensors file, atomically."""
+def as_safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the content of a safetensors file."""
     from safetensors.numpy import save
 
+    return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
+
+
+def write_halves(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to a safetensors file, atomically."""
     with atomic_write(path, "wb") as file:
-        file.write(save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())}))
+        file.write(as_safetensors(arrays))
 
 
 def read_halves(path: Path) -> dict[str, np.ndarray]:

@@ -1,6 +1,8 @@
 """Models that come with the package: stored in half precision, made ready once, and found by name wherever one is."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +18,15 @@ from speechtl.errors import ConfigError, ModelError
 from speechtl.experiment.config import load_config
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.experiment import Experiment
+from speechtl.experiment.export_info import ExportInfo
 from speechtl.experiment.train import train
-from speechtl.models.whisper import sinusoids
+from speechtl.export.exported_parts import exported_parts
+from speechtl.models.sinusoids import sinusoids
 from speechtl.pretrained import named_models
-from speechtl.pretrained.model_path import model_path
+from speechtl.pretrained.model_path import model_path, recogniser_path
 from speechtl.pretrained.named_card import NamedCard
 from speechtl.pretrained.package_model import package_model
+from speechtl.recognition.load_model import load_model
 
 ENCODER = {"kind": "whisper", "size": 24, "blocks": 2, "heads": 3, "hidden": 40, "window": 18, "dilations": None}
 
@@ -76,8 +81,33 @@ def test_a_stored_model_is_the_experiment_in_half_precision(tiny, source, cache)
     every = "".join(path.read_text() for path in tiny.folder.rglob("*.t*"))
     assert str(source.parent) not in every and "train" in here.data["xx"].train[0]
     # Packaged from what was expanded, it is the same again.
-    again = package_model(found, tiny.folder.with_name("again"), tiny.folder.with_name("given.toml"), limit=1)
+    again = package_model(
+        found, tiny.folder.with_name("again"), tiny.folder.with_name("given.toml"), exported_parts, limit=1
+    )
     assert again.card.stored == tiny.card.stored
+
+
+def test_it_recognises_without_tensorflow(tiny, make_corpus):
+    data = make_corpus("speech", seed=4, utterances=4)
+    exported, experiment = load_model(recogniser_path("tiny")), Experiment.load(model_path("tiny"))
+    for (name, one), (same, other) in zip(exported.posteriors_of(data), experiment.posteriors_of(data), strict=True):
+        assert name == same
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    code = (
+        f"from pathlib import Path; from speechtl.pretrained import named_models; import speechtl, sys\n"
+        f"named_models.FOLDER = Path({str(tiny.folder.parent)!r})\n"
+        "print(speechtl.load('tiny').languages, 'tensorflow' in sys.modules, 'keras' in sys.modules)"
+    )
+    shutil.rmtree(recogniser_path("tiny").parent)
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert output.stdout == "['xx'] False False\n"
+
+
+def test_a_speaker_of_the_one_form_fits_the_other(tiny, tmp_path):
+    from speechtl.transfer.speaker_layers import fingerprint
+
+    info = ExportInfo.read(ExperimentDirectory(recogniser_path("tiny")))
+    assert info.fingerprint == fingerprint(Experiment.load(model_path("tiny")).model)
 
 
 def test_it_is_made_ready_once(tiny):
@@ -124,7 +154,7 @@ def test_damage_is_one_message(tiny):
 def test_a_card_says_everything(tiny, source, tmp_path, field):
     card = write_card(tmp_path / "card.toml", **{field: None})
     with pytest.raises(ConfigError, match=f"card.toml: 1 problem\n  {field}: missing"):
-        package_model(source, tmp_path / "other", card, limit=1)
+        package_model(source, tmp_path / "other", card, exported_parts, limit=1)
     assert not (tmp_path / "other").exists()
 
 
@@ -139,7 +169,7 @@ def test_what_is_too_large_is_refused_and_leaves_what_was_there(tiny, source, tm
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("Dear")
     with pytest.raises(ModelError, match="mine: exists and holds no packaged model"):
-        package_model(source, tmp_path / "mine", tmp_path / "models" / "given.toml", limit=1)
+        package_model(source, tmp_path / "mine", tmp_path / "models" / "given.toml", exported_parts, limit=1)
 
 
 def test_only_what_was_trained_is_stored_over_a_checkpoint(on_whisper, checkpoint, tmp_path, monkeypatch):

@@ -1,0 +1,25 @@
+"""What an exported model has besides what its experiment directory has."""
+
+import tempfile
+import zipfile
+from pathlib import Path
+
+from speechtl.experiment.experiment import Experiment
+from speechtl.export.export_model import export_model
+
+
+def exported_parts(experiment: Path) -> dict[str, bytes]:
+    """Return the description and the computation graphs of an exported model, by their names in it.
+
+    Args:
+        experiment: the experiment directory.
+
+    Raises:
+        ModelError: the model is missing or wrong, or cannot be converted.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.speechtl"
+        export_model(Experiment.load(experiment), file, "float16")
+        with zipfile.ZipFile(file) as archive:
+            names = [name for name in archive.namelist() if name == "speechtl.json" or name.startswith("graphs/")]
+            return {name: archive.read(name) for name in names}
