@@ -196,7 +196,11 @@ BY_WAY_OF_REPLACING = {
     ("g2p/grapheme_to_phoneme.py", "savez_compressed"),
     ("data/perturb_pitch.py", "SoundFile"),
     ("pretrained/package_model.py", "copyfile"),
+    # A copy that goes at once.
+    ("pretrained/package_model.py", "copytree"),
+    ("pretrained/package_model.py", "TemporaryDirectory"),
     ("pretrained/expand_model.py", "copyfile"),
+    ("pretrained/expand_model.py", "ZipFile"),
     ("serve/session.py", "copytree"),
     # What sessions have while the server runs; it goes when that ends.
     ("serve/app.py", "mkdtemp"),

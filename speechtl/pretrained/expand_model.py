@@ -28,6 +28,7 @@ from speechtl.pretrained.stored_weights import (
 
 # What an exported model has, and an experiment directory has not.
 _EXPORTED_ONLY = ("speechtl.json", "graphs/")
+_COMPRESSED = ".gz"
 
 
 def expand_to_directory(stored: Path, directory: Path) -> None:
@@ -68,7 +69,7 @@ def expand_to_file(stored: Path, path: Path) -> None:
             archive.writestr(name, content)
         if cmvn.is_file():
             archive.writestr("cmvn.safetensors", as_safetensors(load_arrays(cmvn)[0]), zipfile.ZIP_STORED)
-        archive.writestr(WEIGHTS, as_safetensors(arrays), zipfile.ZIP_STORED)
+        archive.writestr("weights.safetensors", as_safetensors(arrays), zipfile.ZIP_STORED)
 
 
 def _complete(stored: Path) -> dict[str, np.ndarray]:
@@ -93,9 +94,13 @@ def _texts(stored: Path) -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of every file but weights and statistics, the config last."""
     layout, card = ExperimentLayout(stored), read_card(stored)
     left_out = {WEIGHTS, layout.config.name, layout.cmvn.name}
-    # First what identifies an exported model.
-    for name in sorted(card.stored.digests.keys() - left_out, key=lambda name: (name != layout.export.name, name)):
-        yield name, read_bytes(stored / name)
+    first = f"{layout.export.name}{_COMPRESSED}"
+    # What identifies an exported model stands at its beginning.
+    for name in sorted(card.stored.digests.keys() - left_out, key=lambda name: (name != first, name)):
+        content = read_bytes(stored / name)
+        if name.endswith(_COMPRESSED):
+            name, content = name.removesuffix(_COMPRESSED), gzip.decompress(content)
+        yield name, content
     for language in [data["language"] for data in read_toml(layout.config)["data"]]:
         words = named_models.WORDS / language
         if words.is_dir():

@@ -61,7 +61,7 @@ class StoredFiles(Section):
     """``[stored]``: what a model's folder holds besides its card.
 
     Attributes:
-        parameters: weights in ``weights.safetensors``.
+        parameters: weights in ``weights.safetensors.gz``.
         digests: of every file by name, BLAKE2b of 16 bytes.
     """
 

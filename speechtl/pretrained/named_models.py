@@ -1,7 +1,7 @@
 """Models that come with the package, by name.
 
-Each is a folder of `FOLDER`: ``card.toml``, ``config.toml``, ``phones/HEAD.txt`` and ``weights.safetensors`` in half
-precision.
+Each is a folder of `FOLDER`: ``card.toml``, ``config.toml``, ``phones/HEAD.txt``, ``weights.safetensors.gz`` in half
+precision, and what an exported model has besides.
 """
 
 from importlib import resources

@@ -1,5 +1,6 @@
 """Make of an experiment what the package can carry: half precision, no paths of this machine, a card."""
 
+import gzip
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -27,7 +28,7 @@ from speechtl.pretrained.stored_weights import (
     write_halves,
 )
 
-WEIGHTS = "weights.safetensors"
+WEIGHTS = "weights.safetensors.gz"
 # From an experiment directory to what an exported model has besides what is here: files by name.
 Parts = Callable[[Path], Mapping[str, bytes]]
 # Beyond it, what is taken for positions is something else. Rounding to half precision stays below.
@@ -113,8 +114,8 @@ def package_model(
         new = ExperimentLayout(temporary)
         _write(new, layout, config)
         for name, content in _exported(new, whole, parts).items():
-            with atomic_write(temporary / name, "wb") as file:
-                file.write(content)
+            with atomic_write(temporary / f"{name}.gz", "wb") as file:
+                file.write(gzip.compress(content, mtime=0))
         write_halves(temporary / WEIGHTS, arrays)
         files = sorted(path for path in temporary.rglob("*") if path.is_file())
         digests = {path.relative_to(temporary).as_posix(): file_digest(path) for path in files}

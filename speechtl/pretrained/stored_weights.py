@@ -3,8 +3,10 @@
 Weights are computed in float32. Rounded to float16 they keep 11 bits, a relative error of 0.05 % at most.
 """
 
+import gzip
 import logging
 import os
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -51,9 +53,9 @@ def as_safetensors(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def write_halves(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to a safetensors file, atomically."""
+    """Write arrays to a compressed safetensors file, atomically."""
     with atomic_write(path, "wb") as file:
-        file.write(as_safetensors(arrays))
+        file.write(gzip.compress(as_safetensors(arrays), mtime=0))
 
 
 def read_halves(path: Path) -> dict[str, np.ndarray]:
@@ -66,8 +68,8 @@ def read_halves(path: Path) -> dict[str, np.ndarray]:
     from safetensors.numpy import load
 
     try:
-        return load(read_bytes(path, error=ModelError, advice="install speechtl again"))
-    except SafetensorError as error:
+        return load(gzip.decompress(read_bytes(path, error=ModelError, advice="install speechtl again")))
+    except (SafetensorError, OSError, EOFError, zlib.error) as error:
         raise ModelError(f"{path}: not a whole safetensors file ({error}); install speechtl again") from error
 
 

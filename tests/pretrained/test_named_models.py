@@ -161,7 +161,7 @@ def test_a_card_says_everything(tiny, source, tmp_path, field):
 def test_what_is_too_large_is_refused_and_leaves_what_was_there(tiny, source, tmp_path):
     before = {path: path.read_bytes() for path in tiny.folder.rglob("*") if path.is_file()}
     with pytest.raises(
-        ModelError, match=r"more than the 0.001 MB that are allowed\n(.*\n)*  weights.safetensors: 0\.\d+ MB"
+        ModelError, match=r"more than the 0.001 MB that are allowed\n(.*\n)*  weights.safetensors.gz: 0\.\d+ MB"
     ):
         run("package", source, tiny.folder, card=tmp_path / "models" / "given.toml", limit=0.001)
     assert {path: path.read_bytes() for path in tiny.folder.rglob("*") if path.is_file()} == before
