@@ -64,7 +64,7 @@ def align(
         missing_phones=missing_phones,
     )
     request = AlignRequest(
-        model=recogniser_path(model),
+        model=recogniser_path(model, speaker),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

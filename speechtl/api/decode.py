@@ -86,7 +86,7 @@ def decode(
         inventory=parse_inventory(os.fspath(inventory)),
     )
     request = DecodeRequest(
-        model=recogniser_path(model),
+        model=recogniser_path(model, speaker),
         data=Path(data),
         out=Path(out),
         vocabulary=vocabulary,

@@ -92,4 +92,4 @@ def load(
         config=optional_path(config),
         settings=tuple(settings),
     )
-    return Recogniser.load(recogniser_path(model), vocabulary, options)
+    return Recogniser.load(recogniser_path(model, speaker), vocabulary, options)

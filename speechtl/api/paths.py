@@ -18,15 +18,20 @@ def model_path(model: StrPath) -> Path:
     return find(model)
 
 
-def recogniser_path(model: StrPath) -> Path:
-    """Return the exported form of a model that comes with speechtl by its name (a string), else the path itself.
+def recogniser_path(model: StrPath, speaker: StrPath | None = None) -> Path:
+    """Return what recognises speech: of a model that comes with speechtl by its name (a string), else the path itself.
+
+    Args:
+        model: as `model_path` takes it.
+        speaker: adapted layers, which an experiment directory alone has a place for; None for the exported form, which
+            runs without TensorFlow.
 
     Raises:
         ModelError: see `model_path`.
     """
     from speechtl.pretrained.model_path import recogniser_path as find
 
-    return find(model)
+    return find(model) if speaker is None else model_path(model)
 
 
 def optional_path(path: StrPath | None) -> Path | None:
