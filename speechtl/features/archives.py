@@ -129,6 +129,10 @@ def _read_any(rxfilename: str, kind: str) -> np.ndarray:
     """Read a matrix in any of Kaldi's storage formats by Kaldi's own code."""
     import kaldi_native_io  # Rarely needed, and slower than the plain reader.
 
+    # Kaldi takes what ends in "|", before a range of rows, for a command and runs it, and "-" for standard input.
+    path = rxfilename.rpartition("[")[0] if rxfilename.endswith("]") else rxfilename
+    if path.strip() in ("", "-") or path.strip().endswith("|") or path.strip().startswith("|"):
+        raise DataError(f"{rxfilename}: not the place of a matrix in an archive; run speechtl features again")
     try:
         # A copy, because the matrix is freed together with its owner.
         return np.array(getattr(kaldi_native_io, kind).read(rxfilename).numpy())
