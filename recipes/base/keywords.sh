@@ -13,7 +13,7 @@ have speechocean762/dev speechocean762/test || exit 0
 data=data/speechocean762
 out=$results/keywords
 for part in dev test; do
-  [ -e "$out/$part/posteriors.scp" ] || speechtl decode "$model" $data/$part "$out/$part" --language en --save-posteriors "$out/$part"
+  is_new "$out/$part/phones" || speechtl decode "$model" $data/$part "$out/$part" --language en --save-posteriors "$out/$part"
 done
 
 spot() { # spot PART PENALTY SEED: the keywords of a part, with confidence; dropping a filler's phone costs PENALTY

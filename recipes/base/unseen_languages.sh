@@ -32,6 +32,7 @@ run_model() { # run_model PART LANGUAGE...: posteriors of them all, in one go if
   local part=$1 language
   shift
   if [ $inventory = all ]; then
+    ! is_new "$out/$part/all/phones" || return 0
     speechtl data combine "$out/$part/data" "${@/#/data/unseen/}" --overwrite
     speechtl decode "$model" "$out/$part/data" "$out/$part/all" --inventory all --save-posteriors "$out/$part/all"
     return
@@ -62,8 +63,8 @@ score() { # score PART PENALTY LANGUAGE...: phone errors of each with a blank pe
   done
 }
 
-penalties="-1 0 1 2 3 4 5"
-if [ ! -e "$out/penalty" ]; then
+penalties="-1 0 1 2 3"
+if ! is_new "$out/penalty"; then
   run_model dev "${dev[@]}"
   for penalty in $penalties; do
     score dev "$penalty" "${dev[@]}"

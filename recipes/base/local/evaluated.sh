@@ -29,6 +29,12 @@ have() { # have DATA...: true if the model and the features of all of them are t
   done
 }
 
+is_new() { # is_new FILE: true if it was made after the model
+  local made=$model
+  [ ! -d "$model" ] || made=$model/weights.h5
+  [ "$1" -nt "$made" ]
+}
+
 languages_of() { # languages_of TABLE PART FOLDER: the languages of local/TABLE.tsv that are for dev or test, and prepared in data/FOLDER
   local language part
   while IFS=$'\t' read -r language _ part _; do
