@@ -37,8 +37,8 @@ def read_scores(path: Path) -> dict[str, float]:
     for number, line in enumerate(read_lines(path), 1):
         try:
             row = json.loads(line)
-            scores[str(row["utterance"])] = float(row["score_per_frame"])
-        except (ValueError, KeyError, TypeError):
+            scores[str(row["utterance"])] = float(row["segments"][0]["score_per_frame"])
+        except (ValueError, KeyError, TypeError, IndexError):
             fail(f"{path}:{number}: expected the log.jsonl of speechtl align (got '{line[:60]}')")
     return scores
 

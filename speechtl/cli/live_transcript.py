@@ -24,7 +24,7 @@ def write_live(stream: "Stream", blocks: Iterable[np.ndarray], form: str, out: I
         out: where to write.
     """
     from speechtl.errors import printable
-    from speechtl.recognition.results import segment_as_json
+    from speechtl.recognition.result_json import segment_as_json
 
     terminal = out.isatty()
 

@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import math
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 
@@ -17,6 +15,7 @@ from speechtl.decoding.confidence import Calibration, calibration, mark_correct
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.tune import Tuning
 from speechtl.files import atomic_write
+from speechtl.recognition.result_json import decoded_as_json
 from speechtl.recognition.spoken_language import SpokenLanguage
 from speechtl.scoring.error_rate import ErrorRate, error_rate
 
@@ -103,9 +102,18 @@ def write(out: Path, found: Decoded, frame_shift: float | None) -> None:
         write_table(out / "utt2lang", {utterance: found.spoken[utterance].name for utterance in found.frames})
     if found.hypotheses:
         write_table(out / "text", found.text)
-        with atomic_write(out / "log.jsonl") as file:
-            for utterance in sorted(found.hypotheses):
-                file.write(json.dumps(_as_json(found, utterance), ensure_ascii=False) + "\n")
+    hypotheses = found.hypotheses or {utterance: [one] for utterance, one in found.phones_alone.items()}
+    with atomic_write(out / "log.jsonl") as file:
+        for utterance in sorted(hypotheses):
+            line = decoded_as_json(
+                utterance,
+                hypotheses[utterance],
+                found.data,
+                frames=found.frames[utterance],
+                frame_shift=frame_shift,
+                language=found.spoken.get(utterance),
+            )
+            file.write(json.dumps(line, ensure_ascii=False) + "\n")
     if frame_shift is not None:
         best = {name: one[0] for name, one in found.hypotheses.items()} or found.phones_alone
         known = {name: one for name, one in best.items() if name in found.data.utt2spk}
@@ -129,25 +137,3 @@ def write_config(path: Path, config: DecodingConfig) -> None:
     """Write a ``[decoding]`` table, which ``--config`` reads."""
     with atomic_write(path) as file:
         file.write(tomli_w.dumps({"decoding": config.model_dump(exclude_none=True)}))
-
-
-def _as_json(found: Decoded, utterance: str) -> dict[str, Any]:
-    about: dict[str, Any] = {"utterance": utterance, "frames": found.frames[utterance]}
-    language = found.spoken.get(utterance)
-    if language is not None:
-        about["language"] = language.name
-        if language.probability is not None:
-            about["language_probability"] = round(language.probability, 4)
-    return about | {"hypotheses": [_hypothesis(one) for one in found.hypotheses[utterance]]}
-
-
-def _hypothesis(hypothesis: Hypothesis) -> dict[str, Any]:
-    return {
-        "words": " ".join(hypothesis.words),
-        "phones": " ".join(hypothesis.phones),
-        # A search that found nothing at all scores -inf, which JSON does not have.
-        "score": round(hypothesis.score, 3) if hypothesis.score > -math.inf else None,
-        "acoustic_score": round(hypothesis.acoustic_score, 3),
-        "graph_score": round(hypothesis.graph_score, 3),
-        "complete": hypothesis.complete,
-    }

@@ -8,13 +8,13 @@ from typing import Literal
 from speechtl.alignment.align_corpus import WORTH_REFINING, CorpusAlignment, align_corpus
 from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
-from speechtl.alignment.results import write_alignment
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, LexiconError, list_problems
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lock import alone_in
+from speechtl.recognition.alignment_results import write_alignment
 from speechtl.recognition.load_model import load_model
 from speechtl.recognition.vocabulary import Vocabulary
 

@@ -3,17 +3,17 @@
 import contextlib
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from speechtl.data.ctm import TimedLabel, format_ctm
 from speechtl.data.subtitles import format_srt, format_vtt, subtitles
 from speechtl.data.textgrid import format_textgrid
 from speechtl.errors import ConfigError, list_problems, printable
 from speechtl.files import atomic_write, field_name
-from speechtl.recognition.transcript import SpokenPhone, SpokenSegment, Transcript
+from speechtl.recognition.result_json import as_json
+from speechtl.recognition.transcript import Transcript
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,62 +119,3 @@ WRITERS: dict[str, Writer] = {
     "vtt": Writer(".vtt", _vtt, one_recording=True),
     "textgrid": Writer(".TextGrid", _textgrid, one_recording=True),
 }
-
-
-def as_json(transcript: Transcript) -> dict[str, Any]:
-    """Return everything that is known of a transcript, times in seconds."""
-    result: dict[str, Any] = {"recording": printable(transcript.name), "seconds": _rounded(transcript.seconds)}
-    result["text"] = transcript.text
-    result["segments"] = [segment_as_json(segment) for segment in transcript.segments]
-    if transcript.error is not None:
-        result["error"] = str(transcript.error)
-    return result
-
-
-def segment_as_json(segment: SpokenSegment) -> dict[str, Any]:
-    """Return everything that is known of a segment, times in seconds."""
-    words = [
-        {"word": word.label, **_times(word), "confidence": _confidence(word), "phones": list(word.phones)}
-        for word in segment.words
-    ]
-    result: dict[str, Any] = {"start": _rounded(segment.start), "end": _rounded(segment.end), "text": segment.text}
-    if segment.language is not None:
-        result["language"] = segment.language
-    if segment.language_probability is not None:
-        result["language_probability"] = round(segment.language_probability, 4)
-    result["words"] = words
-    result["phones"] = [_phone_as_json(phone) for phone in segment.phones]
-    result["score"] = _score(segment.score)
-    result["complete"] = segment.complete
-    if segment.beginning:
-        result["beginning"] = segment.beginning
-    if segment.alternatives:
-        result["alternatives"] = [{"text": text, "score": _score(score)} for text, score in segment.alternatives]
-    return result
-
-
-def _phone_as_json(phone: SpokenPhone) -> dict[str, Any]:
-    result: dict[str, Any] = {"phone": phone.label, **_times(phone)}
-    if phone.confidence is not None:
-        result["confidence"] = _confidence(phone)
-    if phone.alternatives:
-        found = [{"phone": other, "probability": round(probability, 3)} for other, probability in phone.alternatives]
-        result["alternatives"] = found
-    return result
-
-
-def _times(label: TimedLabel) -> dict[str, float]:
-    return {"start": _rounded(label.start), "end": _rounded(label.end)}
-
-
-def _confidence(word: TimedLabel) -> float | None:
-    return None if word.confidence is None else round(word.confidence, 3)
-
-
-def _rounded(seconds: float) -> float:
-    return round(seconds, 3)
-
-
-def _score(score: float) -> float | None:
-    # A search that found nothing at all scores -inf, which JSON does not have.
-    return round(score, 3) if score > -math.inf else None

@@ -164,7 +164,7 @@ class LiveStream:
         self.stream = await to_thread.run_sync(self.listener.stream, self.rate, self.language)
 
     async def _tell(self, updates: "Sequence[Update]") -> None:
-        from speechtl.recognition.results import segment_as_json
+        from speechtl.recognition.result_json import segment_as_json
 
         for place, update in enumerate(updates):
             segment = _later(update.segment, self._before / self.rate)

@@ -24,7 +24,7 @@ _TYPES = {"json": "application/json", "text": "text/plain", "vtt": "text/vtt", "
 
 async def transcribe(request: Request) -> Response:
     """``POST /api/sessions/{session}/transcripts``: audio of any container in, its transcript out."""
-    from speechtl.recognition.results import as_json
+    from speechtl.recognition.result_json import as_json
     from speechtl.recognition.transcript import Recording
 
     desk, session = desk_of(request), session_of(request)
@@ -60,7 +60,7 @@ async def download(request: Request) -> Response:
 
 def keep_audio(session: Session, name: str, samples: "np.ndarray", rate: int, transcript: "Transcript") -> None:
     """Put a recording and its transcript into the folder of the session, which is kept."""
-    from speechtl.recognition.results import as_json
+    from speechtl.recognition.result_json import as_json
 
     stem = new_id()
     write_audio(session.folder / f"{stem}.wav", samples, rate)

@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-import json
 
 import numpy as np
 import pytest
+from result_schema import valid
 
 from speechtl.alignment.align_corpus import WORTH_REFINING, align_corpus
 from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
-from speechtl.alignment.results import write_alignment
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.features.archives import write_ark_scp
@@ -18,6 +17,7 @@ from speechtl.features.config import FeatureConfig
 from speechtl.files import original_name
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.recognition.alignment_results import write_alignment
 
 PHONES = PhoneInventory(["a", "i", "k", "s", "t"])
 WORDS = {"tak": ["tak"], "sit": ["sit"], "aki": ["aki", "iki"]}
@@ -99,10 +99,14 @@ def test_words_and_phones_with_times(make_world):
     assert np.abs(late).max() < 0.08 and np.median(np.abs(late)) < 0.03
     grid = (world.folder / "out/textgrid/anna-1.TextGrid").read_text()
     assert 'name = "words"' in grid and 'name = "phones"' in grid
-    lines = [json.loads(line) for line in (world.folder / "out/log.jsonl").read_text().splitlines()]
+    lines = [valid(line) for line in (world.folder / "out/log.jsonl").read_text().splitlines()]
     assert [line["utterance"] for line in lines] == sorted(TEXTS)
-    assert lines[0]["phones"] == 6 and lines[0]["words"] == 2 and not lines[0]["refined"]
-    assert lines[0]["score_per_frame"] == pytest.approx(np.log(0.95), abs=1e-3)
+    (segment,) = lines[0]["segments"]
+    assert len(segment["phones"]) == 6 and not segment["refined"]
+    assert [(word["word"], len(word["phones"])) for word in segment["words"]] == [("tak", 3), ("sit", 3)]
+    rows = [row for row in world.rows("ctm") if row[0] == "anna-1"]
+    assert [f"{word['start']:.3f}" for word in segment["words"]] == [row[2] for row in rows]
+    assert segment["score_per_frame"] == pytest.approx(np.log(0.95), abs=1e-3)
     assert len(alignment.utterances) == 4 and alignment.seconds == pytest.approx(sum(world.data.utt2dur.values()))
     assert not alignment.refined and not alignment.problems
 

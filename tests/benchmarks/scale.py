@@ -3,9 +3,9 @@
     python tests/benchmarks/scale.py [--sizes 10000,100000,1000000] [--only validate,train] [--folder DIR]
 
 The corpus is made up: 50 utterances of a speaker in one recording, which is a hard link of one file of noise, with
-transcripts of a lexicon of 50,000 words, and features of 256 utterances in an archive, all of them links of one. Each verb
-runs in a process of its own. Prints a table, and lines ``ratio <name> <value>``: how many times the processor time of the
-last size but one the last size takes, divided by the ratio of the sizes; 1 is linear.
+transcripts of a lexicon of 50,000 words, and features of 256 utterances in an archive, all of them links of one. Each
+verb runs in a process of its own. Prints a table, and lines ``ratio <name> <value>``: how many times the processor time
+of the last size but one the last size takes.
 """
 
 import argparse
@@ -222,13 +222,16 @@ def main() -> None:
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 wall, processor, most, before, told = json.loads(done.stdout.splitlines()[-1])
                 times.setdefault(name, []).append(processor)
-                print(f"{name:<16} {size:>10} {wall:>8.2f} {processor:>8.2f} {most:>7.0f} {before:>7.0f}  {told}", flush=True)
+                print(
+                    f"{name:<16} {size:>10} {wall:>8.2f} {processor:>8.2f} {most:>7.0f} {before:>7.0f}  {told}",
+                    flush=True,
+                )
     finally:
         if arguments.folder is None:
             shutil.rmtree(root)
     if len(sizes) > 1:
         for name, seconds in times.items():
-            print(f"ratio {name} {seconds[-1] / seconds[-2] / (sizes[-1] / sizes[-2]):.2f}")
+            print(f"ratio {name} {seconds[-1] / seconds[-2]:.2f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tomli_w
 from command_line import verb
+from result_schema import valid
 
 from speechtl.config import read_toml
 from speechtl.data.tables import read_table
@@ -60,11 +61,11 @@ def test_phones_and_words(world):
     assert read_table(world / "out" / "text") == TEXTS
     phones = {key: " ".join(WORDS[word] for word in text.split()) for key, text in TEXTS.items()}
     assert read_table(world / "out" / "phones") == phones
-    lines = [json.loads(line) for line in (world / "out" / "log.jsonl").read_text().splitlines()]
+    lines = [valid(line) for line in (world / "out" / "log.jsonl").read_text().splitlines()]
     assert [line["utterance"] for line in lines] == sorted(TEXTS)
     for line in lines:
-        best = line["hypotheses"][0]
-        assert best["words"] == TEXTS[line["utterance"]]
+        (best,) = line["segments"]
+        assert best["text"] == line["text"] == TEXTS[line["utterance"]]
         assert best["score"] == pytest.approx(best["acoustic_score"] + best["graph_score"], abs=2e-3)
     assert read_toml(world / "out" / "decoding.toml")["decoding"]["word_insertion_penalty"] == 2.5
 
@@ -81,6 +82,10 @@ def test_without_a_lexicon_there_are_phones_alone(world):
     run(world, lexicon=None, times=False, set_=["decoding.blank_penalty=100"])
     longer = read_table(world / "out" / "phones")
     assert len(longer["anna-1"].split()) > 4
+    for line in (world / "out" / "log.jsonl").read_text().splitlines():
+        (segment,) = valid(line)["segments"]
+        assert segment["words"] == [] and segment["end"] is None
+        assert " ".join(phone["phone"] for phone in segment["phones"]) == longer[json.loads(line)["utterance"]]
 
 
 def test_settings_go_over_the_config_over_the_experiment(world):
@@ -102,6 +107,15 @@ def test_times_are_in_a_ctm(world, capsys):
         len(WORDS[word].split()) for text in TEXTS.values() for word in text.split()
     )
     assert "confidence of 6 words: mean 0." in capsys.readouterr().out
+    found = [valid(line) for line in (world / "out" / "log.jsonl").read_text().splitlines()]
+    words = [(line["recording"], word) for line in found for word in line["segments"][0]["words"]]
+    assert [[name, word["word"], f"{word['start']:.3f}"] for name, word in words] == [
+        [line[0], line[4], line[2]] for line in lines
+    ]
+    assert {word["word"]: " ".join(word["phones"]) for _, word in words} == WORDS
+    run(world, times=False)
+    untimed = [valid(line)["segments"][0] for line in (world / "out" / "log.jsonl").read_text().splitlines()]
+    assert [word for segment in untimed for word in segment["words"]] == [{"word": word["word"]} for _, word in words]
 
 
 def test_phones_that_the_model_lacks_are_the_nearest_or_refused(world, capsys):

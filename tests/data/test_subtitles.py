@@ -1,12 +1,15 @@
 """Subtitles: how words are grouped, and SubRip files."""
 
+import html
+import io
 from itertools import pairwise
 
+import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
 from speechtl.data.ctm import TimedLabel
-from speechtl.data.subtitles import format_srt, subtitles, write_srt
+from speechtl.data.subtitles import format_srt, format_vtt, subtitles, write_srt
 
 
 def test_srt(tmp_path):
@@ -41,3 +44,26 @@ def test_subtitles_keep_every_word_in_order(rows):
     cues = list(subtitles(words))
     assert " ".join(cue.label for cue in cues) == " ".join(word.label for word in words)
     assert all(a.end <= b.start for a, b in pairwise(cues))
+
+
+def test_webvtt():
+    cues = [TimedLabel("rock & <roll>", 0.0, 1.5), TimedLabel('--> "now"', 3661.0004, 3662.25)]
+    assert format_vtt(cues) == (
+        "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nrock &amp; &lt;roll&gt;\n\n"
+        '01:01:01.000 --> 01:01:02.250\n--&gt; "now"\n\n'
+    )
+
+
+words = st.text("ab&<>-.é", min_size=1, max_size=30)
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(0.002, 2), words), max_size=8))
+def test_an_independent_reader_reads_webvtt(rows):
+    now, cues = 0.0, []
+    for gap, length, label in rows:
+        cues.append(TimedLabel(label, now + gap, now + gap + length))
+        now = cues[-1].end
+    found = list(webvtt.from_buffer(io.StringIO(format_vtt(cues))))
+    assert [html.unescape(cue.raw_text) for cue in found] == [cue.label for cue in cues]
+    for cue, other in zip(cues, found, strict=True):
+        assert abs(cue.start - other.start_in_seconds) < 1 and abs(cue.end - other.end_in_seconds) < 1

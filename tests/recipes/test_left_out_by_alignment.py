@@ -14,7 +14,8 @@ def check(tmp_path, run_python):
     """Return a function that writes scores by utterance (None: not aligned), runs the script and reads its lists."""
 
     def run(scores, *options):
-        rows = [json.dumps({"utterance": u, "score_per_frame": s}) for u, s in scores.items() if s is not None]
+        found = {utterance: score for utterance, score in scores.items() if score is not None}
+        rows = [json.dumps({"utterance": u, "segments": [{"score_per_frame": s}]}) for u, s in found.items()]
         (tmp_path / "log.jsonl").write_text("\n".join(rows) + "\n")
         (tmp_path / "text").write_text("".join(f"{utterance} word\n" for utterance in sorted(scores)))
         arguments = ("--log", tmp_path / "log.jsonl", "--data", tmp_path, "--out", tmp_path / "out")
@@ -67,7 +68,7 @@ def test_other_files_are_refused(tmp_path, run_python):
     result = run_python(SCRIPT, *arguments)
     assert result.returncode == 1
     assert "log.jsonl:1: expected the log.jsonl of speechtl align" in result.stderr
-    (tmp_path / "log.jsonl").write_text('{"utterance": "b", "score_per_frame": -1}\n')
+    (tmp_path / "log.jsonl").write_text('{"utterance": "b", "segments": [{"score_per_frame": -1}]}\n')
     assert "b for one, are not in" in run_python(SCRIPT, *arguments).stderr
     (tmp_path / "log.jsonl").unlink()
     assert "log.jsonl: no such file" in run_python(SCRIPT, *arguments).stderr

@@ -2,13 +2,13 @@
 
 import io
 import itertools
-import json
 import sys
 
 import numpy as np
 import pytest
 import soundfile
 from command_line import verb
+from result_schema import valid
 from whistled_speech import RATE, WORDS, whistle
 
 import speechtl
@@ -297,7 +297,7 @@ def test_the_language_of_every_segment_is_recognised(two_languages, audio, tmp_p
     settings = ["segmentation.pause=0.4"]
     run(two_languages, [high, low, str(twice)], format="json", set_=settings)
     shown = capsys.readouterr()
-    results = [json.loads(line) for line in shown.out.splitlines()]
+    results = [valid(line) for line in shown.out.splitlines()]
     found = [[segment["language"] for segment in result["segments"]] for result in results]
     assert found == [["xx"], ["low"], ["low", "low"]]
     assert all(0.5 < one["language_probability"] <= 1 for result in results for one in result["segments"])
@@ -307,7 +307,7 @@ def test_the_language_of_every_segment_is_recognised(two_languages, audio, tmp_p
     assert f"note: {twice}: low: 2 recognised (probability" in shown.err and "xx: 1 recognised" in shown.err
 
     run(two_languages, high, format="json", language="low")
-    (segment,) = json.loads(capsys.readouterr().out)["segments"]
+    (segment,) = valid(capsys.readouterr().out)["segments"]
     assert segment["language"] == "low" and "language_probability" not in segment
     with pytest.raises(ConfigError, match=r"are of one language; name it with --language \((low, xx|xx, low)\)"):
         run(two_languages, high, add_word=["tik"])
@@ -329,7 +329,7 @@ def test_text_of_one_and_of_several(experiment, audio, tmp_path, capsys):
 def test_phones_alone_with_times_and_probabilities(experiment, audio, capsys):
     path = audio("a.wav", "tak sit")
     run(experiment, path, phones=True, nbest=3, format="json")
-    (segment,) = json.loads(capsys.readouterr().out)["segments"]
+    (segment,) = valid(capsys.readouterr().out)["segments"]
     phones = segment["phones"]
     assert [one["phone"] for one in phones] == list("taksit") and segment["words"] == [] and segment["text"] == ""
     for one, after in itertools.pairwise(phones):
@@ -363,7 +363,7 @@ def test_what_is_no_command_is_no_word(experiment, audio, tmp_path, capsys):
     )
     assert note.endswith(" s): tak sit ...")
     run(experiment, half, grammar=grammar, format="json", set_=["decoding.beam=5"])
-    result = json.loads(capsys.readouterr().out)
+    result = valid(capsys.readouterr().out)
     (segment,) = result["segments"]
     assert (result["text"], segment["words"], segment["complete"]) == ("", [], False)
     assert segment["beginning"] == "tak sit"
@@ -373,7 +373,7 @@ def test_what_is_no_command_is_no_word(experiment, audio, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out == "\n"
     assert err.splitlines()[-1].startswith(f"note: no word fits in 1 of 1 segments of speech: {half} (")
-    for form in ("ctm", "srt"):
+    for form in ("ctm", "srt", "vtt"):
         run(experiment, half, format=form, **options)
         assert capsys.readouterr().out == ""
 
@@ -381,7 +381,7 @@ def test_what_is_no_command_is_no_word(experiment, audio, tmp_path, capsys):
 def test_formats_have_the_same_words(experiment, audio, tmp_path, capsys):
     path = audio("a b.wav", "tak sit kus")
     run(experiment, path, format="json", nbest=2, set_=["decoding.beam=80"])
-    result = json.loads(capsys.readouterr().out)
+    result = valid(capsys.readouterr().out)
     assert (result["recording"], result["text"]) == (path, "tak sit kus")
     (segment,) = result["segments"]
     words = segment["words"]
@@ -431,6 +431,7 @@ def test_mistakes_are_told_before_the_model_is_loaded(tmp_path, audio):
     for error, said, options in [
         (ConfigError, "--phones finds no words", {"phones": True, "add_word": ["x=a"]}),
         (ConfigError, "is about words", {"phones": True, "format": "srt"}),
+        (ConfigError, "--format vtt is about words", {"phones": True, "format": "vtt"}),
         (ConfigError, "--raw-rate is about standard input", {"raw_rate": 8000}),
         (ModelError, "not an experiment directory", {}),
     ]:

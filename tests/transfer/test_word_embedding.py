@@ -87,9 +87,10 @@ def test_the_nearest_pronunciation_finds_words_that_training_never_had(world):
     # Chance is 1 in 15.
     assert np.mean([found[name] == word for name, word in said.items()]) > 0.7
     first = json.loads((world / "out" / "log.jsonl").read_text().splitlines()[0])
-    best, second = first["hypotheses"]
-    assert best["words"] == found[first["utterance"]] != second["words"]
-    assert best["phones"] == " ".join(best["words"])
+    (best,) = first["segments"]
+    (second,) = best["alternatives"]
+    assert best["text"] == found[first["utterance"]] != second["text"]
+    assert [one["phone"] for one in best["phones"]] == list(best["text"])
     assert -1 <= second["score"] <= best["score"] <= 1
 
 

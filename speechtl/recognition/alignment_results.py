@@ -2,14 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from speechtl.alignment.align_corpus import CorpusAlignment
-from speechtl.alignment.aligned_utterance import AlignedUtterance
 from speechtl.data.ctm import write_ctm
 from speechtl.data.datadir import DataDir
 from speechtl.data.textgrid import write_textgrid
 from speechtl.files import atomic_write, file_name
+from speechtl.recognition.result_json import aligned_as_json
 
 
 def write_alignment(out: str | Path, alignment: CorpusAlignment, data: DataDir, *, textgrids: bool = True) -> None:
@@ -34,17 +33,4 @@ def write_alignment(out: str | Path, alignment: CorpusAlignment, data: DataDir, 
         write_textgrid(path, tiers | {"phones": one.phones}, one.duration)
     with atomic_write(out / "log.jsonl") as file:
         for utterance in sorted(utterances):
-            file.write(json.dumps(_as_json(utterance, utterances[utterance]), ensure_ascii=False) + "\n")
-
-
-def _as_json(utterance: str, one: AlignedUtterance) -> dict[str, Any]:
-    return {
-        "utterance": utterance,
-        "score": round(one.score, 3),
-        "score_per_frame": round(one.score / max(one.frames, 1), 4),
-        "confidence": round(sum(phone.confidence or 0.0 for phone in one.phones) / max(len(one.phones), 1), 4),
-        "refined": one.refined,
-        "words": len(one.words),
-        "phones": len(one.phones),
-        "speech_seconds": round(sum(phone.end - phone.start for phone in one.phones), 3),
-    }
+            file.write(json.dumps(aligned_as_json(utterance, utterances[utterance], data), ensure_ascii=False) + "\n")
