@@ -5,9 +5,11 @@ only its message and exits with code 1. The message names the file, line or utte
 """
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 _EXAMPLES = 3
+_VARYING = re.compile(r"'[^']*'|[0-9]+(\.[0-9]+)?")
 
 
 class SpeechtlError(Exception):
@@ -36,16 +38,44 @@ def list_problems(heading: str, problems: Iterable[str], limit: int = 50) -> str
     Args:
         heading: the input, for example ``"data/train: 3 problems"``.
         problems: one line each, ``file:line: what is wrong; what to do``.
-        limit: maximum number of problems listed; the rest is only counted.
+        limit: maximum number of problems listed. If there are more, those that differ in names and numbers alone are
+            three examples and a count, and what is still beyond the limit is only counted.
 
     Returns:
         The heading, followed by one indented line per problem.
     """
     problems = list(problems)
-    lines = [heading, *(f"  {problem}" for problem in problems[:limit])]
-    if len(problems) > limit:
-        lines.append(f"  ... and {len(problems) - limit} more")
-    return "\n".join(lines)
+    if len(problems) <= limit:
+        return "\n".join([heading, *(f"  {problem}" for problem in problems)])
+    lines, left = [heading], len(problems)
+    for alike in _alike(problems):
+        shown = _shown(alike)
+        if len(lines) + len(shown) > limit + 1:
+            break
+        lines += [f"  {line}" for line in shown]
+        left -= len(alike)
+    return "\n".join(lines + [f"  ... and {left} more"] * (left > 0))
+
+
+def grouped(lines: Iterable[str]) -> list[str]:
+    """Return lines for people: of those that differ in names and numbers alone, three examples and a count."""
+    return [line for alike in _alike(lines) for line in _shown(alike)]
+
+
+def _shown(alike: Sequence[str]) -> list[str]:
+    # One more is not worth a line about it.
+    if len(alike) <= _EXAMPLES + 1:
+        return list(alike)
+    return [*alike[:_EXAMPLES], f"... and {len(alike) - _EXAMPLES} more like these"]
+
+
+def _alike(lines: Iterable[str]) -> list[list[str]]:
+    """Return groups of lines that say the same of other things, in the order of their first lines."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        place, _, message = line.partition(": ")
+        groups.setdefault(_VARYING.sub("?", message if message and " " not in place else line), []).append(line)
+    return list(groups.values())
 
 
 def counted(sentence: str, items: Mapping[str, str], what: str = "recording") -> str:

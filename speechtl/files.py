@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import fcntl
+import io
 import json
 import os
 import re
@@ -103,10 +104,9 @@ def decode_lines(content: bytes) -> Iterator[tuple[int, str, str]]:
     Yields:
         The number of a line, from 1, its text (``""`` if it is not UTF-8), and what is wrong with it (``""`` if it is).
     """
-    raw_lines = content.removeprefix(codecs.BOM_UTF8).split(b"\n")
-    if not raw_lines[-1]:
-        raw_lines.pop()
-    for number, raw in enumerate(raw_lines, start=1):
+    # Line by line: a list of all lines would take as much memory again.
+    for number, line in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8)), start=1):
+        raw = line.removesuffix(b"\n")
         try:
             yield number, raw.decode("utf-8"), ""
         except UnicodeDecodeError as error:

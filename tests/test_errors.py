@@ -1,7 +1,7 @@
 import pytest
 
 from speechtl import errors
-from speechtl.errors import list_problems
+from speechtl.errors import grouped, list_problems
 
 
 def test_every_error_of_the_user_is_a_speechtl_error():
@@ -24,6 +24,19 @@ def test_up_to_the_limit_every_problem_is_shown(count):
 
 
 def test_beyond_the_limit_the_rest_is_counted():
-    lines = list_problems("heading", [str(number) for number in range(53)]).splitlines()
-    assert lines[-2:] == ["  49", "  ... and 3 more"]
+    lines = list_problems("heading", [f"{a}{b}" for a in "abcdefgh" for b in "ijklmnop"]).splitlines()
+    assert lines[-2:] == ["  gj", "  ... and 14 more"] and len(lines) == 52
     assert list_problems("heading", ["a", "b", "c"], limit=1) == "heading\n  a\n  ... and 2 more"
+
+
+def test_what_occurs_a_hundred_thousand_times_is_three_examples_and_a_count():
+    problems = [f"text:{n}: 'u{n}' appears again (first in line {n + 1}); keep one" for n in range(100_000)]
+    problems[7:7] = ["wav.scp:3: 'r' has no value; add one or remove the line"]
+    assert list_problems("heading", problems).splitlines() == [
+        "heading",
+        *(f"  {problem}" for problem in problems[:3]),
+        "  ... and 99997 more like these",
+        f"  {problems[7]}",
+    ]
+    assert grouped(["a 1", "a 2", "b", "a 3", "a 4", "a 5"]) == ["a 1", "a 2", "a 3", "... and 2 more like these", "b"]
+    assert grouped(["a 1", "a 2", "a 3", "a 4"]) == ["a 1", "a 2", "a 3", "a 4"]

@@ -213,7 +213,7 @@ class _Tables:
                 self._leave_out(reasons["no transcript"], {name: ""})
                 continue
             if self.by_speaker and speaker not in data.cmvn_scp:
-                fault = f"/cmvn.scp: no statistics of {speaker}; run speechtl features {directory}"
+                fault = f"/cmvn.scp: no statistics of '{speaker}'; run speechtl features {directory}"
             else:
                 cmvn = data.cmvn_scp[speaker] if self.by_speaker else ""
                 rows.append(_Row(name, speaker, data.utt2dom.get(name, ""), text, archives[name], cmvn, frames[name]))

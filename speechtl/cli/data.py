@@ -54,12 +54,11 @@ def fix(
 ) -> None:
     """Repair a data directory: drop unusable entries, sort, rebuild spk2utt; old tables go to DIRECTORY/.backup."""
     from speechtl.data.fix import fix
+    from speechtl.errors import grouped
 
     repair = fix(directory, check_audio=not no_audio_check, decode=decode, allow_pipes=allow_pipes, dry_run=dry_run)
-    for action in repair.actions:
-        typer.echo(action)
-    for problem in repair.remaining:
-        typer.echo(f"not repaired: {problem}")
+    for line in grouped([*repair.actions, *(f"not repaired: {problem}" for problem in repair.remaining)]):
+        typer.echo(line)
     done = "nothing to repair" if not repair.actions else "nothing written" if dry_run else "old tables in .backup"
     typer.echo(f"{directory}: {repair.after} of {repair.before} utterances kept; {done}")
 
@@ -87,7 +86,7 @@ def subset(
     from speechtl.data.durations import short_speakers
     from speechtl.data.subset import Order, subset
     from speechtl.data.tables import read_table
-    from speechtl.errors import DataError
+    from speechtl.errors import DataError, grouped
 
     if first + last + shortest > 1:
         raise DataError("--first, --last and --shortest exclude each other; give one")
@@ -121,8 +120,9 @@ def subset(
     )
     chosen.save(destination)
     if seconds_per_speaker is not None and utterances is None and utterances_per_speaker is None:
-        for speaker, seconds in short_speakers(chosen, seconds_per_speaker, allow_pipes=allow_pipes).items():
-            typer.echo(f"warning: speaker '{speaker}' has only {seconds:.1f} s", err=True)
+        short = short_speakers(chosen, seconds_per_speaker, allow_pipes=allow_pipes)
+        for line in grouped(f"warning: speaker '{name}' has only {seconds:.1f} s" for name, seconds in short.items()):
+            typer.echo(line, err=True)
     typer.echo(_size(destination, chosen))
 
 

@@ -103,6 +103,7 @@ class _Plan:
         self.recordings: set[str] = set()
         self.tables: set[str] = set()
         self.cut: dict[str, float] = {}
+        self.archives_left: dict[str, bool] = {}
 
     def add(self, problem: Problem, report: Report) -> None:
         action = self._action(problem, problem.path.name, report)
@@ -152,8 +153,10 @@ class _Plan:
         return f"utterance '{problem.key}' dropped"
 
     def _archives_left(self, table: str, report: Report) -> bool:
-        gone = {problem.key for problem in report.problems if problem.kind == "no-archive"}
-        return bool(self.values[table].keys() - gone)
+        if table not in self.archives_left:
+            gone = {problem.key for problem in report.problems if problem.kind == "no-archive"}
+            self.archives_left[table] = bool(self.values[table].keys() - gone)
+        return self.archives_left[table]
 
     def apply(self, path: Path) -> DataDir:
         tables = {attribute_of(name): entries for name, entries in self.values.items() if name not in self.tables}

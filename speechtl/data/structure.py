@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from speechtl.data.table_kinds import OPTIONAL, TABLES, TableKind
-from speechtl.data.tables import Problem, Table, scan_table
+from speechtl.data.tables import LineNumbers, Problem, Table, scan_table
 from speechtl.errors import DataError
 from speechtl.files import finish_replacing
 
@@ -28,9 +28,9 @@ class Structure:
     problems: list[Problem]
 
     @property
-    def utterances(self) -> dict[str, int]:
+    def utterances(self) -> LineNumbers:
         """Utterance -> line of ``utt2spk``."""
-        return self.tables["utt2spk"].lines if "utt2spk" in self.tables else {}
+        return self.tables["utt2spk"].lines if "utt2spk" in self.tables else LineNumbers()
 
     @property
     def segmented(self) -> bool:
@@ -92,20 +92,20 @@ def absent_entries(structure: Structure, name: str) -> list[Problem]:
     if _is_empty(table):
         return []
     source = structure.tables["wav.scp" if owner == "recording" else "utt2spk"]
-    lines = dict(source.lines)
+    lines: Iterable[tuple[str, int]] = source.lines.pairs()
     if owner == "speaker":
-        speakers = structure.values["utt2spk"]
-        lines = {}
-        for utterance, line in source.lines.items():
+        speakers, first = structure.values["utt2spk"], dict[str, int]()
+        for utterance, line in source.lines.pairs():
             if utterance in speakers:
-                lines.setdefault(speakers[utterance], line)
+                first.setdefault(speakers[utterance], line)
+        lines = first.items()
     # A malformed line has already been reported.
-    seen = table.lines.keys() | {problem.key for problem in table.problems}
+    seen = {*table.lines, *(problem.key for problem in table.problems)}
     remedy = f"remove {name} (fix does) and recompute it" if TABLES[name].computed else f"remove the {owner} (fix does)"
     advice = f"add it to {table.path}, or {remedy}" if name not in OPTIONAL else f"add it to {table.path}"
     return [
         Problem(source.path, line, f"{owner} '{key}' is not in {name}; {advice}", f"no-{name}", name in OPTIONAL, key)
-        for key, line in lines.items()
+        for key, line in lines
         if key not in seen
     ]
 
@@ -129,14 +129,18 @@ def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
 
 def _parse(structure: Structure, name: str, table: Table) -> None:
     structure.tables[name] = table
-    values = structure.values[name] = {}
-    for key, value in table.entries.items():
-        if value or TABLES[name].may_be_empty:
+    # In place of the text that they were read from, of which there may be hundreds of megabytes.
+    text, values = table.entries, dict[str, Any]()
+    structure.values[name] = values
+    parse, may_be_empty = TABLES[name].parse, TABLES[name].may_be_empty
+    for key, value in text.items():
+        if value or may_be_empty:
             try:
-                values[key] = TABLES[name].parse(value)
+                values[key] = parse(value)
             except ValueError as error:
                 message = f"'{key}': {error}; correct or remove the line"
                 table.problems.append(Problem(table.path, table.lines[key], message, "bad-value", key=key))
+    table.entries = values
     structure.problems += table.problems
 
 
@@ -147,12 +151,12 @@ def _inverted_spk2utt(path: Path) -> Table:
     for speaker, utterances in source.entries.items():
         line = source.lines[speaker]
         for utterance in utterances.split():
-            if utterance in table.lines:
+            if utterance in table.entries:
                 message = f"utterance '{utterance}' belongs to two speakers; keep one"
                 table.problems.append(Problem(path, line, message, "conflict", key=utterance))
             else:
                 table.entries[utterance] = speaker
-                table.lines[utterance] = line
+                table.lines.add(utterance, line)
     return table
 
 
@@ -179,7 +183,7 @@ def _audio_links(structure: Structure) -> Iterable[Problem]:
                 message = f"'{key}': recording '{segment.recording}' is not in wav.scp; add it or remove the segment"
                 yield Problem(table.path, table.lines[key], message, "no-wav.scp", key=key)
         return
-    for key, line in structure.utterances.items():
+    for key, line in structure.utterances.pairs():
         if key not in recordings:
             message = f"utterance '{key}' is not in wav.scp (and there are no segments); add it or remove the utterance"
             yield Problem(structure.path / "utt2spk", line, message, "no-wav.scp", key=key)
@@ -193,7 +197,7 @@ def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Pro
     source = "utt2spk" if kind.owner != "recording" or name == "wav.scp" else "wav.scp"
     if not unused:
         known = owners | {problem.key for problem in structure.tables["utt2spk"].problems}
-        for key, line in table.lines.items():
+        for key, line in table.lines.pairs():
             if key not in known:
                 message = f"'{key}' is not in {source}; add it there or remove this line"
                 yield Problem(table.path, line, message, "stray", key=key)

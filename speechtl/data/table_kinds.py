@@ -3,13 +3,14 @@
 import dataclasses
 import decimal
 import math
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from speechtl.data.tables import key_fault
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Segment:
     """A segment of a recording.
 
@@ -38,7 +39,8 @@ class Segment:
             raise ValueError(f"starts before the recording (start {fields[1]})")
         if end != -1 and end <= start:
             raise ValueError(f"ends before it starts (start {fields[1]}, end {fields[2]})")
-        return cls(fields[0], start, end)
+        # Many segments are of one recording, whose name is also in other tables.
+        return cls(sys.intern(fields[0]), start, end)
 
     def __str__(self) -> str:
         end = "-1" if self.end == -1 else format_seconds(self.end)

@@ -1,8 +1,10 @@
 """Kaldi text tables: one entry per line, a key and a value separated by white space."""
 
+import array
 import codecs
 import dataclasses
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +19,7 @@ _ROWS = re.compile(r"\[[0-9:,]*\]$")
 _LINE_END = " \t\r"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Problem:
     """One problem of an input.
 
@@ -47,6 +49,40 @@ class Problem:
         return f"{place}: {self.message}"
 
 
+class LineNumbers(Mapping[str, int]):
+    """Key -> number of its line, in file order; a few bytes each, since most are never asked for."""
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+        self._numbers = array.array("L")
+        self._found: dict[str, int] | None = None
+
+    def add(self, key: str, number: int) -> None:
+        """Enter a key that is not there yet."""
+        self._keys.append(key)
+        self._numbers.append(number)
+        if self._found is not None:
+            self._found[key] = number
+
+    def __getitem__(self, key: str) -> int:
+        """Return the line of a key."""
+        if self._found is None:
+            self._found = dict(zip(self._keys, self._numbers, strict=True))
+        return self._found[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the keys."""
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+        return len(self._keys)
+
+    def pairs(self) -> Iterator[tuple[str, int]]:
+        """Iterate over keys and numbers, without building a dictionary as ``items`` does."""
+        return zip(self._keys, self._numbers, strict=True)
+
+
 @dataclasses.dataclass
 class Table:
     """The readable content of one table.
@@ -60,7 +96,7 @@ class Table:
 
     path: Path
     entries: dict[str, str] = dataclasses.field(default_factory=dict)
-    lines: dict[str, int] = dataclasses.field(default_factory=dict)
+    lines: LineNumbers = dataclasses.field(default_factory=LineNumbers)
     problems: list[Problem] = dataclasses.field(default_factory=list)
 
 
@@ -110,14 +146,16 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         fault = key_fault(key)
         if fault:
             _note(table, number, f"id {key!r} {fault}; rename it in every table", "bad-id", key)
-        elif key in table.lines:
+        elif key in table.entries:
             same = value == table.entries[key]
             what = "again" if same else "again with another value"
             message = f"'{key}' appears {what} (first in line {table.lines[key]}); keep one"
             _note(table, number, message, "duplicate" if same else "conflict", key)
         else:
+            # The same names are in all tables: kept once, they take a fraction of the memory.
+            key = sys.intern(key)
             table.entries[key] = value
-            table.lines[key] = number
+            table.lines.add(key, number)
             if value_required and not value:
                 _note(table, number, f"'{key}' has no value; add one or remove the line", "empty", key)
         if key < previous:
@@ -208,6 +246,9 @@ def archive_of(rxfilename: str) -> Path:
 def split_line(line: str) -> tuple[str, str]:
     """Split a line into its first field and the rest, at spaces and tabs only."""
     line = line.strip(_LINE_END)
+    if "\t" not in line:
+        key, _, value = line.partition(" ")
+        return key, value.lstrip(" ")
     for position, character in enumerate(line):
         if character in BLANKS:
             return line[:position], line[position:].lstrip(BLANKS)

@@ -213,7 +213,7 @@ def _idle_recordings(structure: Structure) -> Iterable[Problem]:
     if structure.segmented:
         table = structure.tables["wav.scp"]
         used = {segment.recording for segment in structure.values["segments"].values()}
-        for recording, line in table.lines.items():
+        for recording, line in table.lines.pairs():
             if recording not in used:
                 message = f"no segment is taken from recording '{recording}'; remove it if that is intended (fix does)"
                 yield Problem(table.path, line, message, "idle", warning=True, key=recording)
@@ -241,23 +241,22 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
     speeds = structure.values.get("reco2speed", {})
     first: dict[tuple[str, float], str] = {}
     for recording, header in headers.items():
-        line = table.lines[recording]
         if header.silence == 1.0:
             message = f"'{recording}': nothing but digital silence; check the recording"
-            yield Problem(table.path, line, message, "silent", warning=True, key=recording)
+            yield Problem(table.path, table.lines[recording], message, "silent", warning=True, key=recording)
         elif header.silence and header.silence > REMARKABLE:
             message = f"'{recording}': {header.silence:.0%} of it is digital silence; it is filled with faint noise"
-            yield Problem(table.path, line, message, "silence", warning=True, key=recording)
+            yield Problem(table.path, table.lines[recording], message, "silence", warning=True, key=recording)
         if header.seconds < _FRAME:
             message = f"'{recording}': {header.seconds:.3f} s, shorter than a frame of features ({_FRAME} s)"
-            yield Problem(table.path, line, message, "short", warning=True, key=recording)
+            yield Problem(table.path, table.lines[recording], message, "short", warning=True, key=recording)
         for sentence, detail in header.findings.items():
             message = f"'{recording}': {sentence}{f' ({detail})' if detail else ''}"
-            yield Problem(table.path, line, message, "repaired", warning=True, key=recording)
+            yield Problem(table.path, table.lines[recording], message, "repaired", warning=True, key=recording)
         other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0)), recording)
         if other != recording:
             message = f"'{recording}' has the same audio as '{other}' (line {table.lines[other]})"
-            yield Problem(table.path, line, message, "same-audio", warning=True, key=recording)
+            yield Problem(table.path, table.lines[recording], message, "same-audio", warning=True, key=recording)
 
 
 def _times(structure: Structure, measured: dict[str, float]) -> Iterable[Problem]:

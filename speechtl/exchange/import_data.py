@@ -10,7 +10,7 @@ from speechtl.data.datadir import DataDir
 from speechtl.data.fix import fix
 from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import read_table, write_table
-from speechtl.errors import DataError, counted, list_problems, printable
+from speechtl.errors import DataError, counted, grouped, list_problems, printable
 from speechtl.exchange.read_source import NO_AUDIO, Kind, kind_of_source, read_source
 
 
@@ -87,7 +87,7 @@ def _repaired(source: Path, out: Path) -> tuple[DataDir, list[str]]:
         raise
     shutil.rmtree(out / ".backup", ignore_errors=True)
     data = DataDir.load(out)
-    return data, [*repair.actions, *(f"not repaired: {problem}" for problem in repair.remaining)]
+    return data, grouped([*repair.actions, *(f"not repaired: {problem}" for problem in repair.remaining)])
 
 
 def _absolute(source: Path) -> dict[str, str]:

@@ -12,7 +12,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import shutil
 import subprocess
 import sys
@@ -189,12 +188,17 @@ def child(name: str, folder: Path) -> None:
     """Run one verb, and print its seconds and memory; importing TensorFlow is not among its seconds."""
     if name in ("train", "features"):
         import speechtl.training.training_data  # noqa: F401
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = most_memory()
     wall, processor = time.perf_counter(), time.process_time()
     told = VERBS[name](folder)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps([wall, processor, most / 1024, before / 1024, told]))
+    print(json.dumps([wall, processor, most_memory(), before, told]))
+
+
+def most_memory() -> float:
+    """Return the most memory that this process has had, in MiB; ``getrusage`` would count the parent's."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
 
 
 def main() -> None:
