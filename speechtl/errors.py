@@ -57,8 +57,14 @@ def list_problems(heading: str, problems: Iterable[str], limit: int = 50) -> str
     return "\n".join(lines + [f"  ... and {left} more"] * (left > 0))
 
 
-def grouped(lines: Iterable[str]) -> list[str]:
-    """Return lines for people: of those that differ in names and numbers alone, three examples and a count."""
+def grouped(lines: Iterable[str], limit: int = 50) -> list[str]:
+    """Return lines for people.
+
+    If they are more than ``limit``, those that differ in names and numbers alone are three examples and a count.
+    """
+    lines = list(lines)
+    if len(lines) <= limit:
+        return lines
     return [line for alike in _alike(lines) for line in _shown(alike)]
 
 

@@ -38,5 +38,12 @@ def test_what_occurs_a_hundred_thousand_times_is_three_examples_and_a_count():
         "  ... and 99997 more like these",
         f"  {problems[7]}",
     ]
-    assert grouped(["a 1", "a 2", "b", "a 3", "a 4", "a 5"]) == ["a 1", "a 2", "a 3", "... and 2 more like these", "b"]
-    assert grouped(["a 1", "a 2", "a 3", "a 4"]) == ["a 1", "a 2", "a 3", "a 4"]
+    assert grouped(["a 1", "a 2", "b", "a 3", "a 4", "a 5"], limit=5) == [
+        "a 1",
+        "a 2",
+        "a 3",
+        "... and 2 more like these",
+        "b",
+    ]
+    assert grouped(["a 1", "a 2", "a 3", "a 4"], limit=3) == ["a 1", "a 2", "a 3", "a 4"]
+    assert grouped(str(number) for number in range(50)) == [str(number) for number in range(50)]
