@@ -24,6 +24,7 @@ class Listener:
         self.recogniser = recogniser
         # A recogniser reads whole recordings one at a time: it keeps the statistics of the one it is in.
         self._turn = threading.Lock()
+        self._guessing = threading.Lock()
 
     def transcribe(self, recording: "Recording") -> "Transcript":
         """Transcribe a recording; see `Recogniser.transcribe`."""
@@ -45,8 +46,8 @@ class Listener:
         Raises:
             LexiconError, ConfigError: see `Recogniser.add_word`.
         """
-        # Guessing may first train a grapheme-to-phoneme model, once.
-        with self._turn:
+        # Guessing first trains a grapheme-to-phoneme model, once: with a large lexicon for minutes.
+        with self._guessing:
             new = self.recogniser.pronounce(word, phones, language=language)
         return [option.phones for option in new.pronunciations], new.notes
 

@@ -287,6 +287,7 @@ def main() -> None:
     parser.add_argument("--only", choices=["transcribe", "say", "adapt", "token"], action="append")
     parser.add_argument("--server", action="append", default=[], help="more options of speechtl serve")
     options = parser.parse_args()
+    expect.set_options(timeout=60_000)
     bench = Bench(options)
     parts = {"transcribe": transcribe_and_add, "say": say_a_word, "adapt": adapt, "token": token}
     with bench.server(*options.server) as address:

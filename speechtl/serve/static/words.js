@@ -54,6 +54,7 @@ export class WordsPanel {
     this.offer([]);
     byId("word-notes").textContent = "";
     if (!word) return;
+    byId("word-notes").textContent = "Guessing …";
     try {
       const answer = await server.inSession("POST", "/pronunciations", { word, language: this.language });
       if (byId("word").value.trim() !== word) return;
@@ -61,6 +62,8 @@ export class WordsPanel {
       byId("word-notes").textContent = answer.notes.join(" ");
     } catch (error) {
       // While a word is being written, what cannot be guessed yet is no mistake.
+      if (byId("word").value.trim() !== word) return;
+      byId("word-notes").textContent = "";
       if (error.status !== 422) this.page.attempt(() => Promise.reject(error));
       else byId("word-notes").textContent = "Nothing can guess how this is pronounced: write its phones, or say it.";
     }
