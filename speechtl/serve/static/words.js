@@ -115,6 +115,7 @@ export class WordsPanel {
       const ranked = await server.inSession("POST", "/pronunciations", { word, heard, language: this.language });
       this.offer(ranked.pronunciations);
       state.textContent = `Heard ${TIMES} times; the best is chosen.`;
+      byId("word-notes").textContent = "";
     } catch (error) {
       state.textContent = "";
       throw error;
