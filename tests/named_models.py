@@ -2,7 +2,7 @@
 
 import tomli_w
 
-from speechtl.export.exported_parts import exported_parts
+from speechtl.exporting.exported_parts import exported_parts
 from speechtl.pretrained import named_models
 from speechtl.pretrained.package_model import package_model
 

@@ -46,15 +46,15 @@ ARROWS = {
         *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
         *("models", "runtime", "scoring"),
     },
-    "export": {"alignment", "batches", "data", "experiment", "lang", "models", "recognition", "runtime", "transfer"},
+    "exporting": {"alignment", "batches", "data", "experiment", "lang", "models", "recognition", "runtime", "transfer"},
     "adaptation": {
         *("alignment", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
         *("lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
-ARROWS["api"] = {"adaptation", "alignment", "experiment", "export", "lang", "pretrained", "recognition", "scoring"}
+ARROWS["api"] = {"adaptation", "alignment", "experiment", "exporting", "lang", "pretrained", "recognition", "scoring"}
 ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
-ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "export", "models", "runtime"}
+ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
 MAY_IMPORT |= {"lock": {"errors"}, "decompress": {"errors"}}
@@ -68,7 +68,7 @@ MAY_IMPORT_TENSORFLOW = {
     "transfer",
     "training",
     "adaptation",
-    "export",
+    "exporting",
 }
 TENSORFLOW_FILES = {
     "speechtl.experiment.experiment",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from speechtl.api.paths import StrPath, optional_path
 
 if TYPE_CHECKING:
-    from speechtl.export.export import Exported
+    from speechtl.exporting.export import Exported
 
 
 def export(
@@ -33,7 +33,7 @@ def export(
     Raises:
         SpeechtlError: the model is missing or wrong, cannot be converted, or the file cannot be written.
     """
-    from speechtl.export.export import export as run
-    from speechtl.export.stored_weights import parse_precision
+    from speechtl.exporting.export import export as run
+    from speechtl.exporting.stored_weights import parse_precision
 
     return run(Path(model), Path(out), parse_precision(precision), optional_path(speaker), tuple(map(Path, dev)))

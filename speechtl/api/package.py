@@ -32,7 +32,7 @@ def package(
     Raises:
         SpeechtlError: no finished experiment, an incomplete card, or too large.
     """
-    from speechtl.export.exported_parts import exported_parts
+    from speechtl.exporting.exported_parts import exported_parts
     from speechtl.pretrained.package_model import package_model
 
     return package_model(

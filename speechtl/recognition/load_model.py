@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.layout import ExperimentLayout
 
@@ -21,6 +22,9 @@ def load_model(path: str | Path, speaker: str | Path | None = None) -> SpeechMod
         from speechtl.runtime.exported_model import ExportedModel
 
         return ExportedModel(path, speaker)
+    if not layout.speaker.is_file():
+        # What is no experiment is told before TensorFlow is loaded, which takes seconds.
+        ExperimentDirectory(layout)
     from speechtl.experiment.experiment import Experiment
 
     return Experiment.load(path, speaker)

@@ -20,7 +20,7 @@ from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.export_info import ExportInfo
 from speechtl.experiment.train import train
-from speechtl.export.exported_parts import exported_parts
+from speechtl.exporting.exported_parts import exported_parts
 from speechtl.models.sinusoids import sinusoids
 from speechtl.pretrained import named_models
 from speechtl.pretrained.model_path import model_path, recogniser_path

@@ -12,8 +12,8 @@ from small_experiments import small_experiment
 
 from speechtl.errors import LexiconError, ModelError
 from speechtl.experiment.experiment import Experiment
-from speechtl.export.export_model import export_model
-from speechtl.export.stored_weights import stored_weights
+from speechtl.exporting.export_model import export_model
+from speechtl.exporting.stored_weights import stored_weights
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.language_head import attach_language_head

@@ -13,9 +13,9 @@ from speechtl.errors import DataError, ModelError
 from speechtl.experiment.config import ExperimentConfig
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.export_info import ExportInfo, encoder_graph
-from speechtl.export.model_card import model_card
-from speechtl.export.onnx_graph import OnnxGraph, onnx_graph
-from speechtl.export.stored_weights import Precision, stored_weights
+from speechtl.exporting.model_card import model_card
+from speechtl.exporting.onnx_graph import OnnxGraph, onnx_graph
+from speechtl.exporting.stored_weights import Precision, stored_weights
 from speechtl.files import atomic_write
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel

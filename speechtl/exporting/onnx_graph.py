@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from speechtl.errors import ModelError
-from speechtl.export.convertible import convert_lstm, convertible
+from speechtl.exporting.convertible import convert_lstm, convertible
 from speechtl.models.acoustic_model import AcousticModel
 
 # The newest that tf2onnx's operations and ONNX Runtime 1.14 both know.

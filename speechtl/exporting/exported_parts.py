@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 from speechtl.experiment.experiment import Experiment
-from speechtl.export.export_model import export_model
+from speechtl.exporting.export_model import export_model
 
 
 def exported_parts(experiment: Path) -> dict[str, bytes]:

@@ -13,8 +13,8 @@ from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.speech_model import SpeechModel
-from speechtl.export.export_model import export_model
-from speechtl.export.stored_weights import Precision
+from speechtl.exporting.export_model import export_model
+from speechtl.exporting.stored_weights import Precision
 from speechtl.lang.phone_mapping import fit_lexicon
 from speechtl.recognition.language_identifier import spoken_languages
 from speechtl.runtime.exported_model import ExportedModel

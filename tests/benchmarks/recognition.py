@@ -1,0 +1,144 @@
+"""From the command to the words: an exported model against the experiment directory, and pocketsphinx.
+
+python tests/benchmarks/recognition.py [--model EXP --audio FILE] [--hour] [--rounds N] [--pocketsphinx-python PYTHON]
+
+Every row is a process of its own, from its start to its end; rows take turns. Medians of wall time, processor time and
+the largest memory. Unless --model names a trained experiment, the model is the default TDNN (3.3 million weights) with
+random weights and 1,000 invented words; how long it takes does not depend on what it says, but for the search, which
+random posteriors make slower. Unless --audio names a recording, it is four seconds of noise that comes and goes. With
+--hour, that recording is also repeated for an hour. pocketsphinx, if there is a Python that has it, finds the words of
+its own English model in the same recording.
+"""
+
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE = 16000
+POCKETSPHINX = """
+import sys, soundfile
+from pocketsphinx import Decoder
+decoder = Decoder(samprate=16000)
+samples, _ = soundfile.read(sys.argv[1], dtype="int16")
+decoder.start_utt()
+decoder.process_raw(samples.tobytes(), full_utt=True)
+decoder.end_utt()
+print(decoder.hyp().hypstr if decoder.hyp() else "")
+"""
+
+
+def make_model(folder: Path, words: int = 1000) -> Path:
+    """Write an experiment directory of the default TDNN with random weights and invented words."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    from speechtl.config import parse
+    from speechtl.experiment.config import ExperimentConfig
+    from speechtl.experiment.directory import write_experiment
+    from speechtl.lang.lexicon import Lexicon
+    from speechtl.lang.phone_inventory import PhoneInventory
+    from speechtl.layout import ExperimentLayout
+    from speechtl.models.acoustic_model import AcousticModel
+    from speechtl.models.weights import arrays_of, save_arrays
+
+    phones = list("abdefhijklmnoprstuvwzðŋɑɔəɛɡɪʃʊʌʒθæ") + ["aɪ", "aʊ", "dʒ", "eɪ", "tʃ"]
+    generator = random.Random(1)
+    lexicon = Lexicon()
+    while len(lexicon.entries) < words:
+        said = generator.choices(phones, k=generator.randint(3, 9))
+        lexicon.add("".join(said), said)
+    config = parse(ExperimentConfig, {"data": [{"language": "en", "train": ["none"]}]}, "benchmark")
+    inventories = {"en": PhoneInventory(phones)}
+    model = AcousticModel(config.model, config.features.dimension, inventories)
+    layout = ExperimentLayout(folder)
+    write_experiment(layout, config, inventories, {"en": lexicon}, None)
+    save_arrays(layout.weights, arrays_of(model.variables()))
+    return folder
+
+
+def make_audio(path: Path, seconds: float = 4.0) -> Path:
+    times = np.arange(int(seconds * RATE)) / RATE
+    noise = np.random.default_rng(0).normal(0, 0.2, len(times)) * np.abs(np.sin(7 * times))
+    soundfile.write(path, noise.astype(np.float32), RATE)
+    return path
+
+
+def run(command: list[str]) -> tuple[float, float, float]:
+    """Run a command; return its wall seconds, processor seconds and largest memory in MiB."""
+    start = time.perf_counter()
+    with open(os.devnull, "w") as nothing:
+        process = os.posix_spawn(
+            command[0],
+            command,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, nothing.fileno(), descriptor) for descriptor in (1, 2)],
+        )
+        _, status, used = os.wait4(process, 0)
+    wall = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"failed: {' '.join(command)}")
+    return wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="a trained experiment")
+    parser.add_argument("--audio", type=Path, help="a recording of some seconds at 16 kHz")
+    parser.add_argument("--hour", action="store_true", help="also transcribe an hour")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pocketsphinx-python", help="a Python with pocketsphinx and soundfile")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        measure(arguments, Path(folder))
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> None:
+    experiment = arguments.model or make_model(folder / "exp")
+    audio = arguments.audio or make_audio(folder / "four.wav")
+    speechtl = [sys.executable, "-m", "speechtl.cli.main"]
+    rows: dict[str, list[str]] = {}
+    for precision in ("float32", "float16", "int8"):
+        file = folder / f"{precision}.speechtl"
+        run([*speechtl, "export", str(experiment), str(file), "--precision", precision])
+        rows[f"exported, {precision} ({file.stat().st_size / 1e6:.1f} MB)"] = [*speechtl, "transcribe", str(file)]
+    exported = list(rows)
+    rows["experiment directory (TensorFlow)"] = [*speechtl, "transcribe", str(experiment)]
+    rows["speechtl --version"] = [*speechtl, "--version"]
+    commands = {name: command if name.endswith("version") else [*command, str(audio)] for name, command in rows.items()}
+    if arguments.pocketsphinx_python:
+        commands["pocketsphinx"] = [arguments.pocketsphinx_python, "-c", POCKETSPHINX, str(audio)]
+    medians = take_turns(commands, arguments.rounds)
+    if arguments.hour:
+        samples, rate = soundfile.read(audio, dtype="float32")
+        times = 3600 * rate // len(samples)
+        soundfile.write(folder / "hour.flac", np.tile(samples, times), rate)
+        hour = {name: [*rows[name], str(folder / "hour.flac")] for name in (exported[1],)}
+        take_turns({f"an hour: {name}": command for name, command in hour.items()}, 1)
+    ours = medians[exported[1]]
+    for name, place in (("start", 0), ("start_processor", 1), ("memory", 2)):
+        print(f"ratio recognition_{name} {medians['experiment directory (TensorFlow)'][place] / ours[place]:.2f}")
+        if "pocketsphinx" in medians:
+            print(f"ratio recognition_{name}_pocketsphinx {medians['pocketsphinx'][place] / ours[place]:.2f}")
+
+
+def take_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:
+    """Print the table and return the medians; the first of several rounds, which fills caches, does not count."""
+    found: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+    for _ in range(rounds + (rounds > 1)):
+        for name, command in commands.items():
+            found[name].append(run(command))
+    medians = {name: [statistics.median(values) for values in zip(*all_[-rounds:])] for name, all_ in found.items()}
+    print("| row | wall, s | processor, s | memory, MiB |\n|---|---|---|---|")
+    for name, (wall, processor, memory) in medians.items():
+        print(f"| {name} | {wall:.2f} | {processor:.2f} | {memory:.0f} |")
+    return medians
+
+
+if __name__ == "__main__":
+    main()

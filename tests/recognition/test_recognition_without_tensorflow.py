@@ -1,0 +1,70 @@
+"""The verbs on an exported model against the experiment directory, and what they import."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from command_line import verb
+from whistled_speech import RATE, whistle
+
+import speechtl
+from speechtl.data.tables import read_table
+
+TEXT = "tak sit kus si ata tak"
+
+
+@pytest.fixture(scope="module")
+def exported(experiment, tmp_path_factory):
+    """Return the file of the whistled model."""
+    file = tmp_path_factory.mktemp("exported") / "whistled.speechtl"
+    assert verb("export", experiment, file, dev=experiment.parent / "data").stdout.startswith(f"{file}: 0.0 MB")
+    return file
+
+
+@pytest.fixture(scope="module")
+def talk(exported):
+    path = exported.parent / "talk.wav"
+    soundfile.write(path, whistle(TEXT, 99)[0], RATE)
+    return path
+
+
+def test_transcribe_loads_neither_tensorflow_nor_what_is_as_slow(exported, talk):
+    code = (
+        "import sys; from speechtl.cli.main import main; sys.argv[0] = 'speechtl'\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, "transcribe", str(exported), str(talk), "--add-word", "kit=k i t"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == TEXT
+    heavy = {"tensorflow", "keras", "librosa", "scipy", "sklearn", "matplotlib", "h5py", "panphon", "pandas"}
+    assert not set(done.stderr.split()) & heavy
+
+
+def test_words_phones_and_times_are_those_of_the_experiment(exported, experiment, talk):
+    theirs, ours = (speechtl.load(model) for model in (experiment, exported))
+    for one in (theirs, ours):
+        one.add_word("kit", "k i t")
+    expected, found = theirs.transcribe(talk), ours.transcribe(talk)
+    assert [(word.label, word.start, word.end) for word in found.words] == [
+        (word.label, word.start, word.end) for word in expected.words
+    ]
+    assert found.segments[0].score == pytest.approx(expected.segments[0].score, abs=0.1)
+    assert ours.phones(talk) == ours.phones(talk) != []
+    assert [phone.label for phone in ours.phones(talk)] == [phone.label for phone in theirs.phones(talk)]
+
+
+def test_data_directories_are_decoded_and_aligned_as_by_the_experiment(exported, experiment, tmp_path):
+    data = experiment.parent / "data"
+    for name, model in (("ours", exported), ("theirs", experiment)):
+        lexicon = experiment.parent / "lexicon.txt"
+        speechtl.decode(model, data, tmp_path / name / "decoded", lexicon=lexicon)
+        speechtl.align(model, data, tmp_path / name / "aligned", refine="never", textgrids=False)
+    for table in ("decoded/text", "decoded/phones"):
+        assert read_table(tmp_path / "ours" / table) == read_table(tmp_path / "theirs" / table)
+    pairs = [(tmp_path / name / "aligned" / "phones.ctm").read_text().split() for name in ("ours", "theirs")]
+    assert len(pairs[0]) == len(pairs[1])
+    same = np.mean([one == other for one, other in zip(*pairs, strict=True)])
+    assert same > 0.99
