@@ -11,7 +11,6 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-import jiwer
 import numpy as np
 
 from speechtl.alignment.span import Hypothesis
@@ -124,6 +123,9 @@ def fit_weights(features: np.ndarray, correct: np.ndarray) -> tuple[float, ...]:
 
 def mark_correct(references: Mapping[str, str], found: Iterable[tuple[str, Sequence[str]]]) -> dict[str, list[bool]]:
     """Return for each recognised word whether the reference has it in this place (by the alignment of error rates)."""
+    # Not among what recognition needs.
+    import jiwer
+
     result: dict[str, list[bool]] = {}
     for utterance, words in found:
         correct = [False] * len(words)

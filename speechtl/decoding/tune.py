@@ -4,7 +4,6 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 
-import jiwer
 import numpy as np
 
 from speechtl.config import parse
@@ -96,6 +95,9 @@ def tune(
         DataError: utterances without reference or without posteriors (all listed), or no word in any reference.
         ConfigError: a value of the grid that its setting cannot have.
     """
+    # Not among what recognition needs.
+    import jiwer
+
     config = config or DecodingConfig()
     grid = dict(grid or (GRID_WITHOUT_LANGUAGE_MODEL if language_model is None else GRID_WITH_LANGUAGE_MODEL))
     problems = [f"utterance {key} has no reference" for key in sorted(posteriors.keys() - references.keys())]

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import tomli_w
 
 from speechtl.batches.config import DataConfig
 from speechtl.config import AnySection, Section, override, parse, read_toml
@@ -252,6 +251,9 @@ def write_experiment(
 
 def write_config(directory: ExperimentLayout, config: Section) -> None:
     """Write the config with every value that is not None."""
+    # Not among what recognition needs.
+    import tomli_w
+
     with atomic_write(directory.config) as file:
         file.write(tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)))
 

@@ -47,7 +47,7 @@ def make_model(folder: Path, words: int = 1000) -> Path:
     from speechtl.models.acoustic_model import AcousticModel
     from speechtl.models.weights import arrays_of, save_arrays
 
-    phones = list("abdefhijklmnoprstuvwzðŋɑɔəɛɡɪʃʊʌʒθæ") + ["aɪ", "aʊ", "dʒ", "eɪ", "tʃ"]
+    phones = [*"abdefhijklmnoprstuvwzðŋɑɔəɛɡɪʃʊʌʒθæ", "aɪ", "aʊ", "dʒ", "eɪ", "tʃ"]
     generator = random.Random(1)
     lexicon = Lexicon()
     while len(lexicon.entries) < words:
