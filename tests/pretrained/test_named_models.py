@@ -84,7 +84,8 @@ def test_a_stored_model_is_the_experiment_in_half_precision(tiny, source, cache)
     again = package_model(
         found, tiny.folder.with_name("again"), tiny.folder.with_name("given.toml"), exported_parts, limit=1
     )
-    assert again.card.stored == tiny.card.stored
+    for name in ("config.toml", "phones/xx.txt", "weights.safetensors.gz"):
+        assert again.card.stored.digests[name] == tiny.card.stored.digests[name]
 
 
 def test_it_recognises_without_tensorflow(tiny, make_corpus):
