@@ -20,6 +20,7 @@ from speechtl.recognition.posteriors import NEW_LANGUAGE
 from speechtl.recognition.recogniser_options import RecogniserOptions
 from speechtl.recognition.stream import Stream
 from speechtl.recognition.stream_factory import StreamFactory
+from speechtl.recognition.streamed_posteriors import Windows
 from speechtl.recognition.transcriber import Transcriber
 from speechtl.recognition.transcript import Audio, Recording, SpokenPhone, Transcript
 from speechtl.recognition.vocabulary import Vocabulary, make_decoder, missing_lexicon
@@ -55,6 +56,7 @@ class Recogniser:
         self.decoders = self._decoders() if self.options.words is not False else {}
         self._transcriber: Transcriber | None = None
         self._streams: StreamFactory | None = None
+        self._windows: dict[str, Windows] = {}
 
     @classmethod
     def load(
@@ -119,8 +121,8 @@ class Recogniser:
             ConfigError: the rate is impossible, or the language has to be named.
         """
         if self._streams is None:
-            segmentation, config = self._segmentation(), self._decoding_config()
-            self._streams = StreamFactory(self.experiment, self.decoders, segmentation, config, self.options.nbest)
+            settings = self._segmentation(), self._decoding_config(), self.options.nbest
+            self._streams = StreamFactory(self.experiment, self.decoders, *settings, self._windows)
         return self._streams.open(rate, self._one_language(language))
 
     def add_word(
@@ -292,7 +294,5 @@ class Recogniser:
         if language is None and len(self.languages) == 1:
             return self.languages[0]
         if language not in self.languages:
-            raise ConfigError(
-                f"language {language}: name the language that is meant, one of {', '.join(self.languages)}"
-            )
+            raise ConfigError(f"language {language}: name the language, one of {', '.join(self.languages)}")
         return language

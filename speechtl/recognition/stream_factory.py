@@ -26,6 +26,7 @@ class StreamFactory:
         segmentation: when segments begin and end.
         config: settings of the search for phones alone.
         nbest: hypotheses for each segment, at most.
+        windows: by language, the windows of the model as far as they are known; found ones are added.
     """
 
     def __init__(
@@ -34,11 +35,11 @@ class StreamFactory:
         decoders: Mapping[str, LexiconDecoder],
         segmentation: SegmentationConfig,
         config: DecodingConfig,
-        nbest: int = 1,
+        nbest: int,
+        windows: dict[str, Windows],
     ):
         self.experiment, self.decoders, self.segmentation = experiment, decoders, segmentation
-        self.config, self.nbest = config, nbest
-        self._windows: dict[str, Windows] = {}
+        self.config, self.nbest, self._windows = config, nbest, windows
         self._asking = threading.Lock()
 
     def open(self, rate: int, language: str) -> Stream:
