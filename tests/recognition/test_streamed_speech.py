@@ -168,6 +168,15 @@ def test_a_grammar_holds_from_the_next_segment_on(experiment, tmp_path):
         speechtl.load(experiment, words=False).use_grammar(tmp_path / "g.jsgf")
 
 
+def test_an_exported_model_says_the_same(recogniser, experiment, tmp_path):
+    speechtl.export(experiment, tmp_path / "x.speechtl")
+    exported, (samples, _) = speechtl.load(tmp_path / "x.speechtl"), speech(TEXTS)
+    expected = finals(updates_of(recogniser.stream(RATE), samples, [999]))
+    found = finals(updates_of(exported.stream(RATE), samples, [500]))
+    assert [(s.start, s.end, s.text) for s in found] == [(s.start, s.end, s.text) for s in expected]
+    assert [s.score for s in found] == pytest.approx([s.score for s in expected], abs=0.05)
+
+
 def test_phones_alone(experiment):
     recogniser = speechtl.load(experiment, words=False)
     segments = finals(updates_of(recogniser.stream(RATE), speech(["tak sit"])[0], [500]))
