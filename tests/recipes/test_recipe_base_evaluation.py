@@ -1,7 +1,6 @@
 """What the base models are measured on: languages, keywords, tables, scripts without data."""
 
 import itertools
-import math
 import runpy
 import subprocess
 from pathlib import Path
@@ -190,31 +189,45 @@ def test_a_detection_curve_counts_misses_and_false_alarms(tmp_path, monkeypatch)
     module = load("detection_curve.py", monkeypatch)
     test = module["read_test"](tmp_path / "test", {"YES", "NO"})
     assert (test.occurrences, test.keywords, test.hours) == (4, 2, 0.5)
-    found = module["read_detections"](tmp_path / "test/run/ctm", {"YES", "NO"}, test.spoken)
+    ctm = tmp_path / "test/run/ctm"
+    found = module["read_detections"]([ctm], {"YES", "NO"}, test.spoken)
     # The second YES of u1 is one too many. Two keywords in half an hour: one alarm is a rate of 1.
-    expected = [(0, 100, math.inf), (0, 75, 0.9), (1, 75, 0.7), (1, 50, 0.5), (2, 50, 0.2)]
-    np.testing.assert_allclose(module["curve"](found, test), expected)
-    assert module["at"](expected, 1.5) == expected[3]
+    expected = [(0, 100), (0, 75), (1, 75), (1, 50), (2, 50)]
+    points = module["curve"](found, test)
+    np.testing.assert_allclose([point[:2] for point in points], expected)
+    assert module["at"](points, 1.5) == points[3]
 
 
-def test_the_curve_with_the_fewest_misses_is_the_last_line(tmp_path, run_python):
+def test_what_stricter_settings_find_is_surer(tmp_path, monkeypatch):
+    make_test(tmp_path / "test")
+    module = load("detection_curve.py", monkeypatch)
+    test = module["read_test"](tmp_path / "test", {"YES", "NO"})
+    strict = tmp_path / "strict"
+    strict.write_text("u2 1 0 1 YES 0.1\n")
+    loose = tmp_path / "test/run/ctm"
+    found = module["read_detections"]([strict, loose], {"YES", "NO"}, test.spoken)
+    assert found[0] == ((0, 0.1), "u2", True)
+    assert [detection.right for detection in found] == [True, True, False, False]
+    # Twice in one utterance: the second is as sure as the setting that first finds both.
+    loose.write_text("u2 1 0 1 YES 0.8\nu2 1 3 1 YES 0.7\n")
+    found = module["read_detections"]([strict, loose], {"YES", "NO"}, test.spoken)
+    assert [detection.sureness for detection in found] == [(0, 0.1), (-1, 0.7)]
+
+
+def test_a_table_of_keywords_has_heard_and_unheard_ones(tmp_path, run_python):
     folder = tmp_path / "test"
     make_test(folder)
     (folder / "better").mkdir()
     (folder / "better/ctm").write_text("u1 1 0 1 YES 0.9\nu1 1 3 1 NO 0.8\nu2 1 0 1 YES 0.5\n")
     command = [LOCAL / "detection_curve.py", folder, "--keywords", folder / "keywords.txt"]
-    best = run_python(*command, f"3={folder / 'run'}", f"4={folder / 'better'}", "--best")
-    assert best.returncode == 0, best.stderr
-    assert best.stdout.splitlines()[-1] == "4"
-    table = run_python(*command, f"base={folder / 'better'}", "--points", tmp_path / "curve.tsv").stdout
-    assert "| base, all | 2 | 4 | 25.0 (" in table
-    assert "| base, unheard | 1 | 1 | 0.0 (" in table
+    run = run_python(*command, f"base={folder / 'better'}", "--points", tmp_path / "curve.tsv")
+    assert run.returncode == 0, run.stderr
+    assert "| base, all | 2 | 4 | 25.0 (" in run.stdout
+    assert "| base, unheard | 1 | 1 | 0.0 (" in run.stdout
     (folder / "run/ctm").write_text("u1 1 0 1\n")
-    failed = run_python(*command, f"3={folder / 'run'}")
-    assert (
-        failed.returncode == 1
-        and "line 1: expected 'utterance channel start duration word confidence'" in failed.stderr
-    )
+    failed = run_python(*command, f"base={folder / 'better'},{folder / 'run'}")
+    assert failed.returncode == 1
+    assert "line 1: expected 'utterance channel start duration word confidence'" in failed.stderr
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -1,20 +1,19 @@
 """Print how many keywords are missed at how many false alarms. Standard library only.
 
-    python local/detection_curve.py DATA --keywords keywords.txt NAME=FOLDER [...] [--points curve.tsv] [--best]
+    python local/detection_curve.py DATA --keywords keywords.txt NAME=FOLDER[,FOLDER ...] [...] [--points curve.tsv]
 
-FOLDER has the ``ctm`` of ``speechtl decode``, whose last column is the confidence; DATA has ``text``, ``utt2dur`` and
-``utt2spk``. A detection counts as right if the utterance has the keyword, and no more often than it has it; where in
-the utterance is not asked. The threshold on the confidence goes from the highest to none. Per cent missed are of all
-occurrences; false alarms are per keyword and hour of speech. Intervals (95 %) resample the speakers at the threshold
-of the point.
+Each FOLDER has the ``ctm`` of ``speechtl decode``, whose last column is the confidence; DATA has ``text``, ``utt2dur``
+and ``utt2spk``. The folders of a name are decoded with settings that find fewer or more keywords, the fewest first: a
+detection that an earlier folder has is surer than one that only later ones have, and among those of the same folder
+first, its confidence decides. The threshold goes from the surest to none.
 
-``--points`` writes the curves for ``speechtl chart``. With ``--best`` each curve has a line with its mean, and the
-last line names the curve with the fewest misses, on average over the rates of false alarms of the table.
+A detection counts as right if the utterance has the keyword, and no more often than it has it; where in the utterance
+is not asked. Per cent missed are of all occurrences; false alarms are per keyword and hour of speech. Intervals (95 %)
+resample the speakers at the threshold of the point. ``--points`` writes the curves for ``speechtl chart``.
 """
 
 import argparse
 import random
-import statistics
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -25,11 +24,19 @@ DRAWS = 1000
 
 
 class Detection(NamedTuple):
-    """A keyword that was found."""
+    """A keyword that was found; ``sureness`` is how early the first folder with it comes, then its confidence."""
 
-    confidence: float
+    sureness: tuple[int, float]
     utterance: str
     right: bool
+
+
+class Point(NamedTuple):
+    """Of a curve: false ``alarms`` per keyword and hour, per cent ``missed``, and the ``threshold``."""
+
+    alarms: float
+    missed: float
+    threshold: tuple[int, float]
 
 
 class Test(NamedTuple):
@@ -64,8 +71,8 @@ def read_test(data: Path, keywords: set[str]) -> Test:
     return test
 
 
-def read_detections(path: Path, keywords: set[str], spoken: dict[str, Counter]) -> list[Detection]:
-    """Return the keywords of a CTM, surest first; where a keyword is found too often, the least sure are wrong."""
+def read_ctm(path: Path, keywords: set[str]) -> dict[tuple[str, str], list[float]]:
+    """Return the confidences of each keyword in each utterance, the highest first."""
     if not path.is_file():
         sys.exit(f"error: {path}: no such file; run keywords.sh from the beginning")
     found: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -75,40 +82,49 @@ def read_detections(path: Path, keywords: set[str], spoken: dict[str, Counter]) 
             sys.exit(f"error: {path}, line {number}: expected 'utterance channel start duration word confidence'")
         if fields[4] in keywords:
             found[fields[0], fields[4]].append(float(fields[5]))
+    return {place: sorted(values, reverse=True) for place, values in found.items()}
+
+
+def read_detections(paths: list[Path], keywords: set[str], spoken: dict[str, Counter]) -> list[Detection]:
+    """Return the keywords of CTMs, surest first; where a keyword is found too often, the least sure are wrong."""
+    sureness: dict[tuple[str, str], list[tuple[int, float]]] = defaultdict(list)
+    for level, path in enumerate(paths):
+        for place, values in read_ctm(path, keywords).items():
+            sureness[place] += [(-level, value) for value in values[len(sureness[place]) :]]
     return sorted(
         (
-            Detection(confidence, utterance, place < spoken.get(utterance, Counter())[word])
-            for (utterance, word), values in found.items()
-            for place, confidence in enumerate(sorted(values, reverse=True))
+            Detection(sure, utterance, number < spoken.get(utterance, Counter())[word])
+            for (utterance, word), found in sureness.items()
+            for number, sure in enumerate(found)
         ),
         reverse=True,
     )
 
 
-def curve(detections: list[Detection], test: Test) -> list[tuple[float, float, float]]:
-    """Return ``(false alarms per keyword and hour, per cent missed, threshold)``, the highest threshold first."""
-    points, alarms, hits = [(0.0, 100.0, float("inf"))], 0, 0
+def curve(detections: list[Detection], test: Test) -> list[Point]:
+    """Return the points of all thresholds, the highest first."""
+    points, alarms, hits = [Point(0.0, 100.0, (1, 0.0))], 0, 0
     for number, detection in enumerate(detections):
         hits += detection.right
         alarms += not detection.right
-        if number + 1 == len(detections) or detections[number + 1].confidence < detection.confidence:
+        if number + 1 == len(detections) or detections[number + 1].sureness < detection.sureness:
             rate = alarms / test.keywords / test.hours
-            points.append((rate, 100 * (1 - hits / test.occurrences), detection.confidence))
+            points.append(Point(rate, 100 * (1 - hits / test.occurrences), detection.sureness))
     return points
 
 
-def at(points: list[tuple[float, float, float]], rate: float) -> tuple[float, float, float]:
+def at(points: list[Point], rate: float) -> Point:
     """Return the last point with at most this rate of false alarms."""
-    return [point for point in points if point[0] <= rate][-1]
+    return [point for point in points if point.alarms <= rate][-1]
 
 
-def interval(detections: list[Detection], test: Test, threshold: float) -> tuple[float, float]:
+def interval(detections: list[Detection], test: Test, threshold: tuple[int, float]) -> tuple[float, float]:
     """Return the 95 % interval of the per cent missed at a threshold."""
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for utterance, words in test.spoken.items():
         counts[test.speakers[utterance]][1] += sum(words.values())
     for detection in detections:
-        if detection.right and detection.confidence >= threshold:
+        if detection.right and detection.sureness >= threshold:
             counts[test.speakers[detection.utterance]][0] += 1
     draw, speakers, missed = random.Random(1), list(counts.values()), []
     for _ in range(DRAWS):
@@ -122,41 +138,32 @@ def interval(detections: list[Detection], test: Test, threshold: float) -> tuple
 def main() -> None:
     parser = argparse.ArgumentParser(description="Print how many keywords are missed at how many false alarms.")
     parser.add_argument("data", type=Path)
-    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER")
+    parser.add_argument("runs", nargs="+", metavar="NAME=FOLDER,...")
     parser.add_argument(
         "--keywords", type=Path, required=True, help="lexicon of the keywords, beside it FILE.unheard.txt"
     )
     parser.add_argument("--points", type=Path, metavar="FILE")
-    parser.add_argument("--best", action="store_true")
     arguments = parser.parse_args()
     keywords = set(read_table(arguments.keywords))
     unheard = set(read_table(arguments.keywords.with_suffix(".unheard.txt")))
-    kinds = {"all": keywords} if arguments.best else {"all": keywords, "heard": keywords - unheard, "unheard": unheard}
-    means: dict[str, float] = {}
+    kinds = {"all": keywords, "heard": keywords - unheard, "unheard": unheard}
     rows, lines = [], []
     for run in arguments.runs:
-        name, _, folder = run.partition("=")
+        name, _, folders = run.partition("=")
         for kind, words in kinds.items():
             test = read_test(arguments.data, words)
-            detections = read_detections(Path(folder) / "ctm", words, test.spoken)
+            detections = read_detections([Path(folder) / "ctm" for folder in folders.split(",")], words, test.spoken)
             points = curve(detections, test)
             cells = []
             for rate in RATES:
-                _, missed, threshold = at(points, rate)
-                low, high = interval(detections, test, threshold)
-                cells.append(f"{missed:.1f} ({low:.1f} to {high:.1f})")
+                point = at(points, rate)
+                low, high = interval(detections, test, point.threshold)
+                cells.append(f"{point.missed:.1f} ({low:.1f} to {high:.1f})")
             rows.append(f"| {name}, {kind} | {len(words)} | {test.occurrences} | " + " | ".join(cells) + " |")
-            lines += [
-                f"{name}, {kind}\t{rate:.4f}\t{missed:.2f}" for rate, missed, _ in points if rate >= RATES[0] / 10
-            ]
-            if kind == "all":
-                means[name] = statistics.fmean(at(points, rate)[1] for rate in RATES)
+            shown = [point for point in points if point.alarms >= RATES[0] / 10]
+            lines += [f"{name}, {kind}\t{point.alarms:.4f}\t{point.missed:.2f}" for point in shown]
     if arguments.points:
         arguments.points.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-    if arguments.best:
-        print("\n".join(f"{name}: {mean:.2f} % missed on average" for name, mean in means.items()))
-        print(min(means, key=means.__getitem__))
-        return
     heading = " | ".join(f"{rate:g}" for rate in RATES)
     print(
         f"Missed, per cent, at so many false alarms per keyword and hour:\n\n| keywords | words | spoken | {heading} |"
