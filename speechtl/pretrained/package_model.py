@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
@@ -81,6 +80,9 @@ def package_model(
             something else.
         ConfigError: the card lacks something.
     """
+    # Not among what recognition needs.
+    import tomli_w
+
     layout = ExperimentLayout(experiment)
     if not (layout.config.is_file() and layout.weights.is_file()):
         raise ModelError(f"{experiment}: no finished experiment (config.toml and weights.h5); train one first")
@@ -147,6 +149,9 @@ def _exported(layout: ExperimentLayout, arrays: Mapping[str, np.ndarray], parts:
 
 def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any]) -> None:
     """Write everything but the weights, the exported parts and the card."""
+    # Not among what recognition needs.
+    import tomli_w
+
     heads = {table.get("head") or table["language"] for table in config["data"]}
     for head, path in old.phone_tables().items():
         if head in heads:
