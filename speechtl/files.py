@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from speechtl.errors import DataError, SpeechtlError, list_problems
-from speechtl.staging import staged_file, staged_folder
+from speechtl.staging import is_staged, staged_file, staged_folder
 
 # Of files that replace others together: the folder that says so, within it the new files, and what is to go.
 _REPLACING, _NEW, _REMOVED = ".replacing", "new", "removed.json"
@@ -128,7 +128,6 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     Raises:
         DataError: the file cannot be written (full disk, no permission); names the file.
     """
-    path = Path(path)
     text = {"encoding": "utf-8", "newline": "\n"} if "b" not in mode else {}
     with replacing(path) as temporary, open(temporary, mode, **text) as file:  # type: ignore[call-overload]
         yield file
@@ -138,13 +137,12 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path next to ``path`` (same suffix); rename it to ``path`` if the block succeeds.
 
-    For writers that take a path instead of an open file (HDF5, images). An empty file is there already.
+    For writers that take a path (images). An empty file is there already.
 
     Raises:
         DataError: the file cannot be written; names the file.
     """
-    path = Path(path)
-    with _explained(path) as places, staged_file(path) as temporary:
+    with _explained(path := Path(path)) as places, staged_file(path) as temporary:
         places.append(temporary)
         yield temporary
         with open(temporary, "rb+") as file:
@@ -159,8 +157,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         DataError: the folder cannot be written, or ``path`` exists and is not an empty folder; names it.
     """
-    path = Path(path)
-    with _explained(path) as places, staged_folder(path) as temporary:
+    with _explained(path := Path(path)) as places, staged_folder(path) as temporary:
         places.append(temporary)
         yield temporary
         os.rename(temporary, path)
@@ -170,8 +167,8 @@ def new_folder(path: str | Path) -> Iterator[Path]:
 def replacing_together(folder: str | Path, removed: Iterable[str] = ()) -> Iterator[Path]:
     """Yield an empty folder; its files then replace those of the same relative names in ``folder``, all or none.
 
-    If the process is killed between the first replacement and the last, the others wait in a hidden folder. Whatever
-    reads several files of ``folder`` calls `finish_replacing` first, which puts them in place.
+    If the process is killed amid the replacing, the rest waits in a hidden folder; who reads several files of
+    ``folder`` calls `finish_replacing` first.
 
     Args:
         folder: made if it is missing.
@@ -188,7 +185,8 @@ def replacing_together(folder: str | Path, removed: Iterable[str] = ()) -> Itera
         files.mkdir()
         yield files
         with atomic_write(temporary / _REMOVED) as file:
-            json.dump(sorted(removed), file)
+            # When it is finished later, what is new may be in place already.
+            json.dump(sorted(name for name in removed if not (files / name).exists()), file)
         os.rename(temporary, folder / _REPLACING)
         _put_in_place(folder)
 
@@ -209,8 +207,7 @@ def finish_replacing(folder: str | Path) -> None:
         # Whoever is at it holds this lock; where there are no locks, both move what they find.
         with contextlib.suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with _explained(folder, "it is half old, half new") as places, contextlib.suppress(FileNotFoundError):
-            places.append(pending)
+        with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(pending)):
                 _put_in_place(folder)
     finally:
@@ -219,18 +216,22 @@ def finish_replacing(folder: str | Path) -> None:
 
 def _put_in_place(folder: Path) -> None:
     pending = folder / _REPLACING
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            removed = [folder / name for name in json.loads((pending / _REMOVED).read_bytes())]
-        except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(f"{folder}: {_REPLACING}/{_REMOVED} there is damaged ({error}); delete it") from error
-        for place in removed:
-            _require_inside(folder, place).unlink(missing_ok=True)
-    for path in sorted(path for path in (pending / _NEW).rglob("*") if not path.is_dir()):
-        place = _require_inside(folder, folder / path.relative_to(pending / _NEW))
-        place.parent.mkdir(parents=True, exist_ok=True)
+    try:
         with contextlib.suppress(FileNotFoundError):
-            os.replace(path, place)
+            try:
+                removed = [folder / name for name in json.loads((pending / _REMOVED).read_bytes())]
+            except (ValueError, TypeError, RecursionError) as error:
+                raise DataError(f"{folder}: {_REPLACING}/{_REMOVED} there is damaged ({error}); delete it") from error
+            for place in removed:
+                _require_inside(folder, place).unlink(missing_ok=True)
+        for path in sorted(path for path in (pending / _NEW).rglob("*") if not path.is_dir()):
+            place = _require_inside(folder, folder / path.relative_to(pending / _NEW))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                os.replace(path, place)
+    except OSError as error:
+        advice = "mend that, or read it where it may be written to"
+        raise DataError(f"{folder}: half replaced: cannot write: {error.strerror or error}; {advice}") from error
     shutil.rmtree(pending, ignore_errors=True)
 
 
@@ -241,13 +242,13 @@ def _require_inside(folder: Path, place: Path) -> Path:  # The hidden folder may
 
 
 @contextlib.contextmanager
-def _explained(path: Path, consequence: str = "") -> Iterator[list[Path]]:
+def _explained(path: Path) -> Iterator[list[Path]]:
     """Turn an error of writing ``path`` into one that names it; the block adds by way of which places it is written."""
-    places = [path, path.parent]
+    places: list[Path] = []
     try:
         yield places
     except DataError as error:
-        for place in places[2:]:
+        for place in places:
             if str(place) in str(error):
                 raise DataError(str(error).replace(str(place), str(path))) from error
         raise
@@ -255,11 +256,10 @@ def _explained(path: Path, consequence: str = "") -> Iterator[list[Path]]:
         # An error of reading inside the block (a missing input) is not an error of writing.
         if error.filename is not None:
             failed = Path(os.fsdecode(error.filename))
-            if failed not in places and not any(place in failed.parents for place in places[2:]):
+            if failed not in (path, path.parent) and not is_staged(failed):
                 raise
-        reason = error.strerror or str(error)
-        advice = f"free some space or choose another folder{consequence and f'; {consequence} now'}"
-        raise DataError(f"{path}: cannot write: {reason}; {advice}") from error
+        advice = "free some space or choose another folder"
+        raise DataError(f"{path}: cannot write: {error.strerror or error}; {advice}") from error
 
 
 def user_cache() -> Path:

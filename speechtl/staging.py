@@ -24,6 +24,11 @@ _ABANDONED_AFTER = 86400.0
 _swept: set[tuple[int, int, int]] = set()
 
 
+def is_staged(path: Path) -> bool:
+    """Tell whether a path is that of something unfinished, or within it."""
+    return any(_NAME.fullmatch(part) for part in path.parts)
+
+
 @contextlib.contextmanager
 def staged_file(path: Path) -> Iterator[Path]:
     """Yield the path of a new, empty file next to ``path``, with its suffix; removed at the end if it is still there.

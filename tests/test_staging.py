@@ -189,7 +189,7 @@ OWNERS = {"replace": {"os"}, "copy": {"shutil"}, "rename": {"os"}, "move": {"shu
 # The place for it; a lock, which is no result; and what writes to a temporary path from `replacing` or `new_folder`.
 MAY_WRITE = {"files.py", "staging.py", "growing_file.py", "lock.py"}
 BY_WAY_OF_REPLACING = {
-    ("models/weights.py", "File"),
+    ("models/weight_files.py", "File"),  # In memory.
     ("report/picture.py", "savefig"),
     ("grammar/arpa.py", "GzipFile"),
     ("g2p/grapheme_to_phoneme.py", "open"),

@@ -14,6 +14,7 @@ from speechtl.adaptation.recordings import read_recordings
 from speechtl.adaptation.report import BeforeAfter
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.result import (
+    RESULTS,
     Adapted,
     lines_of,
     numbers_of,
@@ -34,6 +35,7 @@ from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.language_choice import open_language
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
+from speechtl.files import replacing_together
 from speechtl.lang.phone_mapping import fit_lexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.lock import alone_in
@@ -93,20 +95,24 @@ class Adaptation:
         if verdict.before is not None and verdict.after is not None:
             comparisons.append(BeforeAfter("held out", verdict.before, verdict.after))
         comparisons += self._train(learner, speech, verdict.epochs)
-        result = Adapted(
-            config=config,
-            seconds=seconds,
-            utterances=len(speech),
-            epochs=verdict.epochs,
-            comparisons=comparisons,
-            warnings=self.warnings,
-            lines=[],
-            parameters=learner.parameters,
-            file=self._store(learner, data),
-        )
-        taken = time.monotonic() - self.started
-        result.lines.extend(lines_of(result, request, taken))
-        save_notes(request.out, result.lines, numbers_of(result, request, verdict.losses, taken))
+        # Together: a half of one result and a half of another would be a model, too.
+        with replacing_together(request.out, RESULTS) as new:
+            file = self._store(new, learner, data)
+            result = Adapted(
+                config=config,
+                seconds=seconds,
+                utterances=len(speech),
+                epochs=verdict.epochs,
+                comparisons=comparisons,
+                warnings=self.warnings,
+                lines=[],
+                parameters=learner.parameters,
+                file=request.out / file.relative_to(new),
+                size=file.stat().st_size,
+            )
+            taken = time.monotonic() - self.started
+            result.lines.extend(lines_of(result, request, taken))
+            save_notes(new, result.lines, numbers_of(result, request, verdict.losses, taken))
         return result
 
     def _recordings(self) -> tuple[DataDir, Mapping[str, str]]:
@@ -213,14 +219,14 @@ class Adaptation:
         if words:
             write_table(folder / "text", words)
 
-    def _store(self, learner: Learner, data: DataDir) -> Path:
-        """Write the speaker's layers, or a whole experiment."""
+    def _store(self, out: Path, learner: Learner, data: DataDir) -> Path:
+        """Write the speaker's layers, or a whole experiment, into a folder."""
         request, source = self.request, str(self.request.source)
         if learner.config.stored_alone:
             stats = add([read_double_matrix(place) for place in data.cmvn_scp.values()]) if data.cmvn_scp else None
-            file = save_speaker_alone(request.out, learner.model, source, stats)
+            file = save_speaker_alone(out, learner.model, source, stats)
         else:
-            file = save_experiment(request.out, self.experiment, source, learner, data.path, self.lexicon)
+            file = save_experiment(out, self.experiment, source, learner, data.path, self.lexicon)
         if request.new_words is not None and self.lexicon is not None:
-            self.lexicon.save(ExperimentLayout(request.out).lexicon(self.language), any_name=True)
+            self.lexicon.save(ExperimentLayout(out).lexicon(self.language), any_name=True)
         return file

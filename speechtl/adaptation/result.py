@@ -17,13 +17,16 @@ from speechtl.batches.config import DataConfig
 from speechtl.errors import DataError
 from speechtl.experiment.directory import write_experiment
 from speechtl.experiment.experiment import Experiment
-from speechtl.files import atomic_write, read_bytes
+from speechtl.files import atomic_write, finish_replacing, read_bytes
 from speechtl.lang.lexicon import Lexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.weights import arrays_of, save_arrays
 from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.speaker_layers import save_speaker
+
+# Files of a result that another one, of another kind of method, does not have.
+RESULTS = ("weights.h5", "speaker.h5", "config.toml", "cmvn.h5")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Adapted:
         lines: the report.
         parameters: weights that were trained.
         file: what was stored of them.
+        size: its bytes.
     """
 
     config: AdaptationConfig
@@ -51,6 +55,7 @@ class Adapted:
     lines: list[str]
     parameters: int
     file: Path
+    size: int
 
     @property
     def before(self) -> Scores | None:
@@ -76,14 +81,13 @@ def require_free(out: Path, source: Path, overwrite: bool) -> None:
     """
     if out.resolve() == source.resolve():
         raise DataError(f"{out}: is the source itself, which stays as it is; choose another folder")
+    finish_replacing(out)
     layout = ExperimentLayout(out)
     taken = [path for path in (layout.weights, layout.speaker, layout.log) if path.exists()]
     if layout.log in taken or (taken and not overwrite):
         advice = "choose another folder" + ("" if layout.log in taken else ", or add --overwrite")
         names = ", ".join(path.name for path in taken)
         raise DataError(f"{out}: holds another result already ({names}); {advice}")
-    for path in taken:
-        path.unlink()
 
 
 def save_speaker_alone(out: Path, model: AcousticModel, source: str, stats: np.ndarray | None = None) -> Path:
@@ -145,9 +149,8 @@ def lines_of(result: Adapted, request: Request, taken: float) -> list[str]:
         lines.append("adaptation did not help on held-out speech: the source model is kept as it is")
     else:
         lines.append(f"trained on everything for {result.epochs} of at most {config.epochs} epochs")
-    size = result.file.stat().st_size
     how = f"decode {request.source} --speaker {request.out}" if config.stored_alone else f"decode {request.out}"
-    lines.append(f"{result.file}: {size / 1000:.1f} kB; {taken:.1f} s. Use it: speechtl {how}")
+    lines.append(f"{result.file}: {result.size / 1000:.1f} kB; {taken:.1f} s. Use it: speechtl {how}")
     return lines
 
 
@@ -164,7 +167,7 @@ def numbers_of(result: Adapted, request: Request, losses: list[float], taken: fl
         "kept_source": not result.epochs,
         "held_out_losses": [round(value, 4) for value in losses],
         "parameters": result.parameters,
-        "bytes": result.file.stat().st_size,
+        "bytes": result.size,
         "seconds_taken": round(taken, 2),
         "longest": LONGEST,
         "results": {comparison.title: as_json(comparison) for comparison in result.comparisons},

@@ -141,13 +141,12 @@ def split(
     overwrite: Overwrite = False,
 ) -> None:
     """Hold out speakers, or some utterances of every speaker; perturbed copies stay with their originals."""
-    from speechtl.data.datadir import DataDir, require_vacant
-    from speechtl.data.split import split
+    from speechtl.data.datadir import DataDir
+    from speechtl.data.split import save_parts, split
 
-    require_vacant(rest, held_out, overwrite=overwrite, sources=[source])
     parts = split(DataDir.load(source), by=by, fraction=fraction, speakers=speakers, seed=seed)
+    save_parts(source, parts, (rest, held_out), overwrite=overwrite)
     for part, path in zip(parts, (rest, held_out)):
-        part.save(path)
         typer.echo(_size(path, part))
 
 

@@ -9,7 +9,8 @@ from speechtl.data.structure import scan_structure
 from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import encode_table, raise_problems
 from speechtl.errors import DataError, list_problems
-from speechtl.files import atomic_write, new_folder, replacing_together
+from speechtl.files import atomic_write, finish_replacing, new_folder, read_bytes, replacing_together
+from speechtl.staging import is_staged
 
 __all__ = ["DataDir", "Segment", "Utterance"]
 
@@ -199,6 +200,13 @@ class DataDir:
                 with atomic_write(folder / name, "wb") as file:
                     file.write(content)
 
+    def is_at(self, path: str | Path) -> bool:
+        """Tell whether the tables at ``path`` are just those that `save` would write there."""
+        path = Path(path)
+        contents = self._contents(path)
+        there = {name for name in (*TABLES, "spk2utt") if (path / name).is_file()}
+        return there == contents.keys() and all(read_bytes(path / name) == contents[name] for name in there)
+
     def _contents(self, path: Path) -> dict[str, bytes]:
         spk2utt = {speaker: " ".join(utterances) for speaker, utterances in self.spk2utt.items()}
         contents = {"spk2utt": encode_table(path / "spk2utt", spk2utt)}
@@ -228,11 +236,19 @@ def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: 
             problems.append(f"{destination}: is also read, or written twice; choose another destination")
         elif destination.exists() and not destination.is_dir():
             problems.append(f"{destination}: is not a directory; choose another destination")
-        elif destination.is_dir() and any(destination.iterdir()) and not overwrite:
+        elif names_in(destination) and not overwrite:
             problems.append(f"{destination}: exists and is not empty; choose another destination, or add --overwrite")
         taken.add(destination.resolve())
     if problems:
         raise DataError("\n".join(problems))
+
+
+def names_in(folder: Path) -> set[str]:
+    """Return the names in a folder, none if there is no folder, without what killed processes left unfinished."""
+    if not folder.is_dir():
+        return set()
+    finish_replacing(folder)
+    return {path.name for path in folder.iterdir() if not is_staged(Path(path.name))}
 
 
 def channel_of(file_and_channel: str) -> int | None:

@@ -16,7 +16,7 @@ import soundfile
 from speechtl.audio.pipe import is_pipe
 from speechtl.audio.pitch import shift_pitch, warp_formants
 from speechtl.audio.waveform import read_channels
-from speechtl.data.datadir import DataDir, Segment, Utterance, require_vacant
+from speechtl.data.datadir import DataDir, Segment, Utterance, names_in, require_vacant
 from speechtl.data.perturb import perturb_speed
 from speechtl.errors import DataError, list_problems
 from speechtl.files import file_name, replacing
@@ -119,8 +119,7 @@ def _changes(semitones: Sequence[float], formants: Sequence[float]) -> list[Chan
 
 def _require_room(source: DataDir, destination: Path, *, overwrite: bool) -> None:
     """Refuse to write over something, but not over what an unfinished run left: audio and no tables yet."""
-    there = {path.name for path in destination.iterdir()} if destination.is_dir() else set()
-    unfinished = there == {AUDIO}
+    unfinished = names_in(destination) == {AUDIO}
     require_vacant(destination, overwrite=overwrite or unfinished, sources=[source.path])
 
 

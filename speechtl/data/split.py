@@ -1,9 +1,11 @@
 """Split a data directory into a training and a held-out part."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal
 
-from speechtl.data.datadir import DataDir
+from speechtl.data.datadir import DataDir, require_vacant
 from speechtl.data.subset import seeded
 from speechtl.errors import DataError
 
@@ -58,6 +60,28 @@ def split(
         if not held_out:
             raise DataError(f"{data.path}: no speaker has two utterances; hold out by speaker")
     return data.select(data.utt2spk.keys() - held_out), data.select(held_out)
+
+
+def save_parts(source: Path, parts: Sequence[DataDir], places: Sequence[Path], *, overwrite: bool = False) -> None:
+    """Save what `split` returned.
+
+    Args:
+        source: what was split; never overwritten.
+        parts: the directories.
+        places: where to, as many.
+        overwrite: whether tables of existing directories may be replaced.
+
+    Raises:
+        DataError: another directory is there, or something cannot be written.
+    """
+    # One of the two is there already if the command was killed between them.
+    missing = [place for part, place in zip(parts, places) if not part.is_at(place)]
+    require_vacant(
+        *missing, overwrite=overwrite, sources=[source, *(place for place in places if place not in missing)]
+    )
+    for part, place in zip(parts, places):
+        if place in missing:
+            part.save(place)
 
 
 def _rounded(fraction: float | None, whole: int) -> int:

@@ -12,7 +12,7 @@ from speechtl.config import AnySection, Section, override, parse, read_toml
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.features.config import FeatureConfig
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, finish_replacing
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
@@ -29,6 +29,8 @@ class ExperimentDirectory(ExperimentLayout):
 
     def __init__(self, path: str | Path | ExperimentLayout):
         super().__init__(path)
+        if not self.exported:
+            finish_replacing(self.path)
         if not self.config.is_file():
             raise ModelError(
                 f"{self.origin}: not an experiment directory (no config.toml); give one that speechtl train made, or a "
@@ -179,6 +181,7 @@ class ExperimentDirectory(ExperimentLayout):
 
 def speaker_file(path: str | Path) -> Path:
     """Return the file of a speaker's layers: the given one, or that in the directory that ``speechtl adapt`` wrote."""
+    finish_replacing(path)
     return ExperimentLayout(path).speaker if Path(path).is_dir() else Path(path)
 
 

@@ -14,6 +14,7 @@ from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import ExperimentDirectory, read_inventories, speaker_file
 from speechtl.experiment.export_info import ExportInfo
 from speechtl.experiment.speech_model import SpeechModel
+from speechtl.files import finish_replacing
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.layout import ExperimentLayout
 from speechtl.models.acoustic_model import AcousticModel
@@ -59,6 +60,8 @@ class Experiment(SpeechModel):
                 model.
         """
         layout = ExperimentLayout(path)
+        if not layout.exported:
+            finish_replacing(layout.path)
         if not layout.weights.is_file() and layout.speaker.is_file():
             source = load_arrays(layout.speaker)[1].get("source")
             raise ModelError(

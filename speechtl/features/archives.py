@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 
 from speechtl.errors import DataError
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, read_bytes, replacing_together
 
 _TYPES: dict[bytes, np.dtype] = {b"FM ": np.dtype("<f4"), b"DM ": np.dtype("<f8")}
 _HEADER = struct.Struct("<2s3sbibi")  # Binary marker, type of matrix, then rows and columns, each preceded by its size.
@@ -19,6 +19,9 @@ _HEADER = struct.Struct("<2s3sbibi")  # Binary marker, type of matrix, then rows
 @contextlib.contextmanager
 def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callable[[str, np.ndarray], str]]:
     """Write matrices to an archive and its table; both are created when the block succeeds, neither if it fails.
+
+    If they are there already, in one folder, they are replaced together (`replacing_together`): an old table would
+    lead to wrong places in a new archive.
 
     Args:
         ark_path: the archive. It is written to the table as given here: it should be absolute if readers may have
@@ -31,7 +34,14 @@ def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callab
     Raises:
         DataError: a file cannot be written (full disk).
     """
-    with atomic_write(scp_path) as scp, atomic_write(ark_path, "wb") as ark:
+    ark_path, scp_path = Path(ark_path), Path(scp_path)
+    with contextlib.ExitStack() as stack:
+        new_ark, new_scp = ark_path, scp_path
+        if scp_path.exists() and ark_path.parent == scp_path.parent:
+            folder = stack.enter_context(replacing_together(scp_path.parent))
+            new_ark, new_scp = folder / ark_path.name, folder / scp_path.name
+        scp = stack.enter_context(atomic_write(new_scp))
+        ark = stack.enter_context(atomic_write(new_ark, "wb"))
 
         def write(key: str, matrix: np.ndarray) -> str:
             place = f"{ark_path}:{append_matrix(ark, key, matrix)}"
@@ -39,6 +49,15 @@ def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callab
             return place
 
         yield write
+
+
+def free_archive(ark_path: str | Path, scp_path: str | Path) -> tuple[Path, Path]:
+    """Return the path for a new archive, to which a table does not lead yet, and the one for the next time."""
+    one = Path(ark_path)
+    two = one.with_name(f"{one.stem}-2{one.suffix}")
+    lines = read_bytes(scp_path).splitlines() if Path(scp_path).is_file() else []
+    used = {os.fsdecode(line.partition(b" ")[2].strip().rpartition(b":")[0]) for line in lines}
+    return (two, one) if str(one) in used else (one, two)
 
 
 def append_matrix(ark: IO[bytes], key: str, matrix: np.ndarray) -> int:

@@ -12,7 +12,7 @@ from speechtl.data.table_kinds import format_seconds
 from speechtl.data.tables import write_table
 from speechtl.errors import ConfigError, list_problems
 from speechtl.features import cmvn
-from speechtl.features.archives import append_matrix, read_double_matrix, write_ark_scp
+from speechtl.features.archives import append_matrix, free_archive, read_double_matrix
 from speechtl.features.compute_parts import compute_parts, describe
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import (
@@ -22,7 +22,7 @@ from speechtl.features.parts import (
     read_parts,
     remove_superseded,
 )
-from speechtl.files import atomic_write
+from speechtl.files import atomic_write, replacing_together
 
 _logger = logging.getLogger(__name__)
 
@@ -139,15 +139,18 @@ def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> N
         stats = [read_double_matrix(stored[utterance].stats) for utterance in utterances if utterance in stored]
         if stats:
             speakers[speaker] = cmvn.add(stats)
-    with write_ark_scp(ark_path, ark_path.with_suffix(".scp")) as write:
-        data_dir.cmvn_scp = {speaker: write(speaker, stats) for speaker, stats in speakers.items()}
+    # The other one stays: tables of subsets may lead there.
+    free, _ = free_archive(ark_path, data_dir.path / "cmvn.scp")
+    with atomic_write(free, "wb") as ark:
+        data_dir.cmvn_scp = {speaker: f"{free}:{append_matrix(ark, speaker, one)}" for speaker, one in speakers.items()}
     with atomic_write(feature_dir / f"global_cmvn_{name}.mat", "wb") as file:
         append_matrix(file, "", cmvn.add(speakers.values()))
     data_dir.feats_scp = {key: item.features for key, item in stored.items()}
     data_dir.utt2num_frames = {key: item.frames for key, item in stored.items()}
     data_dir.utt2dur = {key: item.seconds for key, item in stored.items()}
-    # feats.scp last: if it exists, so do the others.
-    write_table(data_dir.path / "cmvn.scp", data_dir.cmvn_scp)
-    write_table(data_dir.path / "utt2num_frames", {key: str(item.frames) for key, item in stored.items()})
-    write_table(data_dir.path / "utt2dur", {key: format_seconds(item.seconds) for key, item in stored.items()})
-    write_table(data_dir.path / "feats.scp", data_dir.feats_scp)
+    with replacing_together(data_dir.path) as folder:
+        write_table(folder / "cmvn.scp", data_dir.cmvn_scp)
+        write_table(folder / "utt2num_frames", {key: str(item.frames) for key, item in stored.items()})
+        write_table(folder / "utt2dur", {key: format_seconds(item.seconds) for key, item in stored.items()})
+        write_table(folder / "feats.scp", data_dir.feats_scp)
+    write_table(ark_path.with_suffix(".scp"), data_dir.cmvn_scp)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from speechtl.errors import ModelError
-from speechtl.files import read_bytes, replacing
+from speechtl.files import atomic_write, read_bytes
 
 # In an exported model, the factors by which the whole numbers of a weight are multiplied stand under this name.
 SCALE = ":scale"
@@ -19,28 +19,27 @@ def save_arrays(
     path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object] | None = None
 ) -> None:
     """Write named arrays (and attributes of the file) to an HDF5 file, atomically."""
-    import h5py
-
-    # HDF5's own lock would meet the one that the file is held with.
-    with replacing(path) as temporary, h5py.File(temporary, "w", locking=False) as file:
-        _fill(file, arrays, attributes or {})
+    content = _hdf5(arrays, attributes or {})
+    with atomic_write(path, "wb") as file:
+        file.write(content)
 
 
 def stored_size(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> int:
     """Return the bytes of the file that `save_arrays` would write."""
+    return len(_hdf5(arrays, attributes))
+
+
+def _hdf5(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> memoryview:
     import h5py
 
+    # In memory: on a full disk the HDF5 library may end the whole process.
     memory = io.BytesIO()
     with h5py.File(memory, "w") as file:
-        _fill(file, arrays, attributes)
-    return len(memory.getbuffer())
-
-
-def _fill(file: Any, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> None:
-    for name, value in arrays.items():
-        file.create_dataset(name, data=value)
-    for key, attribute in attributes.items():
-        file.attrs[key] = attribute
+        for name, value in arrays.items():
+            file.create_dataset(name, data=value)
+        for key, attribute in attributes.items():
+            file.attrs[key] = attribute
+    return memory.getbuffer()
 
 
 def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:

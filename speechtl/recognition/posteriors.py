@@ -12,6 +12,7 @@ from speechtl.data.tables import read_table
 from speechtl.errors import DataError
 from speechtl.experiment.language_choice import NEW_LANGUAGE
 from speechtl.features.archives import read_matrix
+from speechtl.files import finish_replacing
 from speechtl.lang.phone_inventory import PhoneInventory
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Posteriors:
             return
         places: dict[str, str] = {}
         for table in self.tables:
+            finish_replacing(Path(table).parent)
             places.update(read_table(table, value_required=True))
         for utterance in DataDir.load(data).utterance_ids:
             if utterance in places and (utterances is None or utterance in utterances):

@@ -27,6 +27,7 @@ class Progress:
         history: one entry per finished epoch: ``epoch``, ``train_loss``, means of ``values``, ``dev_loss``,
             ``dev_per``.
         choices: by language, by utterance id, the index of every word's pronunciation in training.
+        logged: lines of the log that belong to it; -1 if that is not known.
     """
 
     epoch: int = 0
@@ -37,6 +38,7 @@ class Progress:
     values: dict[str, list[float]] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
     choices: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    logged: int = -1
 
     def add(self, values: Mapping[str, float], utterances: int) -> None:
         """Add the values that a step logged besides its criterion: loss terms and measures of the methods."""

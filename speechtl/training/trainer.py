@@ -114,7 +114,7 @@ class Trainer:
         if checkpoint.exists():
             progress = load_state(checkpoint, self.variables, self.optimizer, self.frozen)
             apply_choices(self.data.train, progress.choices)
-        log = TrainingLog(self.layout.path, progress.step) if self.is_chief else None
+        log = TrainingLog(self.layout.path, progress) if self.is_chief else None
         try:
             while progress.epoch < self.config.epochs and not self._is_worse(progress):
                 self._train_epoch(progress, log)
@@ -159,7 +159,7 @@ class Trainer:
                     log.write("step", progress.step, **values, learning_rate=learning_rate, frames_per_second=rate)
                     window_frames, window_start = 0, time.monotonic()
                 if time.monotonic() - saved > 60 * self.config.checkpoint_minutes:
-                    self._save(progress)
+                    self._save(progress, log)
                     saved = time.monotonic()
         self._end_epoch(progress, log)
 
@@ -189,7 +189,7 @@ class Trainer:
             save_arrays(self.layout.epoch_weights(progress.epoch), arrays_of(self.variables))
             for number in set(range(1, progress.epoch + 1)) - set(self._to_average(progress)):
                 self.layout.epoch_weights(number).unlink(missing_ok=True)
-        self._save(progress)
+        self._save(progress, log)
         logger.info(describe_epoch(entry, self.config.epochs))
 
     def _finish(self, progress: Progress, log: TrainingLog | None) -> dict[str, Any]:
@@ -233,8 +233,9 @@ class Trainer:
         best = min(progress.history, key=lambda entry: entry["dev_loss"])
         return progress.epoch - best["epoch"] >= self.config.patience
 
-    def _save(self, progress: Progress) -> None:
-        if self.is_chief:
+    def _save(self, progress: Progress, log: TrainingLog | None) -> None:
+        if log is not None:
+            progress.logged = log.lines
             save_state(self.layout.checkpoint, progress, self.variables, self.optimizer, self.frozen)
 
     def _step(self, source: Source, batch: Batch, progress: Progress, planned: PlannedBatch) -> dict[str, float]:

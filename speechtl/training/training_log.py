@@ -1,41 +1,78 @@
 """The log of a training run: ``log.jsonl`` and TensorBoard summaries."""
 
+import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
+from speechtl.errors import DataError
 from speechtl.growing_file import GrowingFile, whole_lines
 from speechtl.layout import ExperimentLayout
+from speechtl.training.state import Progress
 
 
 class TrainingLog:
-    """Append events to ``log.jsonl`` and scalars to ``tensorboard/``."""
+    """Append events to ``log.jsonl`` and scalars to ``tensorboard/``.
 
-    def __init__(self, directory: Path, step: int):
-        """Continue the log of a run at ``step``, dropping later entries of a killed run."""
+    Attributes:
+        path: of the log.
+        lines: of the log so far.
+    """
+
+    def __init__(self, directory: Path, progress: Progress):
+        """Continue the log of a run, dropping later entries of a killed run.
+
+        Raises:
+            DataError: something cannot be written.
+        """
         layout = ExperimentLayout(directory)
         self.path = layout.log
-        kept = [line for line in whole_lines(self.path) if json.loads(line)["step"] <= step and step]
+        kept = whole_lines(self.path) if progress.step else []
+        if progress.logged >= 0:
+            kept = kept[: progress.logged]
+        else:
+            kept = [line for line in kept if json.loads(line)["step"] <= progress.step]
         self._file = GrowingFile(self.path, kept)
-        self._summaries = tf.summary.create_file_writer(os.fspath(layout.tensorboard))
+        self.lines = len(kept)
+        with _explained(layout.tensorboard):
+            self._summaries = tf.summary.create_file_writer(os.fspath(layout.tensorboard))
 
     def write(self, event: str, step: int, **values: Any) -> None:
-        """Write one event; numbers become TensorBoard scalars named ``event/name``."""
+        """Write one event; numbers become TensorBoard scalars named ``event/name``.
+
+        Raises:
+            DataError: something cannot be written.
+        """
         rounded = {key: round(value, 6) if isinstance(value, float) else value for key, value in values.items()}
         self._file.add(json.dumps({"event": event, "step": step, **rounded}, ensure_ascii=False))
-        with self._summaries.as_default(step=step):
+        self.lines += 1
+        with _explained(self.path.parent / "tensorboard"), self._summaries.as_default(step=step):
             for key, value in values.items():
                 if isinstance(value, int | float):
                     tf.summary.scalar(f"{event}/{key}", value)
 
     def close(self) -> None:
-        """Flush and close both."""
+        """Flush and close both.
+
+        Raises:
+            DataError: something cannot be written.
+        """
         self._file.close()
-        self._summaries.close()
+        with _explained(self.path.parent / "tensorboard"):
+            self._summaries.close()
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except tf.errors.OpError as error:
+        advice = "free some space and run the command again"
+        raise DataError(f"{path}: cannot write: {error.message}; {advice}") from error
 
 
 def describe_epoch(entry: Mapping[str, Any], epochs: int) -> str:

@@ -53,7 +53,7 @@ def test_a_process_killed_at_any_moment_continues_to_the_same_weights(whole, tmp
     process.send_signal(signal.SIGKILL)
     process.wait()
     # As a kill leaves it that comes while a checkpoint is written.
-    (tmp_path / "killed" / "state" / ".checkpoint.1-abcdef.h5").write_bytes(b"half")
+    (tmp_path / "killed" / "state" / ".checkpoint.~1-abcdef.h5").write_bytes(b"half")
     assert verb("train", path, tmp_path / "killed") == 0
     assert_same(weights(directory), weights(tmp_path / "killed"))
     assert not [file for file in (tmp_path / "killed").rglob(".*") if "-" in file.name], "half-written files were left"
