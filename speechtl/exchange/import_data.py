@@ -1,5 +1,6 @@
 """Import: data of another tool to a data directory."""
 
+import contextlib
 import dataclasses
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import read_table, write_table
 from speechtl.errors import DataError, counted, grouped, list_problems, printable
 from speechtl.exchange.read_source import NO_AUDIO, Kind, kind_of_source, read_source
+from speechtl.staging import staged_folder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,21 +75,25 @@ def import_data(
 
 def _repaired(source: Path, out: Path) -> tuple[DataDir, list[str]]:
     """Copy the tables of a data directory, repair them and return them with what was done."""
-    out.mkdir(parents=True, exist_ok=True)
-    try:
-        for name in (*TABLES, "spk2utt"):
-            if (source / name).is_file():
-                shutil.copyfile(source / name, out / name)
-        if (source / "wav.scp").is_file():
-            write_table(out / "wav.scp", _absolute(source))
-        repair = fix(out, check_audio=False, allow_pipes=True)
-    except BaseException:
-        for name in (*TABLES, "spk2utt"):
-            (out / name).unlink(missing_ok=True)
-        raise
-    shutil.rmtree(out / ".backup", ignore_errors=True)
-    data = DataDir.load(out)
-    return data, grouped([*repair.actions, *(f"not repaired: {problem}" for problem in repair.remaining)])
+    with contextlib.ExitStack() as stack:
+        # Beside it: until they are repaired, they are no data directory.
+        try:
+            folder = stack.enter_context(staged_folder(out))
+            for name in (*TABLES, "spk2utt"):
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, folder / name)
+        except OSError as error:
+            raise DataError(f"{out}: cannot copy {source}: {error.strerror or error}; choose another folder") from error
+        try:
+            if (source / "wav.scp").is_file():
+                write_table(folder / "wav.scp", _absolute(source))
+            repair = fix(folder, check_audio=False, allow_pipes=True)
+            data = DataDir.load(folder)
+        except DataError as error:
+            raise DataError(str(error).replace(str(folder), str(out))) from error
+    data.path = out
+    notes = [*repair.actions, *(f"not repaired: {problem}" for problem in repair.remaining)]
+    return data, grouped([note.replace(str(folder), str(out)) for note in notes])
 
 
 def _absolute(source: Path) -> dict[str, str]:
