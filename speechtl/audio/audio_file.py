@@ -215,9 +215,9 @@ class AudioFile:
                 sound = self._stack.enter_context((_Mp3 if self._quiet else soundfile.SoundFile)(source))
         except (soundfile.SoundFileError, RuntimeError) as error:
             return self._with_ffmpeg(file if isinstance(source, bytes) else source, None, error)
-        if sound.format == "FLAC" and sound.frames >= 1 << 40:
-            # libsndfile opens a FLAC stream of unknown length, but cannot read it.
-            return self._with_ffmpeg(file if isinstance(source, bytes) else source, "flac", None)
+        if sound.subtype == "GSM610" or (sound.format == "FLAC" and sound.frames >= 1 << 40):
+            # libsndfile opens GSM, and FLAC of unknown length, but cannot seek in the one and read the other.
+            return self._with_ffmpeg(file if isinstance(source, bytes) else source, None, None)
         return sound
 
     def _with_ffmpeg(self, file: IO[bytes], form: str | None, refused: Exception | None) -> Any:

@@ -6,10 +6,15 @@ from speechtl.audio.findings import Findings
 from speechtl.errors import DataError, printable
 
 CANCELLED = "the channels cancel each other when mixed; the louder one is taken (--channel takes another)"
+APART = "the channels have nothing in common, as those of two speakers, and were mixed (--channel takes one of them)"
 OFFSET = "a constant offset was taken out"
 SCALE = "floating-point samples beyond [-1, 1] were taken for 16-bit integers"
 # A mix with less than this share of the power that independent channels would give has lost what they have in common.
 CANCELS = 0.25
+# Channels of one room or one mix correlate more than this.
+_UNLIKE = 0.05
+# A channel that is weaker than the louder one by more than this factor of power, 26 dB, holds what leaks over.
+_LEAKS = 1 / 400
 # Of full scale. Below it, an offset is nothing that the features or the detector of speech would see.
 LEAST_OFFSET = 0.01
 # No gain makes speech in [-1, 1] as loud as this.
@@ -66,6 +71,10 @@ class OneChannel:
                 self.channel = int(powers.argmax())
                 self.findings.add(CANCELLED, self.name, f"channel {self.channel}")
                 return samples[:, self.channel]
+            if count == 2 and self._offset is None and powers.min() > _LEAKS * powers.max():
+                covariance = float(np.mean(np.prod(samples - samples.mean(axis=0), axis=1, dtype=np.float64)))
+                if abs(covariance) < _UNLIKE * float(np.sqrt(powers.prod())):
+                    self.findings.add(APART, self.name)
             return mixed
         number = 0 if self.channel == "first" else int(self.channel)
         if number >= count:

@@ -157,7 +157,7 @@ class _Trie:
             whole = len(begins) == len(ngrams) + 1 and begins[0] == 0 and begins[-1] == len(word)
             if not whole or (np.diff(begins) < 0).any():
                 raise IndexError(f"pointers to its {place + 1}-grams are wrong")
-            if not np.isfinite([probability, back_off]).all():
+            if not (np.isfinite(probability).all() and np.isfinite(back_off).all()):
                 raise IndexError(f"probabilities of its {place + 1}-grams are no numbers")
             parents = np.repeat(np.arange(len(ngrams)), np.diff(begins)).tolist()
             ngrams = [(words[number], *ngrams[parent]) for number, parent in zip(word.tolist(), parents)]

@@ -81,10 +81,13 @@ class Decoded:
 
 def describe(calibrated: Calibration) -> str:
     """Return a calibration in one line."""
+    # Where all words are right, or all are wrong, there is nothing to tell apart.
+    undefined = math.isnan(calibrated.entropy)
+    entropy = "not defined" if undefined else f"{calibrated.entropy:.3f}"
     return (
         f"confidence of {calibrated.words} words: mean {calibrated.mean_confidence:.3f}, "
         f"right {calibrated.accuracy:.3f}, "
-        f"expected calibration error {calibrated.error:.3f}, normalised cross entropy {calibrated.entropy:.3f}"
+        f"expected calibration error {calibrated.error:.3f}, normalised cross entropy {entropy}"
     )
 
 

@@ -72,10 +72,21 @@ def test_channels_that_cancel_each_other(tmp_path):
 
 def test_ordinary_channels_are_mixed(tmp_path):
     one, other = voice(), voice(1, pitch=330)
-    for samples in (np.stack([one, other], axis=1), np.stack([one, 0 * one], axis=1), np.tile(one[:, None], 6)):
+    for samples in (np.stack([one, one + other], axis=1), np.stack([one, 0 * one], axis=1), np.tile(one[:, None], 6)):
         mixed, lines = read(tmp_path, samples)
         np.testing.assert_allclose(mixed, samples.mean(axis=1), atol=1e-6)
         assert not lines
+
+
+def test_channels_of_two_speakers_are_mixed_and_it_is_said(tmp_path):
+    here, there = voice(1), voice(2, pitch=331)
+    signal, said = read(tmp_path, np.stack([here, 0.2 * there], axis=1))
+    np.testing.assert_allclose(signal, (here + 0.2 * there) / 2, atol=1e-4)
+    assert len(said) == 1 and "nothing in common, as those of two speakers, and were mixed" in said[0]
+    for quiet in (0, 0.01):
+        assert read(tmp_path, np.stack([here, quiet * there], axis=1))[1] == []
+    assert read(tmp_path, np.stack([here, 0.3 * here + there], axis=1))[1] == []
+    assert read(tmp_path, np.stack([here, there], axis=1), channel=1)[1] == []
 
 
 def test_integers_in_floating_point(tmp_path):

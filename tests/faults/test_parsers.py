@@ -1,9 +1,8 @@
-"""A thousand nearly right files through every reader: an error of ours or a right result, quickly, and no traceback."""
+"""A thousand nearly right files through every reader: an error of ours or a right result, and no traceback."""
 
 import os
 import random
 import shutil
-import time
 
 import pytest
 from mutations import random_file
@@ -12,10 +11,8 @@ from parsers import PARSERS
 from speechtl.errors import SpeechtlError
 
 INPUTS = 1000
-# TensorFlow is in each of them, or files with many bytes.
-SLOW = {"audio": 200, "weights": 300, "g2p-array": 300, "g2p": 300, "recordings": 300}
-# Of all of them; what a machine is doing besides may slow one down.
-SECONDS = 60
+# Readers that take milliseconds for a file; `tests/benchmarks/fuzz.py` takes any number through each of them.
+FEWER = {"arpa": 400, "audio": 400, "g2p-array": 150, "jsgf": 300, "recordings": 300, "rules": 300}
 
 
 @pytest.fixture(autouse=True)
@@ -25,17 +22,24 @@ def no_waiting_for_the_disk(monkeypatch):
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_files_that_are_right_are_read(name, tmp_path):
+    refused = []
     for number, content in enumerate(PARSERS[name].originals()):
         folder = tmp_path / str(number)
         folder.mkdir()
-        PARSERS[name].read(folder, content)
+        try:
+            PARSERS[name].read(folder, content)
+        except SpeechtlError as error:
+            refused.append(str(error))
+    # A grammar that imports another, and a manifest of lhotse that needs another, are not whole.
+    assert len(refused) == {"jsgf": 1, "lhotse": 1}.get(name, 0), refused
 
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_files_that_are_nearly_right(name, tmp_path):
     originals, rng = PARSERS[name].originals(), random.Random(name)
-    start, refused = time.monotonic(), 0
-    for number in range(SLOW.get(name, INPUTS)):
+    # The tables of a data directory share a reader.
+    inputs, refused = 200 if name.startswith("data-") else FEWER.get(name, INPUTS), 0
+    for number in range(inputs):
         content = random_file(originals, rng)
         folder = tmp_path / "x"
         folder.mkdir()
@@ -50,4 +54,3 @@ def test_files_that_are_nearly_right(name, tmp_path):
             raise
         shutil.rmtree(folder)
     assert refused
-    assert time.monotonic() - start < SECONDS
