@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 
