@@ -234,4 +234,5 @@ def test_what_comes_with_the_package():
         assert {path.relative_to(folder / name).as_posix() for path in files} == {"card.toml", *card.stored.digests}
         assert sum(path.stat().st_size for path in files) <= (6e6 if card.frozen else 12e6)
     everything = [path for path in Path(speechtl.__file__).parent.rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in everything if path.suffix != ".pyc") < 25e6
+    # What Python and numba have compiled does not come with it.
+    assert sum(path.stat().st_size for path in everything if "__pycache__" not in path.parts) < 25e6
