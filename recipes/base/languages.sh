@@ -49,10 +49,15 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
   else
     settings=(--set transfer.0.source="$model" --set transfer.1.source="$model")
     if grep -q '^\[model\.top\]' "$model/config.toml"; then
-      # What stands on the encoder learns, and low-rank layers within it where the base model has them: masks come before both.
+      # What stands on the encoder learns, and as many of its blocks as learned in the base model: masks come before both.
       masked=$(awk -F'"' '/^\[/ { inside = /^\[augmentation\]/ } inside && /^after = / { print $2 }' "$model/config.toml")
-      [ "$masked" != input ] || masked=norm
-      settings+=(--set transfer.1.blocks=encoder --set augmentation.after="$masked")
+      case $masked in
+        transformer*)
+          settings+=(--set transfer.1.blocks="first:$((${masked#transformer} + 1))" --set augmentation.after="$masked")
+          settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
+          ;;
+        *) settings+=(--set transfer.1.blocks=encoder --set augmentation.after=norm) ;;
+      esac
     else
       settings+=(--set transfer.1.blocks=first:3 --set augmentation.after=transformer2 --set 'training.rates={"encoder/*" = 0.2}')
     fi
