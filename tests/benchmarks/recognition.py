@@ -11,6 +11,7 @@ its own English model in the same recording.
 """
 
 import argparse
+import multiprocessing
 import os
 import random
 import statistics
@@ -99,7 +100,9 @@ def main() -> None:
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> None:
-    experiment = arguments.model or make_model(folder / "exp")
+    # In a process of its own: a process counts the memory of the one that starts it as its own.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        experiment = arguments.model or pool.apply(make_model, (folder / "exp",))
     audio = arguments.audio or make_audio(folder / "four.wav")
     speechtl = [sys.executable, "-m", "speechtl.cli.main"]
     rows: dict[str, list[str]] = {}
