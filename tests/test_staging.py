@@ -202,14 +202,14 @@ BY_WAY_OF_REPLACING = {
     ("pretrained/expand_model.py", "copyfile"),
     ("pretrained/expand_model.py", "ZipFile"),
     ("serve/session.py", "copytree"),
-    ("export/export_model.py", "ZipFile"),
+    ("exporting/export_model.py", "ZipFile"),
     ("exchange/import_data.py", "copyfile"),
     ("exchange/lhotse_manifests.py", "write_bytes"),
     ("exchange/export_audio.py", "write_text"),
     ("exchange/export_audio.py", "copyfile"),
     # For tools that write to a path alone; it goes at once.
-    ("export/onnx_graph.py", "TemporaryDirectory"),
-    ("export/exported_parts.py", "TemporaryDirectory"),
+    ("exporting/onnx_graph.py", "TemporaryDirectory"),
+    ("exporting/exported_parts.py", "TemporaryDirectory"),
     # A stream of speech, no file.
     ("recognition/recogniser.py", "open"),
     # What sessions have while the server runs; it goes when that ends.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from starlette.exceptions import HTTPException
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -88,7 +88,9 @@ class LiveStream:
         await self._send(type="ready", transcript=self.id)
         receiving = asyncio.create_task(self._receive())
         try:
-            await self._recognise()
+            # Whoever ends the connection does not end what was said before.
+            with CancelScope(shield=True):
+                await self._recognise()
         except SpeechtlError as error:
             await self._send(type="error", message=str(error))
         finally:

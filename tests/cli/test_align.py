@@ -10,11 +10,11 @@ from command_line import verb
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError
-from speechtl.experiment.experiment import Experiment
 from speechtl.features.archives import write_ark_scp
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.recognition import forced_alignment
 
 PHONES = PhoneInventory(["a", "k"])
 FRAMES = 30
@@ -29,14 +29,14 @@ def experiment(tmp_path):
     lexicon = Lexicon()
     lexicon.add("ka", ["k", "a"])
     return types.SimpleNamespace(
-        config=types.SimpleNamespace(
-            decoding=DecodingConfig(),
-            features=FeatureConfig(num_mel_bins=4),
-        ),
         directory=types.SimpleNamespace(
-            lexicon=lambda language: tmp_path / "conf.txt", own_lexicon=lambda language: lexicon
+            lexicon=lambda language: tmp_path / "conf.txt",
+            own_lexicon=lambda language: lexicon,
+            decoding_config=DecodingConfig,
         ),
+        features=FeatureConfig(num_mel_bins=4),
         model=types.SimpleNamespace(subsampling=3),
+        subsampling=3,
         frame_shift=0.03,
         language=lambda name: name or "xx",
         inventory=lambda language: PHONES,
@@ -50,7 +50,7 @@ def align(tmp_path, monkeypatch, experiment):
         noise = np.random.default_rng(0).normal(size=(FRAMES, 4)).astype(np.float32)
         places = {key: write(key, noise) for key in ("s-1", "s-2")}
     (tmp_path / "conf.txt").touch()
-    monkeypatch.setattr(Experiment, "load", lambda path, speaker: experiment)
+    monkeypatch.setattr(forced_alignment, "load_model", lambda path, speaker: experiment)
 
     def run(text="ka", **options):
         data = DataDir(tmp_path / "data", utt2spk=dict.fromkeys(places, "s"))

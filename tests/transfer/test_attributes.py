@@ -177,7 +177,7 @@ def test_phones_alone_of_a_list_of_all_languages_and_of_one(world, tmp_path, cap
     for error, said, options in [
         (
             ConfigError,
-            "no such file; give a file of phones in IPA, or one of the words model",
+            "no such file; give a file of phones in IPA, or one of the words auto, model",
             {"inventory": "fwe.txt"},
         ),
         (LexiconError, "few.txt:2: .*'Q'", {"inventory": tmp_path / "few.txt"}),

@@ -310,8 +310,9 @@ def test_decoding_without_saying_the_language(experiment, corpora, tmp_path, cap
     assert read_table(tmp_path / "out" / "utt2lang") == both
     assert "xx: 8 recognised (probability " in capsys.readouterr().out
     lines = [json.loads(line) for line in (tmp_path / "out" / "log.jsonl").read_text().splitlines()]
-    assert {line["utterance"]: line["language"] for line in lines} == both
-    assert all(0.5 < line["language_probability"] <= 1 for line in lines)
+    spoken = {line["utterance"]: line["segments"][0] for line in lines}
+    assert {name: segment["language"] for name, segment in spoken.items()} == both
+    assert all(0.5 < segment["language_probability"] <= 1 for segment in spoken.values())
     together = read_table(tmp_path / "out" / "text")
     for language in ("xx", "yy"):
         lexicon = experiment / "lexicon" / f"{language}.txt"
