@@ -50,7 +50,8 @@ class FfmpegFile:
                 f"{self.format} needs PyAV: pip install 'speechtl[media]', or convert it to WAV or FLAC"
             ) from error
         av.logging.set_level(None)
-        self._errors = (av.FFmpegError, ValueError, EOFError)
+        # OSError: a damaged size sends FFmpeg to a place that no file has.
+        self._errors = (av.FFmpegError, ValueError, EOFError, OSError)
         self._file.seek(0)
         try:
             self._container: Any = av.open(self._file, mode="r", format=self.format)

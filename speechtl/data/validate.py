@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -198,7 +199,7 @@ def _features(structure: Structure) -> Iterable[Problem]:
         exists: dict[Path, bool] = {}
         for key, value in structure.values.get(name, {}).items():
             archive = archive_of(value)
-            if not is_pipe(value) and not exists.setdefault(archive, archive.is_file()):
+            if not is_pipe(value) and not exists.setdefault(archive, os.path.isfile(archive)):
                 table = structure.tables[name]
                 message = f"'{key}': no such archive {archive}; recompute it, or remove {name}"
                 yield Problem(table.path, table.lines[key], message, "no-archive", key=key)
