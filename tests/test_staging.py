@@ -37,6 +37,12 @@ def hidden(folder):
     return sorted(path.name for path in folder.iterdir() if path.name.startswith("."))
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_swept_yet(monkeypatch):
+    """A folder of another test that is gone may have had the same inode."""
+    monkeypatch.setattr("speechtl.staging._swept", set())
+
+
 @pytest.fixture
 def writer(tmp_path):
     """Start a process that is writing three things into a folder."""
