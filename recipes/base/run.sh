@@ -21,6 +21,7 @@ models="exp/base exp/base-whisper"
 source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
 source ../shared/env.sh
 source ../shared/stages.sh
+source ../shared/make_lexicon.sh
 
 prepare() { # prepare NAME FOLDER OPTIONS...: data/NAME from the corpus in a folder of --corpora
   if [ -z "$corpora" ] || [ ! -d "$corpora/$2" ]; then
@@ -75,7 +76,7 @@ fi
 if run_stage 1 "lexicons, test sets, features"; then
   for name in an4 speechocean762; do
     [ -d data/$name ] || continue
-    speechtl lexicon convert data/$name/dict/lexicon.txt data/$name/lexicon.txt --notation arpabet
+    make_lexicon "$name" "data/$name"
   done
 
   # Languages to learn: 1, 10 and 60 minutes of training speech, the shorter within the longer, by three seeds.

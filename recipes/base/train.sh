@@ -23,6 +23,7 @@ tiny_encoder=hf:openai/whisper-tiny.en
 source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
 source ../shared/env.sh
 source ../shared/stages.sh
+source ../shared/make_lexicon.sh
 
 names="an4 speechocean762 persian twi dspspeech20 gcin_voice arabic_commands kerstin_de festvox_ru"
 
@@ -42,25 +43,11 @@ if run_stage 0 "data directories from the corpora"; then
 fi
 
 if run_stage 1 "lexicons, validation, features"; then
-  for name in an4 speechocean762; do
-    speechtl lexicon convert data/$name/dict/lexicon.txt data/$name/lexicon.txt --notation arpabet
+  for name in $names; do
+    make_lexicon "$name" "data/$name"
   done
   LC_ALL=C sort -u data/an4/lexicon.txt data/speechocean762/lexicon.txt >data/english.txt
-  # A few minutes of Mandarin are too little to learn tones from.
-  for name in dspspeech20 gcin_voice; do
-    speechtl lexicon convert data/$name/lexicon.txt data/$name/toneless.txt --notation ipa --tone drop
-  done
-  LC_ALL=C sort -u data/dspspeech20/toneless.txt data/gcin_voice/toneless.txt >data/mandarin.txt
-  speechtl lexicon g2p --rules de -n 1 --words data/kerstin_de/words.txt --out data/kerstin_de/lexiconp.txt
-  cut -d' ' -f1,3- data/kerstin_de/lexiconp.txt >data/kerstin_de/lexicon.txt
-  # Russian spelling hides the stress; the labels, by word, have it.
-  speechtl lexicon g2p --rules ru -n 6 --words data/festvox_ru/words.txt --out data/festvox_ru/lexiconp.txt
-  python ../corpora/label_lexicon.py --text data/festvox_ru/{train,dev,test}/text --labels data/festvox_ru/labels.txt \
-    --guesses data/festvox_ru/lexiconp.txt --out data/festvox_ru/lexicon.txt
-  # The Persian dictionaries lack a third of the words.
-  mkdir -p data/persian/guessed
-  speechtl lexicon g2p --lexicon data/persian/dictionary.txt --words data/persian/unknown.txt -n 1 --out data/persian/guessed/lexiconp.txt
-  cut -d' ' -f1,3- data/persian/guessed/lexiconp.txt | LC_ALL=C sort -u - data/persian/lexicon.txt >data/persian/all_words.txt
+  LC_ALL=C sort -u data/dspspeech20/lexicon.txt data/gcin_voice/lexicon.txt >data/mandarin.txt
   for name in $names; do
     for part in train dev test; do
       speechtl data validate "data/$name/$part"

@@ -21,6 +21,7 @@ encoder=hf:openai/whisper-base
 source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
 source ../shared/env.sh
 source ../shared/stages.sh
+source ../shared/make_lexicon.sh
 
 names="an4 dspspeech20 arabic_commands kerstin_de festvox_ru speechocean762 persian taiwanese"
 
@@ -46,33 +47,9 @@ if run_stage 0 "data directories from the corpora"; then
 fi
 
 if run_stage 1 "lexicons, validation, features"; then
-  for name in an4 speechocean762; do
-    if [ -d data/$name ]; then
-      speechtl lexicon convert data/$name/dict/lexicon.txt data/$name/lexicon.txt --notation arpabet
-    fi
-  done
-  if [ -d data/dspspeech20 ]; then
-    # Twelve words of Mandarin are too few to learn its tones from.
-    speechtl lexicon convert data/dspspeech20/lexicon.txt data/dspspeech20/lexicon.txt --notation ipa --tone drop
-  fi
-  if [ -d data/kerstin_de ]; then
-    speechtl lexicon g2p --rules de -n 1 --words data/kerstin_de/words.txt --out data/kerstin_de/lexiconp.txt
-    cut -d' ' -f1,3- data/kerstin_de/lexiconp.txt >data/kerstin_de/lexicon.txt
-  fi
-  if [ -d data/festvox_ru ]; then
-    # Russian spelling hides the stress; the labels, by word, have it.
-    speechtl lexicon g2p --rules ru -n 6 --words data/festvox_ru/words.txt --out data/festvox_ru/lexiconp.txt
-    python ../corpora/label_lexicon.py --text data/festvox_ru/{train,dev,test}/text --labels data/festvox_ru/labels.txt \
-      --guesses data/festvox_ru/lexiconp.txt --out data/festvox_ru/lexicon.txt
-  fi
-  if [ -d data/persian ]; then
-    # Its dictionaries lack a third of the words.
-    mkdir -p data/persian/guessed
-    speechtl lexicon g2p --lexicon data/persian/dictionary.txt --words data/persian/unknown.txt -n 1 --out data/persian/guessed/lexiconp.txt
-    cut -d' ' -f1,3- data/persian/guessed/lexiconp.txt | LC_ALL=C sort -u - data/persian/lexicon.txt >data/persian/all_words.txt
-  fi
   for name in $names; do
     [ -d "data/$name" ] || continue
+    make_lexicon "$name" "data/$name"
     for part in train dev test; do
       speechtl data validate "data/$name/$part"
     done

@@ -24,6 +24,7 @@ festvox=
 source "$(dirname "${BASH_SOURCE[0]}")/../shared/parse_options.sh"
 source ../shared/env.sh
 source ../shared/stages.sh
+source ../shared/make_lexicon.sh
 
 declare -A corpus=([an4]=$an4 [dspspeech]=$dspspeech [arabic]=$arabic [kerstin]=$kerstin [festvox]=$festvox)
 declare -A folder=([an4]=an4 [dspspeech]=dspspeech20 [arabic]=arabic_commands [kerstin]=kerstin_de [festvox]=festvox_ru)
@@ -57,27 +58,9 @@ if run_stage 0 "data directories from the corpora"; then
 fi
 
 if run_stage 1 "lexicons, validation, features"; then
-  if [ -d data/an4 ]; then
-    speechtl lexicon convert data/an4/dict/lexicon.txt data/an4/lexicon.txt --notation arpabet
-  fi
-  for name in dspspeech dspspeech_en dspspeech_zh; do
-    if [ -d data/$name ]; then
-      # Twelve words of Mandarin are too few to learn its tones from.
-      speechtl lexicon convert data/$name/lexicon.txt data/$name/lexicon.txt --notation ipa --tone drop
-    fi
-  done
-  if [ -d data/kerstin ]; then
-    speechtl lexicon g2p --rules de -n 1 --words data/kerstin/words.txt --out data/kerstin/lexiconp.txt
-    cut -d' ' -f1,3- data/kerstin/lexiconp.txt >data/kerstin/lexicon.txt
-  fi
-  if [ -d data/festvox ]; then
-    # Russian spelling hides the stress; the labels, by word, have it.
-    speechtl lexicon g2p --rules ru -n 6 --words data/festvox/words.txt --out data/festvox/lexiconp.txt
-    python ../corpora/label_lexicon.py --text data/festvox/{train,dev,test}/text --labels data/festvox/labels.txt \
-      --guesses data/festvox/lexiconp.txt --out data/festvox/lexicon.txt
-  fi
   for name in an4 dspspeech dspspeech_en dspspeech_zh arabic kerstin festvox; do
     [ -d "data/$name" ] || continue
+    make_lexicon "${folder[${name%_*}]}" "data/$name"
     for part in train dev test; do
       speechtl data validate "data/$name/$part"
     done

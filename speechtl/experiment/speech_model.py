@@ -11,11 +11,11 @@ from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
 from speechtl.decoding.reach import posteriors_of_batch
-from speechtl.errors import ModelError
 from speechtl.experiment.directory import ExperimentDirectory, choose_language
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.models.head_name import head_name
 
 
 class SpeechModel(abc.ABC):
@@ -132,11 +132,7 @@ class SpeechModel(abc.ABC):
         Raises:
             ModelError: the model has no head for ``language``.
         """
-        name = self.head_of.get(language, language)
-        if name not in self.heads:
-            known = ", ".join(dict.fromkeys([*self.head_of, *self.heads])) or "none"
-            raise ModelError(f"this model has no head for language '{language}'; it has: {known}")
-        return name
+        return head_name(language, self.head_of, self.heads)
 
     def inventory(self, language: str | None = None) -> PhoneInventory:
         """Return the phones of a language (of the only one by default)."""

@@ -11,6 +11,7 @@ from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.config import ModelConfig
 from speechtl.models.ctc_head import CtcHead, Head
 from speechtl.models.encoder import Encoded, Encoder
+from speechtl.models.head_name import head_name
 
 
 class AcousticModel(Encoder):
@@ -111,8 +112,4 @@ class AcousticModel(Encoder):
         Raises:
             ModelError: the model has no head for ``language``.
         """
-        name = self.head_of.get(language, language)
-        if not self.has_head(language):
-            known = ", ".join(dict.fromkeys([*self.head_of, *self.heads])) or "none"
-            raise ModelError(f"this model has no head for language '{language}'; it has: {known}")
-        return name
+        return head_name(language, self.head_of, self.heads)
