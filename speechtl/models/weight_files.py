@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,27 @@ import numpy as np
 from speechtl.errors import ModelError
 from speechtl.files import atomic_write, read_bytes
 
+# What is said of all arrays, as JSON. No attribute of HDF5: its library may read the text of a damaged one without end.
+_ATTRIBUTES = "attributes.json"
 # In an exported model, the factors by which the whole numbers of a weight are multiplied stand under this name.
 SCALE = ":scale"
 
 
 def save_arrays(
-    path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object] | None = None
+    path: str | Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str] | None = None
 ) -> None:
-    """Write named arrays (and attributes of the file) to an HDF5 file, atomically."""
+    """Write named arrays, and what is to be said of them all, to an HDF5 file, atomically."""
     content = _hdf5(arrays, attributes or {})
     with atomic_write(path, "wb") as file:
         file.write(content)
 
 
-def stored_size(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> int:
+def stored_size(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> int:
     """Return the bytes of the file that `save_arrays` would write."""
     return len(_hdf5(arrays, attributes))
 
 
-def _hdf5(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) -> memoryview:
+def _hdf5(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, str]) -> memoryview:
     import h5py
 
     # In memory: on a full disk the HDF5 library may end the whole process.
@@ -37,12 +40,13 @@ def _hdf5(arrays: Mapping[str, np.ndarray], attributes: Mapping[str, object]) ->
     with h5py.File(memory, "w") as file:
         for name, value in arrays.items():
             file.create_dataset(name, data=value)
-        for key, attribute in attributes.items():
-            file.attrs[key] = attribute
+        if attributes:
+            said = json.dumps(attributes, ensure_ascii=False).encode()
+            file.create_dataset(_ATTRIBUTES, data=np.frombuffer(said, np.uint8))
     return memory.getbuffer()
 
 
-def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, object]]:
+def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read what `save_arrays` wrote, or the weights of an exported model; links out of the file are not followed.
 
     Raises:
@@ -63,7 +67,10 @@ def load_arrays(path: str | Path) -> tuple[dict[str, np.ndarray], dict[str, obje
     try:
         with h5py.File(path, "r") as file:
             file.visititems(read)
-            return arrays, dict(file.attrs)
+        attributes = json.loads(arrays.pop(_ATTRIBUTES, np.frombuffer(b"{}", np.uint8)).tobytes())
+        if not isinstance(attributes, dict) or not all(isinstance(value, str) for value in attributes.values()):
+            raise ValueError(f"'{_ATTRIBUTES}' holds no texts under names")
+        return arrays, attributes
     except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
         raise ModelError(
             f"{path}: not a readable weight file ({error}); train the model again or restore it"

@@ -1,5 +1,6 @@
 """A thousand nearly right files through every reader: an error of ours or a right result, and no traceback."""
 
+import faulthandler
 import os
 import random
 import shutil
@@ -43,6 +44,8 @@ def test_files_that_are_nearly_right(name, tmp_path):
         content = random_file(originals, rng)
         folder = tmp_path / "x"
         folder.mkdir()
+        # A library may go on without end where no signal reaches it: that ends this process, and says where.
+        faulthandler.dump_traceback_later(60, exit=True)
         try:
             PARSERS[name].read(folder, content)
         except SpeechtlError as error:
@@ -52,5 +55,7 @@ def test_files_that_are_nearly_right(name, tmp_path):
             (tmp_path / "content").write_bytes(content)
             print(f"input {number}: {content[:300]!r}, all of it in {tmp_path / 'content'}")
             raise
+        finally:
+            faulthandler.cancel_dump_traceback_later()
         shutil.rmtree(folder)
     assert refused

@@ -24,6 +24,28 @@ def test_saved_weights_come_back_bit_for_bit(tmp_path):
         np.testing.assert_array_equal(variable.value, source.variables()[path].value)
 
 
+def test_what_is_said_of_the_arrays_comes_back(tmp_path):
+    save_arrays(tmp_path / "speaker.h5", {"scale": np.ones(2)}, {"source": "exp/café", "fingerprint": "ab"})
+    arrays, said = load_arrays(tmp_path / "speaker.h5")
+    assert list(arrays) == ["scale"] and said == {"source": "exp/café", "fingerprint": "ab"}
+
+
+@pytest.mark.parametrize("said", [b"[1]", b'{"source": 1}', b"{", b"\xff"])
+def test_what_is_said_of_the_arrays_is_texts_under_names(said, tmp_path):
+    with h5py.File(tmp_path / "speaker.h5", "w") as file:
+        file["attributes.json"] = np.frombuffer(said, np.uint8)
+    with pytest.raises(ModelError, match="not a readable weight file"):
+        load_arrays(tmp_path / "speaker.h5")
+
+
+def test_the_attributes_of_hdf5_are_not_read(tmp_path):
+    """Its library may read the text of a damaged one without end."""
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        file["scale"] = np.ones(2)
+        file.attrs["source"] = "exp/x"
+    assert load_arrays(tmp_path / "weights.h5")[1] == {}
+
+
 def test_what_does_not_match_is_listed_from_both_sides():
     arrays = arrays_of(make().variables())
     arrays["encoder/old/kernel"] = np.zeros(3)
