@@ -21,7 +21,18 @@ PACKAGE = ROOT / "speechtl"
 
 # A package or top-level module, and what it may import besides itself and the ground. Arrows only point up this list,
 # and every arrow of it is in use.
-GROUND = {"errors", "config", "decompress", "files", "growing_file", "layout", "lock", "progress", "staging"}
+GROUND = {
+    "errors",
+    "config",
+    "decompress",
+    "files",
+    "growing_file",
+    "layout",
+    "lock",
+    "progress",
+    "remote_file",
+    "staging",
+}
 ARROWS = {
     "audio": set(),
     "data": {"audio"},
@@ -32,7 +43,7 @@ ARROWS = {
     "grammar": {"data", "lang"},
     "g2p": {"grammar", "lang"},
     "alignment": {"data", "features", "lang"},
-    "batches": {"data", "features", "lang"},
+    "batches": {"audio", "data", "features", "lang"},
     "models": {"lang"},
     "decoding": {"alignment", "grammar", "lang"},
     "scoring": {"data", "lang"},
@@ -57,7 +68,7 @@ ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
 ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
-MAY_IMPORT |= {"lock": {"errors"}, "decompress": {"errors"}}
+MAY_IMPORT |= {"lock": {"errors"}, "decompress": {"errors"}, "remote_file": {"errors"}}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 
 # Importing TensorFlow takes seconds, so only what computes with tensors may do it.
@@ -81,6 +92,8 @@ TENSORFLOW_FILES = {
     "speechtl.features.whisper_mel",
 }
 TENSORFLOW_FILES |= {"speechtl.features.waveform_frames"}
+# File systems of cloud storage, when one is used.
+TENSORFLOW_FILES |= {"speechtl.remote_file"}
 
 # Rooms that nothing else imports and that need an extra as a whole, so they may import it when they are loaded.
 EXTRA_OF = {"serve": "serve"}

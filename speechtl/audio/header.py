@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import dataclasses
-import io
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +12,7 @@ from speechtl.audio.audio_file import AudioFile
 from speechtl.audio.findings import Findings
 from speechtl.audio.mains_hum import MainsHum
 from speechtl.audio.one_channel import OneChannel
-from speechtl.audio.pipe import is_pipe, run_pipe
+from speechtl.audio.tar_part import audio_source
 from speechtl.audio.voice_activity import frame_levels, silent_frames
 from speechtl.audio.waveform import FULL_SCALE
 from speechtl.errors import DataError
@@ -58,7 +57,9 @@ class AudioHeader:
             DataError: the recording is missing, empty, truncated, not audio, holds samples that are not numbers (if it
                 is decoded), or is a command that is not permitted or fails.
         """
-        source = io.BytesIO(run_pipe(audio, allow_pipes)) if is_pipe(audio) else _existing_file(audio)
+        source = audio_source(audio, allow_pipes)
+        if isinstance(source, str):
+            _require_file(source)
         findings = Findings()
         with AudioFile(source, audio, findings=findings) as file:
             if file.frames == 0:
@@ -115,13 +116,12 @@ def read_headers(
     return headers, faults
 
 
-def _existing_file(audio: str) -> str:
+def _require_file(audio: str) -> None:
     path = Path(audio)
     if ".ark:" in path.name and not path.exists():
         raise DataError(f"{audio}: audio inside an archive cannot be read; write single files")
     if path.is_dir():
         raise DataError(f"{audio}: is a directory (expected an audio file); correct the path")
-    return audio
 
 
 def _decode(file: AudioFile, findings: Findings) -> tuple[int, float]:

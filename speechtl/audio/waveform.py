@@ -8,7 +8,8 @@ import soxr
 from speechtl.audio.audio_file import AudioFile
 from speechtl.audio.findings import Findings
 from speechtl.audio.one_channel import OneChannel, require_numbers
-from speechtl.audio.pipe import is_pipe, run_pipe
+from speechtl.audio.pipe import is_pipe
+from speechtl.audio.tar_part import audio_source
 from speechtl.errors import DataError
 
 _SLACK = 0.5  # Seconds by which a segment may exceed the recording: annotators round (Kaldi allows the same).
@@ -28,6 +29,7 @@ def read_waveform(
     speed: float = 1.0,
     allow_pipes: bool = False,
     findings: Findings | None = None,
+    content: bytes | None = None,
 ) -> np.ndarray:
     """Read audio as one channel at a given sample rate.
 
@@ -42,6 +44,7 @@ def read_waveform(
             augmentation for speech recognition", 2015).
         allow_pipes: whether commands may be run; if not, they are errors.
         findings: where to note what was repaired, and what is remarkable.
+        content: of the audio file, if it has been read already.
 
     Returns:
         float32 ``(samples,)`` in the range of 16-bit integers.
@@ -51,7 +54,9 @@ def read_waveform(
             that are not numbers; names the file.
     """
     findings = Findings() if findings is None else findings
-    samples, stored_rate = read_channels(audio, start=start, end=end, allow_pipes=allow_pipes, findings=findings)
+    samples, stored_rate = read_channels(
+        audio, start=start, end=end, allow_pipes=allow_pipes, findings=findings, content=content
+    )
     wanted = channel if of_several is None or samples.ndim == 1 else of_several
     signal = OneChannel(wanted, _name_of(audio), findings)(samples)
     note_rate(stored_rate, sample_rate, _name_of(audio), findings)
@@ -70,6 +75,7 @@ def read_channels(
     end: float | None = None,
     allow_pipes: bool = False,
     findings: Findings | None = None,
+    content: bytes | None = None,
 ) -> tuple[np.ndarray, int]:
     """Read audio as it is stored; see `read_waveform` for the arguments and errors.
 
@@ -77,8 +83,7 @@ def read_channels(
         float32 ``(samples, channels)``, or ``(samples,)`` of a single channel, in [-1, 1]; and the rate in Hz.
     """
     name = _name_of(audio)
-    piped = is_pipe(audio)
-    source = io.BytesIO(run_pipe(audio, allow_pipes)) if piped else audio
+    source = audio_source(audio, allow_pipes) if content is None else io.BytesIO(content)
     with AudioFile(source, name, findings=findings) as file:
         rate, total = file.sample_rate, file.frames
         first = 0 if start is None else round(start * rate)

@@ -26,6 +26,10 @@ class DataConfig(Section):
     ``in_graph`` computes features from the audio in every epoch, with tensorflow-io, instead of reading stored ones:
     for corpora whose features are too large to be stored. Their normalisation must be ``global``, ``utterance`` or
     ``none``.
+
+    In place of a data directory there may be a set of shards (``speechtl data shard``): its folder, or its address,
+    which begins with ``http://``, ``https://``, ``s3://`` or ``gs://``. Features are computed as with ``in_graph``, but
+    audio may be of any format.
     """
 
     language: str = "und"
@@ -113,9 +117,13 @@ class BatchConfig(Section):
     A batch holds utterances of similar length and at most ``frames`` feature frames, padding included, over all
     replicas. ``temperature`` controls the share of each language: share ∝ (weight · utterances) ^ temperature, so 1
     is the natural distribution and 0 the uniform one.
+
+    Of speech in shards, the utterances of as many ``shards`` at a time are in random order: more mix better, and take
+    more space while they are read from elsewhere.
     """
 
     frames: int = Field(default=6400, gt=0)
     utterances: int = Field(default=64, gt=0)
     shuffle_pool: int = Field(default=512, gt=0)
     temperature: float = Field(default=1.0, ge=0, le=1)
+    shards: int = Field(default=8, gt=0)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from speechtl.batches.config import DataConfig
+from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
+from speechtl.batches.pipeline import make_dataset, read_batches
+from speechtl.batches.plan import plan_once
+from speechtl.batches.source import Normaliser, Source
 from speechtl.data.datadir import DataDir
+from speechtl.data.shard_index import is_shard_set
 from speechtl.errors import ConfigError, list_problems
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.config import FeatureConfig
-from speechtl.features.in_graph import features_dataset
 from speechtl.features.parts import check_features
 from speechtl.progress import progress_bar
 
@@ -30,8 +33,8 @@ def global_stats(data: Sequence[DataConfig], features: FeatureConfig) -> np.ndar
             directory = DataDir.load(path)
             check_features(directory, features)
             stats += [read_double_matrix(place) for place in directory.cmvn_scp.values()]
-            if table.in_graph and not directory.cmvn_scp:
-                stats.append(_stats_in_graph(directory, features))
+            if (table.in_graph or is_shard_set(path)) and not directory.cmvn_scp:
+                stats.append(_stats_of_audio(table, path, features))
             elif not directory.cmvn_scp:
                 problems.append(f"{path}/cmvn.scp: missing; run speechtl features {path}")
     if problems:
@@ -39,11 +42,14 @@ def global_stats(data: Sequence[DataConfig], features: FeatureConfig) -> np.ndar
     return add(stats)
 
 
-def _stats_in_graph(directory: DataDir, features: FeatureConfig) -> np.ndarray:
+def _stats_of_audio(table: DataConfig, path: str, features: FeatureConfig) -> np.ndarray:
     """Read all audio of a directory once to compute its statistics."""
-    with progress_bar(f"statistics of {directory.path}", len(directory)) as advance:
+    source = Source([], table, Normaliser(NormalisationConfig(kind="none")), features, unlabelled=[path], report=False)
+    plan = plan_once([source.frames], BatchConfig(), [source.shards])
+    with progress_bar(f"statistics of {path}", len(source)) as advance:
         parts = []
-        for element in features_dataset(directory, features):
-            parts.append(accumulate(element["features"].numpy()))
-            advance()
+        for batch in read_batches(make_dataset(source, plan, features.dimension), source, plan):
+            for matrix, length in zip(batch.features.numpy(), batch.lengths.numpy(), strict=True):
+                parts.append(accumulate(matrix[:length]))
+                advance()
     return add(parts)

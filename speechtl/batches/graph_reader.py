@@ -1,12 +1,14 @@
 """Features of batches, computed from audio inside the graph instead of read from archives."""
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from speechtl.batches.config import NormalisationConfig
+from speechtl.batches.plan import PlannedBatch
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.durations import measure
 from speechtl.errors import ConfigError, DataError, list_problems
@@ -44,25 +46,51 @@ class GraphReader:
                 "data.in_graph: features computed in the graph have no stored statistics of speakers; set "
                 'normalisation.kind to "global", "utterance" or "none"'
             )
-        require_decodable(utterances)
         self.utterances, self.config, self.normalisation = utterances, features, normalisation
+        if normalisation.kind == "global" and global_stats is not None:
+            mean, scale = mean_and_scale(global_stats, normalisation.variance)
+            self.mean, self.scale = tf.constant(mean, tf.float32), tf.constant(scale, tf.float32)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        utterances = self.utterances
+        require_decodable(utterances)
         self.audio = tf.constant([utterance.audio for utterance in utterances])
         self.start = tf.constant([utterance.start or 0.0 for utterance in utterances], tf.float64)
         ends = [np.inf if utterance.end is None else utterance.end for utterance in utterances]
         self.end = tf.constant(ends, tf.float64)
         self.speed = tf.constant([utterance.speed for utterance in utterances], tf.float64)
         self.side = tf.constant(sides(utterances))
-        if normalisation.kind == "global" and global_stats is not None:
-            mean, scale = mean_and_scale(global_stats, normalisation.variance)
-            self.mean, self.scale = tf.constant(mean, tf.float32), tf.constant(scale, tf.float32)
 
-    def read(self, indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Return ``(batch, frames, bins)`` float32, one frame or more, zero-padded; and ``(batch,)`` int32 lengths."""
+    @contextlib.contextmanager
+    def opened(self, batches: Sequence[PlannedBatch]) -> Iterator[Callable[[int, np.ndarray], list[bytes]]]:
+        """Yield a function from the number of a batch and some of its utterances to what `read` needs of each."""
+        yield lambda number, part: [b""] * len(part)
+
+    def read(self, indices: tf.Tensor, contents: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Compute the features of a part of a batch; of no utterance, there is one row of length 0.
+
+        Args:
+            indices: ``(batch,)`` utterances.
+            contents: ``(batch,)`` strings, from `opened`.
+
+        Returns:
+            ``(batch, frames, bins)`` float32, one frame or more, zero-padded; and ``(batch,)`` int32 lengths.
+        """
+        # No utterance: it computes the first one and hides it.
+        shown = tf.cond(tf.size(indices) > 0, lambda: indices, lambda: tf.zeros(1, tf.int32))
+        return self._padded(self._read_one, shown, indices)
+
+    def _padded(
+        self, features: Callable[[Any], tf.Tensor], elements: Any, indices: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Compute and pad the features of elements, which are of utterances or in place of none."""
         signature = tf.RaggedTensorSpec((None, self.config.dimension), tf.float32, ragged_rank=0)
-        ragged = tf.map_fn(self._read_one, indices, fn_output_signature=signature)
+        ragged = tf.map_fn(features, elements, fn_output_signature=signature)
         padded = ragged.to_tensor()
         lacking = 1 - tf.minimum(tf.shape(padded)[1], 1)
-        return tf.pad(padded, [[0, 0], [0, lacking], [0, 0]]), tf.cast(ragged.row_lengths(), tf.int32)
+        lengths = tf.cast(ragged.row_lengths(), tf.int32) * tf.cast(tf.size(indices) > 0, tf.int32)
+        return tf.pad(padded, [[0, 0], [0, lacking], [0, 0]]), lengths
 
     def explain(self, error: tf.errors.OpError, batch: Iterable[tuple[str, int]]) -> DataError:
         """Return what the audio of a batch, which stopped the graph, has done wrong.
@@ -103,11 +131,11 @@ class GraphReader:
         return tf.cast(centred, tf.float32)
 
 
-def expected_frames(directory: str | Path, config: FeatureConfig) -> tuple[dict[str, int], dict[str, str]]:
+def expected_frames(data: DataDir, config: FeatureConfig) -> tuple[dict[str, int], dict[str, str]]:
     """Return the number of frames of every utterance of a data directory, from durations only.
 
     Returns:
         utterance -> frames, and of those whose audio cannot be read, the reason.
     """
-    seconds, faults = measure(DataDir.load(directory))
+    seconds, faults = measure(data)
     return {name: config.num_frames(round(one * config.sample_rate)) for name, one in seconds.items()}, faults

@@ -1,5 +1,6 @@
 """From planned batches to tensors, with tf.data."""
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -88,6 +89,7 @@ def make_dataset(
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, loader.pairs, 2), tf.float32),
         tf.TensorSpec((2,), tf.int32),
+        tf.TensorSpec((None,), tf.string),
     )
     dataset = tf.data.Dataset.from_generator(lambda: loader.parts(batches, shard), output_signature=signature)
     return dataset.map(loader.build, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(2)
@@ -133,20 +135,26 @@ class _Loader:
 
     def parts(
         self, batches: Sequence[PlannedBatch], shard: Shard
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield, for each replica's part of each batch, its utterances, their random numbers and `Batch`'s totals."""
-        labels = self.source.labels
-        for batch in batches:
-            totals = np.array([len(batch.utterances), sum(bool(labels[i]) for i in batch.utterances)], np.int32)
-            for replica in shard.replicas:
-                part = np.array(batch.utterances[replica :: shard.of], np.int32)
-                draws = np.zeros((max(len(part), 1), self.pairs, 2), np.float32)
-                if self.augmentation is not None:
-                    for row, index in zip(draws, part):
-                        row[:] = draw(self.augmentation, (*self.seed, int(index)))
-                yield part, draws, totals
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes]]]:
+        """Yield each replica's part of each batch.
 
-    def build(self, part: tf.Tensor, draws: tf.Tensor, totals: tf.Tensor) -> Batch:
+        Yields:
+            Its utterances, their random numbers, `Batch`'s totals, and what features are computed from.
+        """
+        labels, reader = self.source.labels, self.source.reader
+        with contextlib.ExitStack() as stack:
+            contents = None if reader is None else stack.enter_context(reader.opened(batches))
+            for number, batch in enumerate(batches):
+                totals = np.array([len(batch.utterances), sum(bool(labels[i]) for i in batch.utterances)], np.int32)
+                for replica in shard.replicas:
+                    part = np.array(batch.utterances[replica :: shard.of], np.int32)
+                    draws = np.zeros((max(len(part), 1), self.pairs, 2), np.float32)
+                    if self.augmentation is not None:
+                        for row, index in zip(draws, part):
+                            row[:] = draw(self.augmentation, (*self.seed, int(index)))
+                    yield part, draws, totals, [] if contents is None else contents(number, part)
+
+    def build(self, part: tf.Tensor, draws: tf.Tensor, totals: tf.Tensor, contents: tf.Tensor) -> Batch:
         """Turn an element of `parts` into a `Batch`, inside the graph of tf.data."""
         types = [tf.float32, tf.int32, tf.int32, tf.int32, tf.int32]
         features, lengths, labels, label_lengths, ids = tf.numpy_function(self._load, [part], types)
@@ -154,10 +162,7 @@ class _Loader:
         lengths, label_lengths = tf.ensure_shape(lengths, (None,)), tf.ensure_shape(label_lengths, (None,))
         labels, ids = tf.ensure_shape(labels, (None, None)), tf.ensure_shape(ids, (3, None))
         if self.source.reader is not None:
-            # A part without utterances still has one row, of length 0: it computes the first utterance and hides it.
-            shown = tf.size(part) > 0
-            features, lengths = self.source.reader.read(tf.cond(shown, lambda: part, lambda: tf.zeros(1, tf.int32)))
-            lengths *= tf.cast(shown, tf.int32)
+            features, lengths = self.source.reader.read(part, contents)
         targets = {
             name: features if other is self.source else self._target(part, other)
             for name, other in self.targets.items()

@@ -4,19 +4,24 @@ import logging
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from speechtl.audio.tar_part import TarPart
 from speechtl.batches.config import DataConfig, NormalisationConfig
 from speechtl.batches.labelling import Labelling, Variants
-from speechtl.data.datadir import DataDir
+from speechtl.data.datadir import DataDir, Utterance
+from speechtl.data.shard_index import is_shard_set
 from speechtl.data.tables import read_table
 from speechtl.errors import DataError, counted, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
+
+if TYPE_CHECKING:
+    from speechtl.batches.graph_reader import GraphReader
 
 _logger = logging.getLogger(__name__)
 
@@ -71,7 +76,7 @@ class Source:
         labels: for each utterance, the current target unit numbers: initially of every word's first pronunciation.
         speakers: for each utterance, the name of its speaker.
         domains: for each utterance, the name of its domain or ``""``.
-        reader: computes features in the graph; None if they are stored.
+        reader: computes features from audio (`speechtl.batches.graph_reader`); None if they are stored.
         targets: what batches have for teachers besides features, by name: sources of the same utterances. ``"input"``
             is this source itself, without augmentation; stored outputs have the name of their teacher.
     """
@@ -109,9 +114,10 @@ class Source:
             LexiconError: words without a pronunciation, or phones that the inventory lacks; all are listed.
         """
         self.language, self.weight, self.normaliser = config.language, config.weight, normaliser
-        tables = _Tables(features, config.in_graph, normaliser.config.kind == "speaker")
-        rows = [row for path in directories for row in tables.read(Path(path), require_text=labelling is not None)]
-        rows += [row._replace(text="") for path in unlabelled for row in tables.read(Path(path), require_text=False)]
+        in_graph = config.in_graph or any(is_shard_set(path) for path in (*directories, *unlabelled))
+        tables = _Tables(features, in_graph, normaliser.config.kind == "speaker")
+        rows = [row for path in directories for row in tables.read(path, require_text=labelling is not None)]
+        rows += [row._replace(text="") for path in unlabelled for row in tables.read(path, require_text=False)]
         directories = [*directories, *unlabelled]
         if report:
             tables.log()
@@ -134,13 +140,9 @@ class Source:
         self.labels = [[unit for word in words for unit in word[0]] for words in self.variants]
         self.targets: dict[str, Source] = {}
         self._stats: dict[str, np.ndarray] = {}
-        self.reader = None
-        if config.in_graph:
-            from speechtl.batches.graph_reader import GraphReader
-
-            found = {u.id: u for directory in directories for u in DataDir.load(directory).utterances()}
-            utterances = [found[name] for name in self.utterance_ids]
-            self.reader = GraphReader(utterances, features, normaliser.config, normaliser.global_stats)
+        self.reader: GraphReader | None = None
+        if in_graph:
+            self.reader = _reader([tables.spoken[name] for name in self.utterance_ids], features, normaliser)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -149,6 +151,11 @@ class Source:
     def feature_frames(self) -> np.ndarray:
         """``(utterances,)`` feature frames, by which batches are planned."""
         return self.frames
+
+    @property
+    def shards(self) -> np.ndarray | None:
+        """``(utterances,)`` numbers of the shards that the utterances are in; None if they are in none."""
+        return getattr(self.reader, "numbers", None)
 
     def features(self, index: int) -> np.ndarray:
         """Read and normalise one utterance.
@@ -165,6 +172,14 @@ class Source:
         return self._stats[place]
 
 
+def _reader(utterances: Sequence[Utterance], features: FeatureConfig, normaliser: Normaliser) -> "GraphReader":
+    from speechtl.batches.graph_reader import GraphReader
+    from speechtl.batches.shard_reader import ShardReader
+
+    kind = ShardReader if any(TarPart.parse(one.audio) for one in utterances) else GraphReader
+    return kind(utterances, features, normaliser.config, normaliser.global_stats)
+
+
 class _Tables:
     """Reads data directories, and collects the problems of all of them."""
 
@@ -172,19 +187,22 @@ class _Tables:
         self.features, self.in_graph, self.by_speaker = features, in_graph, by_speaker and not in_graph
         self.problems: list[str] = []
         self.left_out: dict[str, dict[str, str]] = {}
+        # Those whose audio is read in training.
+        self.spoken: dict[str, Utterance] = {}
 
     def log(self) -> None:
         """Say what was left out, by reason."""
         for reason, utterances in self.left_out.items():
             _logger.warning(counted(f"left out, {reason}", utterances, "utterance"))
 
-    def read(self, directory: Path, *, require_text: bool) -> list[_Row]:
+    def read(self, directory: str | Path, *, require_text: bool) -> list[_Row]:
         """Return the usable utterances."""
         data = DataDir.load(directory)
         if self.in_graph:
             from speechtl.batches.graph_reader import expected_frames
 
-            frames, faults = expected_frames(directory, self.features)
+            frames, faults = expected_frames(data, self.features)
+            self.spoken.update((one.id, one) for one in data.utterances())
             self._leave_out(f"{directory}: audio cannot be read; see speechtl data validate", faults)
             archives = dict.fromkeys(frames, "")
         elif not data.feats_scp:
@@ -192,7 +210,7 @@ class _Tables:
             return []
         else:
             check_features(data, self.features)
-            frames = {name: int(count) for name, count in read_table(directory / "utt2num_frames").items()}
+            frames = {name: int(count) for name, count in read_table(data.path / "utt2num_frames").items()}
             archives = data.feats_scp
         rows = []
         reasons = {

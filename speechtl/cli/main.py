@@ -13,6 +13,7 @@ from speechtl.cli import (
     chart,
     data,
     data_exchange,
+    data_shard,
     decode,
     export,
     features,
@@ -41,6 +42,7 @@ app = typer.Typer(
 )
 data.app.command("import")(data_exchange.import_data)
 data.app.command("export")(data_exchange.export_data)
+data.app.command("shard")(data_shard.shard)
 app.add_typer(data.app, name="data")
 app.add_typer(lexicon.app, name="lexicon")
 app.command("features")(features.features)

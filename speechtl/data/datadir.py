@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from speechtl.data.shard_index import ShardIndex, is_shard_set
 from speechtl.data.structure import scan_structure
 from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import encode_table, raise_problems
@@ -94,7 +95,7 @@ class DataDir:
 
     @classmethod
     def load(cls, path: str | Path) -> "DataDir":
-        """Read a data directory.
+        """Read a data directory, or the index of a set of shards (`speechtl.data.shard_index`).
 
         The tables may be unsorted, and features may exist for some utterances only; ``spk2utt`` is not read, since
         ``utt2spk`` contains the same information. Audio is not opened.
@@ -102,6 +103,9 @@ class DataDir:
         Raises:
             DataError: the tables cannot be read or are inconsistent; every problem is listed as ``file:line``.
         """
+        if is_shard_set(path):
+            index = ShardIndex.load(path)
+            return cls(Path(index.place), **index.tables())
         structure = scan_structure(path)
         raise_problems(structure.path, [problem for problem in structure.problems if problem.fatal])
         tables = {attribute_of(name): values for name, values in structure.values.items()}

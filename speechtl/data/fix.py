@@ -8,7 +8,8 @@ from speechtl.data.datadir import DataDir, attribute_of
 from speechtl.data.structure import scan_structure
 from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import Problem, raise_problems
-from speechtl.data.validate import Report, validate
+from speechtl.data.validate import validate
+from speechtl.data.validation_report import Report
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, read_bytes, replacing_together
 

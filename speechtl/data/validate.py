@@ -9,9 +9,12 @@ from pathlib import Path
 from speechtl.audio.digital_silence import REMARKABLE
 from speechtl.audio.header import AudioHeader, read_headers
 from speechtl.audio.pipe import is_pipe
+from speechtl.data.shard_index import is_shard_set
 from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
 from speechtl.data.table_kinds import TABLES
 from speechtl.data.tables import Problem, archive_of, odd_character, scan_table
+from speechtl.data.validate_shards import validate_shards
+from speechtl.data.validation_report import Report
 
 # A segment may exceed its recording by one frame shift, since tools round.
 SEGMENT_TOLERANCE = 0.01
@@ -19,46 +22,6 @@ _DURATION_TOLERANCE = 0.05
 _FRAME = 0.025  # Seconds; without one, an utterance has no features.
 # Written by Kaldi, ESPnet and speechtl features: not tables of utterances, and not needed in subsets.
 _KNOWN_FILES = {"spk2utt", "frame_shift", "feats_type", "cmvn.ark", "stm", "glm", "phones.ctm", "README", "README.md"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Report:
-    """The result of `validate`.
-
-    Attributes:
-        path: the directory.
-        problems: errors and warnings, by file and line.
-        utterances: number of utterances.
-        speakers: number of speakers.
-        recordings: number of recordings.
-        headers: recording -> header, of those that could be read; empty if the audio was not checked.
-    """
-
-    path: Path
-    problems: tuple[Problem, ...]
-    utterances: int
-    speakers: int
-    recordings: int
-    headers: dict[str, AudioHeader]
-
-    @property
-    def errors(self) -> list[Problem]:
-        """Problems that must be solved before the directory can be used."""
-        return [problem for problem in self.problems if not problem.warning]
-
-    @property
-    def warnings(self) -> list[Problem]:
-        """Problems that may be intended."""
-        return [problem for problem in self.problems if problem.warning]
-
-    def summary(self) -> str:
-        """Return one line: the amount of data, and the number of problems."""
-        parts = [f"{self.utterances} utterances", f"{self.speakers} speakers", f"{self.recordings} recordings"]
-        if self.headers:
-            parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
-            rates = sorted({header.sample_rate for header in self.headers.values()})
-            parts.append(f"{', '.join(map(str, rates))} Hz")
-        return f"{self.path}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"
 
 
 def validate(
@@ -69,10 +32,10 @@ def validate(
     decode: bool = False,
     allow_pipes: bool = False,
 ) -> Report:
-    """Validate a data directory.
+    """Validate a data directory, or a set of shards.
 
     Args:
-        path: the directory.
+        path: the directory, or the folder or address of the shards.
         require_text: whether a missing ``text`` is an error.
         check_audio: whether to open every recording and read its header and last sample.
         decode: whether to decode every recording completely, which detects damage in the middle.
@@ -84,6 +47,8 @@ def validate(
     Raises:
         DataError: ``path`` is not a directory.
     """
+    if is_shard_set(path):
+        return validate_shards(path, require_text=require_text, check_audio=check_audio, decode=decode)
     structure = scan_structure(path)
     problems = list(structure.problems)
     if require_text and not (structure.path / "text").exists():

@@ -16,7 +16,7 @@ from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Normaliser, Source
 from speechtl.errors import ConfigError
 from speechtl.experiment.config import ExperimentConfig, load_config
-from speechtl.experiment.directory import write_config, write_experiment
+from speechtl.experiment.directory import ExperimentDirectory, write_config, write_experiment
 from speechtl.experiment.sources import check_sources, located
 from speechtl.layout import ExperimentLayout
 from speechtl.lock import alone_in
@@ -87,8 +87,11 @@ def _train(config: ExperimentConfig, layout: ExperimentLayout, strategy: tf.dist
     check_sources(config)
     lexicons = {data.language: read_lexicon(data, config.transfer) for data in config.data}
     inventories = head_inventories(config.data, config.transfer, lexicons)
-    kind = config.normalisation.kind
-    stats = global_stats(config.data, config.features) if kind == "global" else None
+    stats = None
+    if config.normalisation.kind == "global":
+        # A run that continues has what it began with; the speech may take long to read.
+        stats = ExperimentDirectory(layout).training_stats if layout.config.exists() else None
+        stats = global_stats(config.data, config.features) if stats is None else stats
     normaliser = Normaliser(config.normalisation, stats)
     train_sources, dev_sources = [], []
     for data in config.data:

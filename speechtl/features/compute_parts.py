@@ -160,8 +160,16 @@ def _load_batches(
         yield batch
 
 
-def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False) -> np.ndarray:
+def load_utterance(
+    utterance: Utterance, config: FeatureConfig, *, allow_pipes: bool = False, content: bytes | None = None
+) -> np.ndarray:
     """Read the audio of one utterance as features are computed from it; see `read_waveform`.
+
+    Args:
+        utterance: the utterance.
+        config: the features.
+        allow_pipes: whether commands may be run.
+        content: of its audio file, if it has been read already.
 
     Returns:
         float32 ``(samples,)`` at ``config.sample_rate``; digital silence is filled.
@@ -169,11 +177,15 @@ def load_utterance(utterance: Utterance, config: FeatureConfig, *, allow_pipes: 
     Raises:
         DataError: the audio cannot be read; names the file, but not the utterance.
     """
-    return _load(utterance, config, allow_pipes, Findings())[0]
+    return _load(utterance, config, allow_pipes, Findings(), content)[0]
 
 
 def _load(
-    utterance: Utterance, config: FeatureConfig, allow_pipes: bool, findings: Findings
+    utterance: Utterance,
+    config: FeatureConfig,
+    allow_pipes: bool,
+    findings: Findings,
+    content: bytes | None = None,
 ) -> tuple[np.ndarray, bool]:
     """Read the audio of one utterance, and whether it is nothing but digital silence."""
     if not utterance.audio:
@@ -188,6 +200,7 @@ def _load(
         speed=utterance.speed,
         allow_pipes=allow_pipes,
         findings=findings,
+        content=content,
     )
     silent = bool((frame_levels(waveform, config.sample_rate) <= DIGITAL_SILENCE).all())
     noted = None if silent else findings  # What is silent from end to end is said elsewhere.

@@ -70,8 +70,9 @@ def evaluate(
     losses, count = 0.0, 0
     pairs = defaultdict[str, list[Pair]](list)
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
+    planned = plan_once([s.feature_frames for s in sources], config, [s.shards for s in sources])
     for number, source in enumerate(sources):
-        plan = [batch for batch in plan_once([s.feature_frames for s in sources], config) if batch.source == number]
+        plan = [batch for batch in planned if batch.source == number]
         has_head = model.has_head(source.language)
         # Only the terms of transfer methods look at targets.
         dataset = make_dataset(source, plan, model.inputs, targets=not has_head)

@@ -51,7 +51,7 @@ def _choices(data: TrainingData, number: int, bins: int, forward: Forward) -> It
     """Yield the best pronunciations of each utterance that has several; none where they do not fit into its frames."""
     source = data.train[number]
     several = {index for index, words in enumerate(source.variants) if any(len(word) > 1 for word in words)}
-    plan = plan_once([one.feature_frames for one in data.train], data.batches)
+    plan = plan_once([one.feature_frames for one in data.train], data.batches, [one.shards for one in data.train])
     plan = [planned for planned in plan if planned.source == number and several.intersection(planned.utterances)]
     for batch in read_batches(make_dataset(source, plan, bins), source, plan):
         logits, lengths = forward(batch.features, batch.lengths)

@@ -45,7 +45,7 @@ class TrainingData:
     def plan(self, epoch: int) -> list[PlannedBatch]:
         """Return the batches of an epoch, in order."""
         frames, weights = [source.feature_frames for source in self.train], [source.weight for source in self.train]
-        return plan_epoch(frames, weights, self.batches, self.seed, epoch)
+        return plan_epoch(frames, weights, self.batches, self.seed, epoch, [source.shards for source in self.train])
 
     def stream(
         self, number: int, planned: Sequence[PlannedBatch], epoch: int, bins: int, strategy: tf.distribute.Strategy

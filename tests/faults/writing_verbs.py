@@ -100,6 +100,12 @@ LIGHT = {
     "data perturb-pitch": Verb(
         lambda m, out: run("data perturb-pitch", m / "d", out / "x", semitones="2"), inputs=("d/*", "*.flac")
     ),
+    "data shard": Verb(lambda m, out: run("data shard", m / "d", out / "x", size=0.002), inputs=("d/*", "*.flac")),
+    "data shard --overwrite": Verb(
+        lambda m, out: run("data shard", m / "d", out / "x", "--overwrite", size=0.002),
+        lambda m, out: run("data shard", m / "d1", out / "x", size=0.002),
+        ("d/*", "*.flac"),
+    ),
     "data fix": Verb(lambda m, out: run("data fix", out / "x"), _broken_copy, ("*.flac",), data=("x",)),
     "lexicon add": Verb(lambda m, out: run("lexicon add", out / "l.txt", "kab=k a b", out=out / "l.txt"), _lexicon),
     "lexicon g2p": Verb(

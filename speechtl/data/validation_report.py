@@ -1,0 +1,47 @@
+"""What the validation of a data directory has found."""
+
+import dataclasses
+from pathlib import Path
+
+from speechtl.audio.header import AudioHeader
+from speechtl.data.tables import Problem
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """What validation has found.
+
+    Attributes:
+        path: the directory.
+        problems: errors and warnings, by file and line.
+        utterances: number of utterances.
+        speakers: number of speakers.
+        recordings: number of recordings.
+        headers: recording -> header, of those that could be read; empty if the audio was not checked.
+    """
+
+    path: Path
+    problems: tuple[Problem, ...]
+    utterances: int
+    speakers: int
+    recordings: int
+    headers: dict[str, AudioHeader]
+
+    @property
+    def errors(self) -> list[Problem]:
+        """Problems that must be solved before the directory can be used."""
+        return [problem for problem in self.problems if not problem.warning]
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """Problems that may be intended."""
+        return [problem for problem in self.problems if problem.warning]
+
+    def summary(self) -> str:
+        """Return one line: the amount of data, and the number of problems."""
+        parts = [f"{self.utterances} utterances", f"{self.speakers} speakers", f"{self.recordings} recordings"]
+        if self.headers:
+            parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
+            rates = sorted({header.sample_rate for header in self.headers.values()})
+            parts.append(f"{', '.join(map(str, rates))} Hz")
+        return f"{self.path}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"
