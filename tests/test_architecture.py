@@ -63,7 +63,9 @@ ARROWS = {
         *("lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
-ARROWS["api"] = {"adaptation", "alignment", "experiment", "exporting", "lang", "pretrained", "recognition", "scoring"}
+ARROWS["api"] = {
+    *("adaptation", "alignment", "experiment", "exporting", "lang", "pretrained", "recognition", "scoring", "training")
+}
 ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
 ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}

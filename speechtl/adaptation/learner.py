@@ -180,7 +180,7 @@ class Learner:
                 part, keys = self._with_replay(speech, list(planned.utterances), (self.config.seed, seed, step))
                 batch = self._augmented(part.batch(), keys, seed, epoch)
                 self.optimizer.learning_rate.assign(float(rate(step)))
-                values = self.update(batch, self.language, step, min(step / steps, 1.0))
+                values = self.update([batch], self.language, step, min(step / steps, 1.0))
                 if not all(map(math.isfinite, values.values())):
                     names = ", ".join(speech.ids[index] for index in planned.utterances)
                     raise ModelError(f"the loss is not finite at {names}; lower learning_rate or leave them out")

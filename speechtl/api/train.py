@@ -1,8 +1,9 @@
 """``speechtl.train``: a config to a trained model."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from speechtl.api.paths import StrPath
 
@@ -10,17 +11,26 @@ if TYPE_CHECKING:
     from speechtl.experiment.train import Trained
 
 
-def train(config: StrPath, out: StrPath, *, settings: Sequence[str] = ()) -> "Trained":
+def train(
+    config: StrPath, out: StrPath, *, settings: Sequence[str] = (), cluster_from: Literal["slurm"] | None = None
+) -> "Trained":
     """Train an acoustic model, or continue where a run stopped; a finished one is left alone.
 
     Args:
         config: TOML file that describes the experiment.
         out: the experiment directory.
         settings: ``"section.key=value"`` over the config.
+        cluster_from: ``"slurm"``: this is one of the tasks of ``srun``, which train together. Without it, the workers
+            are those of ``TF_CONFIG``, if that is set.
 
     Raises:
         SpeechtlError: the config, the data, the lexicons or the sources are wrong.
     """
+    if cluster_from == "slurm":
+        from speechtl.training.slurm_cluster import slurm_cluster
+
+        # TensorFlow is told in its environment.
+        os.environ["TF_CONFIG"] = slurm_cluster(os.environ)
     from speechtl.experiment.config import load_config
     from speechtl.experiment.train import Trained
     from speechtl.experiment.train import train as run

@@ -25,6 +25,7 @@ from speechtl.training.frozen_outputs import frozen_outputs
 from speechtl.training.teacher_outputs import set_targets
 from speechtl.training.trainer import Trainer, is_chief
 from speechtl.training.training_data import TrainingData
+from speechtl.training.worker_watch import watched_cluster
 from speechtl.transfer.inventories import head_inventories, read_lexicon
 
 logger = logging.getLogger(__name__)
@@ -62,14 +63,17 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
 
     Raises:
         ConfigError: the directory holds another experiment, or a source experiment does not fit.
-        DataError: another process trains in the directory.
+        DataError: another process trains in the directory; or a worker has died.
         DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
     """
     layout = ExperimentLayout(directory)
-    # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
-    strategy = _strategy()
-    with alone_in(layout.path) if is_chief(strategy) else contextlib.nullcontext():
-        return _train(config, layout, strategy)
+    with watched_cluster() as watch:
+        # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
+        strategy = _strategy()
+        if watch is not None:
+            watch.all_there()
+        with alone_in(layout.path) if is_chief(strategy) else contextlib.nullcontext():
+            return _train(config, layout, strategy)
 
 
 def _train(config: ExperimentConfig, layout: ExperimentLayout, strategy: tf.distribute.Strategy) -> dict[str, Any]:

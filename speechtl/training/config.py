@@ -31,6 +31,8 @@ class TrainingConfig(Section):
             upper blocks, then all (gradual unfreezing, Howard & Ruder 2018). Of several that name a block, the last
             counts. Before, its weights have no gradient and no decay.
         clip_norm: maximum global norm of the gradient.
+        accumulate: the parts into which every batch is divided, one computed after the other before the weights are
+            updated: with ``batches.frames`` that many times larger, the memory stays the same.
         patience: epochs without a lower dev loss before training stops; 0 disables early stopping.
         average: number of epochs whose weights are averaged into the final model.
         average_of: which ones: the last, or those with the lowest dev loss.
@@ -61,6 +63,7 @@ class TrainingConfig(Section):
     layer_decay: float = Field(default=1.0, gt=0, le=1)
     unfreeze: dict[str, Epoch] = Field(default_factory=dict)
     clip_norm: float = Field(default=5.0, gt=0)
+    accumulate: int = Field(default=1, gt=0)
     patience: int = Field(default=0, ge=0)
     average: int = Field(default=5, gt=0)
     average_of: Literal["best", "last"] = "last"

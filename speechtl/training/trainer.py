@@ -92,6 +92,7 @@ class Trainer:
             jit=config.jit,
             starts=starts,
             targets=data.target_sizes(model.inputs),
+            pieces=config.accumulate,
         )
         languages = dict.fromkeys(source.language for source in [*data.train, *data.dev])
         self.forward = {language: forward_function(model, language) for language in languages}
@@ -140,7 +141,7 @@ class Trainer:
         data, plan = self.data, self.data.plan(progress.epoch)
         remaining = plan[progress.position :]
         streams = [
-            data.stream(number, remaining, progress.epoch, self.model.inputs, self.strategy)
+            data.stream(number, remaining, progress.epoch, self.model.inputs, self.strategy, self.config.accumulate)
             for number in range(len(data.train))
         ]
         saved = window_start = time.monotonic()
@@ -207,6 +208,8 @@ class Trainer:
             dropped = tuple(f"{path}/" for path in self.model.training_only)
             kept = {name: v for name, v in self.model.variables().items() if not name.startswith(dropped)}
             save_arrays(self.layout.weights, arrays_of(kept))
+        # Who ends earlier would look dead to the others.
+        self._wait_for_all()
         return result
 
     def _evaluate(self) -> dict[str, float]:
@@ -238,7 +241,9 @@ class Trainer:
             progress.logged = log.lines
             save_state(self.layout.checkpoint, progress, self.variables, self.optimizer, self.frozen)
 
-    def _step(self, source: Source, batch: Batch, progress: Progress, planned: PlannedBatch) -> dict[str, float]:
+    def _step(
+        self, source: Source, batch: Sequence[Batch], progress: Progress, planned: PlannedBatch
+    ) -> dict[str, float]:
         values = self.update(batch, source.language, progress.step, progress.step / max(self.steps, 1))
         if not np.all(np.isfinite(list(values.values()))):
             ids = [source.utterance_ids[index] for index in planned.utterances]

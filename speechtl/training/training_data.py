@@ -48,8 +48,14 @@ class TrainingData:
         return plan_epoch(frames, weights, self.batches, self.seed, epoch, [source.shards for source in self.train])
 
     def stream(
-        self, number: int, planned: Sequence[PlannedBatch], epoch: int, bins: int, strategy: tf.distribute.Strategy
-    ) -> Iterator[Batch]:
+        self,
+        number: int,
+        planned: Sequence[PlannedBatch],
+        epoch: int,
+        bins: int,
+        strategy: tf.distribute.Strategy,
+        pieces: int = 1,
+    ) -> Iterator[tuple[Batch, ...]]:
         """Yield this process's part of the batches of one training source: one element per local replica.
 
         Args:
@@ -58,26 +64,29 @@ class TrainingData:
             epoch: which augmentation is drawn.
             bins: feature dimension.
             strategy: how batches are distributed over replicas.
+            pieces: into how many parts every replica's part is divided.
         """
-        source, count = self.train[number], strategy.num_replicas_in_sync
+        source, replicas = self.train[number], strategy.num_replicas_in_sync
         batches = [batch for batch in planned if batch.source == number]
 
         def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
             pipelines = context.num_input_pipelines if context else 1
-            local = count // pipelines
+            local = replicas // pipelines
             first = local * (context.input_pipeline_id if context else 0)
+            mine = [piece * replicas + first + place for piece in range(pieces) for place in range(local)]
             return make_dataset(
                 source,
                 batches,
                 bins,
                 augmentation=self.augmentation,
                 seed=(self.seed, epoch),
-                shard=Shard(range(first, first + local), count),
+                shard=Shard(mine, replicas * pieces),
                 targets=True,
             )
 
-        dataset = make() if count == 1 else strategy.distribute_datasets_from_function(make)
-        return read_batches(dataset, source, batches)
+        dataset = make() if replicas == 1 else strategy.distribute_datasets_from_function(make)
+        parts = read_batches(dataset, source, [batch for batch in batches for _ in range(pieces)])
+        return zip(*[parts] * pieces, strict=True)
 
 
 def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:

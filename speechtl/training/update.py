@@ -1,6 +1,6 @@
 """One compiled update of the weights."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -26,6 +26,7 @@ class Update:
         jit: bool = False,
         starts: Mapping[str, int] | None = None,
         targets: Mapping[str, int] | None = None,
+        pieces: int = 1,
     ):
         """Configure the update.
 
@@ -40,19 +41,20 @@ class Update:
             starts: the number of updates before the first of a weight, by path; 0 for weights that are not listed. No
                 gradient is computed for a weight that learns later, and it does not count in the norm.
             targets: sizes of `Batch.targets`, by name; none by default.
+            pieces: into how many parts a batch is divided, whose gradients are summed before the weights are updated.
         """
         self.objective, self.variables = objective, list(variables.values())
         self.starts = [(starts or {}).get(path, 0) for path in variables]
         self.optimizer, self.clip_norm, self.seed, self.jit = optimizer, clip_norm, seed, jit
-        self.targets = targets or {}
+        self.targets, self.pieces = targets or {}, pieces
         self.strategy = strategy or tf.distribute.get_strategy()
         self._functions: dict[tuple[str, int], Any] = {}
 
-    def __call__(self, batch: Batch, language: str, step: int, share: float) -> dict[str, float]:
+    def __call__(self, batch: Sequence[Batch], language: str, step: int, share: float) -> dict[str, float]:
         """Update the weights on a batch.
 
         Args:
-            batch: utterances of one language.
+            batch: utterances of one language, in ``pieces`` parts.
             language: whose head is trained.
             step: number of updates before this one.
             share: fraction of the training completed, in [0, 1].
@@ -61,7 +63,7 @@ class Update:
             ``loss``, every term of it, the measures of the methods, and ``gradient_norm``.
         """
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
-        terms, norm = self.compiled(language, step)(batch, number, done)
+        terms, norm = self.compiled(language, step)(tuple(batch), number, done)
         return {name: float(value) for name, value in terms.items()} | {"gradient_norm": float(norm)}
 
     def compiled(self, language: str, step: int = 0) -> Any:
@@ -80,27 +82,41 @@ class Update:
     def _compile(self, language: str, learning: list[keras.Variable]) -> Any:
         replicas = self.strategy.num_replicas_in_sync
 
-        def update(batch: Batch, step: tf.Tensor, share: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            context = tf.distribute.get_replica_context()
+        def gradients_of(
+            batch: Batch, piece: int, step: tf.Tensor, share: tf.Tensor
+        ) -> tuple[list[Any], dict[str, tf.Tensor]]:
             seed = None
             if self.seed is not None:
-                # Dropout is a function of seed, step, replica and layer.
-                replica = tf.cast(context.replica_id_in_sync_group, tf.int32)
-                seed = tf.stack([step, (self.seed % 10_000) * 100_000 + replica * 10_000])
+                # Dropout is a function of seed, step, replica (or part of its batch) and layer.
+                replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+                place = tf.cast(replica, tf.int32) + piece * replicas
+                seed = tf.stack([step, (self.seed % 10_000) * 100_000 + place * 10_000])
             with tf.GradientTape() as tape:
                 terms, measures = self.objective(batch, language, seed, share)
                 loss = tf.add_n(list(terms.values()))
-            found = tape.gradient(loss, [variable.value for variable in learning])
+            return tape.gradient(loss, [variable.value for variable in learning]), {"loss": loss, **terms, **measures}
+
+        def update(
+            batch: tuple[Batch, ...], step: tf.Tensor, share: tf.Tensor
+        ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            context = tf.distribute.get_replica_context()
+            found, logged = gradients_of(batch[0], 0, step, share)
             # Weights that a batch does not reach (heads and private blocks of other languages) are left out: a gradient
             # of zero would still move them, by weight decay and by the momentum of earlier batches.
             reached = [variable for variable, gradient in zip(learning, found, strict=True) if gradient is not None]
-            gradients = [tf.convert_to_tensor(gradient) for gradient in found if gradient is not None]
+            gradients = _dense(found)
+            for piece, part in enumerate(batch[1:], start=1):
+                # One after the other, since together they would take the memory of the whole.
+                with tf.control_dependencies(gradients):
+                    part = tf.nest.map_structure(tf.identity, part)
+                found, more = gradients_of(part, piece, step, share)
+                gradients = [total + gradient for total, gradient in zip(gradients, _dense(found), strict=True)]
+                logged = {name: value + more[name] for name, value in logged.items()}
             if not reached:
                 raise ModelError(
                     f"language {language}: nothing that its speech passes through is trained; leave its training data "
                     "out, or check the transfer methods and training.unfreeze"
                 )
-            logged = {"loss": loss, **terms, **measures}
             if replicas > 1:
                 gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
                 logged = {name: context.all_reduce(tf.distribute.ReduceOp.SUM, value) for name, value in logged.items()}
@@ -117,11 +133,13 @@ class Update:
             labels = tf.TensorSpec((None, None), tf.int32)
             targets = {name: tf.TensorSpec((None, None, size)) for name, size in self.targets.items()}
             batch = Batch(features, rows, labels, rows, rows, rows, rows, whole, whole, targets)
-            shapes = (batch, whole, tf.TensorSpec((), tf.float32))
+            shapes = ((batch,) * self.pieces, whole, tf.TensorSpec((), tf.float32))
         jit = self.jit or None
 
         @tf.function(input_signature=shapes, reduce_retracing=replicas > 1, autograph=False, jit_compile=jit)
-        def step(batch: Batch, number: tf.Tensor, share: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        def step(
+            batch: tuple[Batch, ...], number: tf.Tensor, share: tf.Tensor
+        ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
             terms, norm = self.strategy.run(update, args=(batch, number, share))
             if replicas > 1:
                 first = self.strategy.experimental_local_results
@@ -129,3 +147,7 @@ class Update:
             return terms, norm
 
         return step
+
+
+def _dense(gradients: Sequence[Any]) -> list[tf.Tensor]:
+    return [tf.convert_to_tensor(gradient) for gradient in gradients if gradient is not None]

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from recordings_of_noise import write_six
 from served_folder import served
 
+from speechtl.batches import shard_copies as shard_copies_module
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.global_stats import global_stats
 from speechtl.batches.pipeline import Shard, make_dataset, read_batches
@@ -19,6 +20,7 @@ from speechtl.errors import DataError
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.files import user_cache
+from speechtl.remote_file import fetch
 
 FEATURES = FeatureConfig(num_mel_bins=20)
 NUMBERS = st.lists(st.integers(0, 12), min_size=1, max_size=80).map(np.array)
@@ -31,7 +33,7 @@ def folder(tmp_path_factory):
     data = write_six(root)
     shard(data, root / "shards", megabytes=0.02)
     compute_features(data, FEATURES, root / "feats")
-    assert len(list((root / "shards").glob("*.tar"))) == 4
+    assert len(list((root / "shards").glob("*.tar"))) == 3
     return root
 
 
@@ -60,19 +62,20 @@ def test_batches_from_shards_equal_batches_from_stored_features(folder, kind):
     assert list(part.lengths.numpy()) == [0] and list(part.label_lengths.numpy()) == [0]
 
 
-def test_shards_from_elsewhere_are_copied_ahead_and_removed(folder, monkeypatch):
+def test_shards_from_elsewhere_are_copied_once_and_removed(folder, monkeypatch):
+    copied = []
+    monkeypatch.setattr(shard_copies_module, "fetch", lambda *places: (copied.append(places[0]), fetch(*places)))
+
     def in_shards(source):
         return plan_epoch([source.frames], [1.0], BatchConfig(frames=100, shards=2), 1, 0, [source.shards])
 
     local = batches(folder / "shards", in_shards)
     with served(folder) as address:
         source = Source([f"{address}/shards"], DataConfig(), Normaliser(NormalisationConfig(kind="none")), FEATURES)
-        plan, most = in_shards(source), 0
-        remote = []
-        for batch in read_batches(make_dataset(source, plan, FEATURES.dimension), source, plan):
-            remote.append(batch)
-            most = max(most, len(list(user_cache().glob("shards/.*/*.tar"))))
-    assert most > 0 and not list(user_cache().glob("shards/.*/*"))
+        plan = in_shards(source)
+        remote = list(read_batches(make_dataset(source, plan, FEATURES.dimension), source, plan))
+    assert sorted(copied) == [f"{address}/shards/shard-{number:06d}.tar" for number in range(3)]
+    assert not list(user_cache().glob(".shards.*"))
     for first, second in zip(local, remote, strict=True):
         np.testing.assert_array_equal(first.utterances, second.utterances)
         np.testing.assert_array_equal(first.features, second.features)
@@ -80,13 +83,13 @@ def test_shards_from_elsewhere_are_copied_ahead_and_removed(folder, monkeypatch)
 
 def test_no_more_copies_than_are_in_use_and_a_few_ahead(monkeypatch):
     made = []
-    monkeypatch.setattr("speechtl.batches.shard_copies.fetch", lambda file, path: (made.append(file), path.touch()))
+    monkeypatch.setattr(shard_copies_module, "fetch", lambda file, path: (made.append(file), path.touch()))
     needed = [{f"f{number}", f"f{number + 1}"} for number in range(12)]
     with shard_copies(needed) as copies:
         for step, files in enumerate(needed):
             found = copies(step)
             assert found.keys() == files
-            assert len(list(user_cache().glob("shards/.*/*.tar"))) <= len(files) + 4
+            assert len(list(user_cache().glob(".shards.*/*.tar"))) <= len(files) + 4
     assert sorted(made) == sorted({file for files in needed for file in files})
 
 

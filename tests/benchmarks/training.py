@@ -89,7 +89,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     def step() -> list[float]:
         nonlocal number
         number += 1
-        terms, norm = step_function(batch, tf.constant(number, tf.int32), tf.constant(0.1))
+        terms, norm = step_function((batch,), tf.constant(number, tf.int32), tf.constant(0.1))
         return [float(terms["ctc"]), float(norm)]
 
     def logits_of(seed: tf.Tensor | None) -> tuple[tf.Tensor, tf.Tensor]:

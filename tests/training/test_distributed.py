@@ -1,4 +1,4 @@
-"""Two replicas train as one does: two processes, and two devices of one process."""
+"""Two replicas train as one does: two processes, and two devices of one process; and one of two processes dies."""
 
 import json
 import os
@@ -14,9 +14,11 @@ from speechtl.experiment.config import load_config
 from speechtl.experiment.train import train
 
 SCRIPT = """
+import os
+import signal
 import sys
 import tensorflow as tf
-config, directory, devices = sys.argv[1], sys.argv[2], int(sys.argv[3])
+config, directory, devices, lives = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 if devices > 1:
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
@@ -33,18 +35,31 @@ def write_slowly(*arguments):  # the other worker must wait for the chief's file
     write(*arguments)
 if devices == 1:
     speechtl.training.trainer.save_arrays = write_slowly
-train(load_config(config), directory)
+step = speechtl.training.trainer.Trainer._step
+def mortal_step(*arguments):
+    global lives
+    lives -= 1
+    if not lives:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+speechtl.training.trainer.Trainer._step = mortal_step
+from speechtl.errors import SpeechtlError
+try:
+    train(load_config(config), directory)
+except SpeechtlError as error:
+    sys.exit(f"error: {error}")
 """
 
 
-def start(config, directory, devices=1, cluster=None, index=0):
+def start(config, directory, devices=1, cluster=None, index=0, lives=0):
     environment = dict(os.environ)
     environment.pop("TF_CONFIG", None)
     if cluster:
         environment["TF_CONFIG"] = json.dumps(
             {"cluster": {"worker": cluster}, "task": {"type": "worker", "index": index}}
         )
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, str(config), str(directory), str(devices)], env=environment)
+    command = [sys.executable, "-c", SCRIPT, str(config), str(directory), str(devices), str(lives)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE if lives else None, text=True)
 
 
 def free_ports(count):
@@ -71,11 +86,22 @@ def single(make_config, source, tmp_path):
 
 def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
     config, expected = single
-    cluster = [f"127.0.0.1:{port}" for port in free_ports(2)]
-    workers = [start(config, tmp_path / "workers", cluster=cluster, index=index) for index in range(2)]
+    cluster = [f"127.0.0.1:{port}" for port in free_ports(4)]
+    workers = [start(config, tmp_path / "workers", cluster=cluster[:2], index=index) for index in range(2)]
     assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    # The second one dies at its fifth step, in the second epoch; the first one says so, and goes on alone later.
+    mortal = [
+        start(config, tmp_path / "alone", cluster=cluster[2:], index=index, lives=(99, 5)[index]) for index in range(2)
+    ]
+    mortal[1].wait(timeout=300)
+    _, said = mortal[0].communicate(timeout=60)
+    assert mortal[0].returncode == 1 and f"worker 1 ({cluster[3]}) has died" in said
+    assert (tmp_path / "alone" / "state" / "checkpoint.h5").exists() and not (
+        tmp_path / "alone" / "weights.h5"
+    ).exists()
+    train(load_config(config), tmp_path / "alone")
     assert start(config, tmp_path / "devices", devices=2).wait() == 0
-    for name in ("workers", "devices"):
+    for name in ("workers", "devices", "alone"):
         found = weights(tmp_path / name)
         assert found.keys() == expected.keys()
         for path, array in expected.items():

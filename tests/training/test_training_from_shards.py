@@ -26,9 +26,9 @@ def config(tmp_path):
     assert 4 < len(list((tmp_path / "shards").glob("*.tar"))) < 14
     (tmp_path / "lexicon.txt").write_text("".join(f"{word} {said[0]}\n" for word, said in WORDS.items()))
 
-    def make(place, **data):
+    def make(place):
         table = {
-            "data": [{"language": "xx", "train": place, "lexicon": str(tmp_path / "lexicon.txt"), **data}],
+            "data": [{"language": "xx", "train": place, "lexicon": str(tmp_path / "lexicon.txt")}],
             "features": {"sample_rate": RATE, "num_mel_bins": 12},
             "normalisation": {"kind": "global"},
             "model": {"encoder": {"kind": "tdnn", "size": 16, "dilations": [1], "subsampling": {"factor": 2}}},
@@ -41,10 +41,7 @@ def config(tmp_path):
 
 
 def test_a_run_killed_in_the_middle_of_a_shard_continues_to_the_same_weights(config, tmp_path):
-    local = config(str(tmp_path / "shards"), dev=str(tmp_path / "shards"))
-    result = train(local, tmp_path / "whole")
-    assert result["dev_loss"] > 0
+    train(config(str(tmp_path / "shards")), tmp_path / "whole")
     with served(tmp_path) as address:
-        # From elsewhere, in three lives.
-        assert train_killed(config(f"{address}/shards"), tmp_path / "killed", 2, 3) == {}
+        train_killed(config(f"{address}/shards"), tmp_path / "killed", 3)
     assert_same(weights(tmp_path / "whole"), weights(tmp_path / "killed"))
