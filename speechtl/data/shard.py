@@ -112,8 +112,12 @@ def shard(
             index = ShardIndex(str(new), digest, writer.sizes, writer.entries)
             index.save()
             # The last ones first: after a kill here, what stays is still a beginning.
-            for name in reversed(writer.sizes):
-                os.rename(staged / name, new / name)
+            try:
+                for name in reversed(writer.sizes):
+                    os.rename(staged / name, new / name)
+            except OSError as error:
+                advice = "free some space or choose another folder"
+                raise DataError(f"{folder}: cannot write: {error.strerror or error}; {advice}") from error
         shutil.rmtree(staged, ignore_errors=True)
     return _summary(index, writer.found)
 
