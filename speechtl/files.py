@@ -254,10 +254,10 @@ def _explained(path: Path) -> Iterator[list[Path]]:
         raise
     except OSError as error:
         # An error of reading inside the block (a missing input) is not an error of writing.
-        if error.filename is not None:
-            failed = Path(os.fsdecode(error.filename))
-            if failed not in (path, path.parent) and not is_staged(failed):
-                raise
+        # Of two names, as copying and renaming have them, the second is where it went to.
+        failed = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if name is not None]
+        if failed and not any(path.is_relative_to(one) or is_staged(one) for one in failed):
+            raise
         advice = "free some space or choose another folder"
         raise DataError(f"{path}: cannot write: {error.strerror or error}; {advice}") from error
 

@@ -1,5 +1,6 @@
 """A file that grows by lines while a command runs, such as a log."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,7 +46,9 @@ class GrowingFile:
         except OSError as error:
             reason = error.strerror or str(error)
         if written < len(content):
-            os.ftruncate(self._descriptor, self._size)
+            # Where that fails, too, readers leave out a line that does not end.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, self._size)
             raise DataError(f"{self.path}: cannot write: {reason}; free some space and run the command again")
         self._size += written
 

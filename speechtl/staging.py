@@ -11,13 +11,17 @@ import os
 import re
 import secrets
 import shutil
+import socket
+import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-_NAME = re.compile(r"\..*\.~\d+-[0-9a-f]{6}(\.[^.]*)?")
+_NAME = re.compile(r"\..*\.~(?:(?P<machine>[0-9a-f]{8})-)?\d+-[0-9a-f]{6}(\.[^.]*)?")
 # Names of files may have 255 bytes; a letter has at most 4.
 _KEPT_OF_STEM = 40
-# Seconds without a write after which a file is left over, where the file system has no locks.
+# Seconds without a write after which a file is left over, where the file system has no locks, or may have others for
+# the machine that it comes from.
 _ABANDONED_AFTER = 86400.0
 
 # Process, device and inode of the folders that were swept.
@@ -50,14 +54,24 @@ def staged_folder(path: Path, inside: Path | None = None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _staged(path: Path, suffix: str, folder: bool) -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
+    """Yield a new, empty folder among the system's temporary files that only this user may read; removed at the end.
+
+    What killed processes left there is removed as well.
+    """
+    with _staged(Path(tempfile.gettempdir()) / "speechtl", "", folder=True, mode=0o700) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def _staged(path: Path, suffix: str, folder: bool, mode: int = 0o777) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep_once(path.parent)
     stem = (path.name.removesuffix(suffix) if suffix else path.name)[:_KEPT_OF_STEM]
     descriptor = None
     while descriptor is None:
-        temporary = path.with_name(f".{stem}.~{os.getpid()}-{secrets.token_hex(3)}{suffix}")
-        descriptor = _make(temporary, folder)
+        temporary = path.with_name(f".{stem}.~{_machine()}-{os.getpid()}-{secrets.token_hex(3)}{suffix}")
+        descriptor = _make(temporary, folder, mode)
     try:
         yield temporary
     finally:
@@ -69,10 +83,14 @@ def _staged(path: Path, suffix: str, folder: bool) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def _make(path: Path, folder: bool) -> int | None:
+def _machine() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def _make(path: Path, folder: bool, mode: int) -> int | None:
     """Make a file or folder and lock it; None if someone who sweeps was faster than the lock."""
     if folder:
-        path.mkdir()
+        path.mkdir(mode)
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     else:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
@@ -113,17 +131,25 @@ def _remove_abandoned(path: Path, is_folder: bool) -> None:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            certain = True
         except BlockingIOError:
             return
         except OSError:
-            if not _is_old(path):
-                return
+            certain = False
+        # Where locks do not reach over the network, another machine's are not seen here.
+        if not (certain and _is_of_this_machine(path)) and not _is_old(path):
+            return
         if is_folder:
             shutil.rmtree(path)
         else:
             path.unlink()
     finally:
         os.close(descriptor)
+
+
+def _is_of_this_machine(path: Path) -> bool:
+    name = _NAME.fullmatch(path.name)
+    return name is not None and name["machine"] in (None, _machine())
 
 
 def _is_old(path: Path) -> bool:

@@ -92,17 +92,85 @@ def without_locks(monkeypatch):
 
 
 def test_where_there_are_no_locks_the_file_says_who_is_there(tmp_path, without_locks, other):
-    message = rf"process {other.pid} on .*; if it has ended, remove .*{re.escape(LOCK)}"
-    with pytest.raises(DataError, match=message), alone_in(tmp_path / "exp"):
+    with pytest.raises(DataError, match=rf"process {other.pid} on .*; wait"), alone_in(tmp_path / "exp"):
         pass
     other.kill()
     other.wait()
     with alone_in(tmp_path / "exp"):
+        assert json.loads((tmp_path / "exp" / LOCK).read_text())["pid"] == os.getpid()
+    assert not (tmp_path / "exp" / LOCK).exists()
+
+
+def test_the_number_of_a_dead_process_may_be_anothers(tmp_path, without_locks):
+    with alone_in(tmp_path):
+        holder = json.loads((tmp_path / LOCK).read_text())
+    (tmp_path / LOCK).write_text(json.dumps(holder | {"began": "1"}))
+    with alone_in(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text()) == holder
+    (tmp_path / LOCK).write_text(json.dumps(holder))
+    with pytest.raises(DataError, match=f"process {os.getpid()} on"), alone_in(tmp_path):
         pass
-    (tmp_path / "exp").mkdir(exist_ok=True)
-    (tmp_path / "exp" / LOCK).write_text(json.dumps({"pid": 1, "host": "elsewhere", "since": "", "command": ""}))
-    with pytest.raises(DataError, match="process 1 on elsewhere"), alone_in(tmp_path / "exp"):
-        pass
+
+
+def test_without_locks_one_of_many_is_in(tmp_path, without_locks, monkeypatch):
+    """All find what a dead process left, and only one takes its place."""
+    monkeypatch.setattr("speechtl.lock._SETTLED_AFTER", 0.02)
+    with alone_in(tmp_path):
+        dead = json.loads((tmp_path / LOCK).read_text()) | {"began": "1"}
+    inside, most, entered = [], [], []
+
+    def come():
+        for _ in range(10):
+            try:
+                with alone_in(tmp_path):
+                    inside.append(1)
+                    most.append(len(inside))
+                    entered.append(1)
+                    time.sleep(0.002)
+                    inside.pop()
+                    # As if it had been killed.
+                    left = tmp_path / f"left{threading.get_ident()}"
+                    left.write_text(json.dumps(dead))
+                    left.rename(tmp_path / LOCK)
+            except DataError:
+                time.sleep(0.005)
+
+    threads = [threading.Thread(target=come) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert max(most) == 1 and len(entered) > 3
+    assert not list(tmp_path.glob(f"{LOCK}-*"))
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    monkeypatch.setattr("speechtl.lock._SIGN_EVERY", 0.02)
+    monkeypatch.setattr("speechtl.lock._WATCHED_FOR", 0.4)
+
+
+@pytest.mark.parametrize("locks", [True, False])
+def test_a_process_on_another_machine_is_known_by_its_signs(tmp_path, monkeypatch, soon, locks, caplog):
+    """Whether there are no locks, or locks that reach no other machine."""
+
+    def flock(descriptor, operation):
+        if not locks:
+            raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    here = "here"
+    monkeypatch.setattr("speechtl.lock._space", lambda: here)
+    with alone_in(tmp_path):
+        here = "there"
+        with pytest.raises(DataError, match=f"process {os.getpid()} on .* is at work"), alone_in(tmp_path):
+            pass
+        left = (tmp_path / LOCK).read_bytes()
+    assert "waiting up to 0.4 s for a sign of it" in caplog.text
+    # It was killed: nobody touches the file any more.
+    (tmp_path / LOCK).write_bytes(left)
+    with alone_in(tmp_path):
+        assert json.loads((tmp_path / LOCK).read_text())["space"] == "there"
 
 
 def test_a_folder_that_cannot_be_written_to(tmp_path):

@@ -17,7 +17,7 @@ import speechtl
 from speechtl.errors import DataError
 from speechtl.files import atomic_write, finish_replacing, new_folder, replacing_together
 from speechtl.growing_file import GrowingFile, whole_lines
-from speechtl.staging import sweep
+from speechtl.staging import scratch_folder, sweep
 
 WRITE = """
 import sys, time
@@ -82,6 +82,34 @@ def test_where_there_are_no_locks_age_tells_what_is_left_over(tmp_path, monkeypa
     with atomic_write(tmp_path / "text") as file:
         file.write("whole")
     assert hidden(tmp_path) == [young.name]
+
+
+def test_locks_of_another_machine_may_be_out_of_sight(tmp_path, monkeypatch):
+    with atomic_write(tmp_path / "text") as file, monkeypatch.context() as patch:
+        file.write("whole")
+        patch.setattr("socket.gethostname", lambda: "another")
+        # A file system where locks hold on one machine alone.
+        patch.setattr(fcntl, "flock", lambda descriptor, operation: None)
+        sweep(tmp_path)
+        (staged,) = hidden(tmp_path)
+    assert (tmp_path / "text").read_text() == "whole"
+    (tmp_path / staged).touch()
+    sweep(tmp_path)
+    assert not hidden(tmp_path)
+
+
+def test_scratch_is_private_and_what_the_dead_left_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "voice.wav").touch()
+        name = folder.name
+    assert not hidden(tmp_path)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "voice.wav").touch()
+    monkeypatch.setattr("speechtl.staging._swept", set())
+    with scratch_folder() as folder:
+        assert hidden(tmp_path) == [folder.name]
 
 
 @pytest.mark.parametrize("name", ["ε" * 120, "a" * 255])
@@ -168,6 +196,30 @@ def test_an_error_names_the_place_where_the_file_was_to_be(tmp_path):
         assert str(caught.value).startswith(start)
 
 
+def test_an_error_in_a_folder_above_or_of_a_copy_is_one_of_writing(tmp_path, monkeypatch):
+    (tmp_path / "source").write_text("source")
+
+    def full(descriptor, *arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "sendfile", full)
+    with (
+        pytest.raises(DataError, match="out: cannot write: No space left on device"),
+        new_folder(tmp_path / "out") as folder,
+    ):
+        shutil.copyfile(tmp_path / "source", folder / "copy")
+
+    def refuse(self, *arguments, **options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(tmp_path / "x"))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with (
+        pytest.raises(DataError, match="x/y/z: cannot write: Read-only file system"),
+        atomic_write(tmp_path / "x" / "y" / "z"),
+    ):
+        pass
+
+
 def test_a_line_is_there_at_once_and_whole(tmp_path, monkeypatch):
     path = tmp_path / "log"
     path.write_text("first\nhalf")
@@ -200,11 +252,11 @@ BY_WAY_OF_REPLACING = {
     ("grammar/arpa.py", "GzipFile"),
     ("g2p/grapheme_to_phoneme.py", "open"),
     ("g2p/grapheme_to_phoneme.py", "savez_compressed"),
-    ("data/perturb_pitch.py", "SoundFile"),
+    # In memory.
+    ("audio/encode.py", "SoundFile"),
     ("pretrained/package_model.py", "copyfile"),
     # A copy that goes at once.
     ("pretrained/package_model.py", "copytree"),
-    ("pretrained/package_model.py", "TemporaryDirectory"),
     ("pretrained/expand_model.py", "copyfile"),
     ("pretrained/expand_model.py", "ZipFile"),
     ("serve/session.py", "copytree"),
@@ -213,13 +265,9 @@ BY_WAY_OF_REPLACING = {
     ("exchange/lhotse_manifests.py", "write_bytes"),
     ("exchange/export_audio.py", "write_text"),
     ("exchange/export_audio.py", "copyfile"),
-    # For tools that write to a path alone; it goes at once.
-    ("exporting/onnx_graph.py", "TemporaryDirectory"),
-    ("exporting/exported_parts.py", "TemporaryDirectory"),
+    ("exchange/export_audio.py", "write_bytes"),
     # A stream of speech, no file.
     ("recognition/recogniser.py", "open"),
-    # What sessions have while the server runs; it goes when that ends.
-    ("serve/app.py", "mkdtemp"),
 }
 
 

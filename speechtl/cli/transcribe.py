@@ -16,7 +16,8 @@ def transcribe(
     audio: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Audio files, folders (searched with all folders below) or - for standard input.", show_default=False
+            help="Audio files, folders (searched with all folders below), data directories, or - for standard input.",
+            show_default=False,
         ),
     ] = None,
     lexicon: options.Lexicon = None,
@@ -96,7 +97,7 @@ def transcribe(
     from speechtl.cli.console import show_log
     from speechtl.errors import ConfigError
     from speechtl.progress import progress_bar
-    from speechtl.recognition.recordings import by_channel, find_recordings
+    from speechtl.recognition.recordings import by_channel, find_recordings, find_utterances, is_data_directory
     from speechtl.recognition.results import results
     from speechtl.recognition.transcript import Recording
     from speechtl.recognition.unheard import Unheard
@@ -115,12 +116,17 @@ def transcribe(
     if live:
         _check_live(audio, raw_rate, form, out, channel, whole or one_speaker)
     side = options.channel_number(channel, "each")
+    utterances = find_utterances([name for name in audio if is_data_directory(name)])
+    audio = [name for name in audio if not is_data_directory(name)]
     names = find_recordings(audio) if audio else {}
     files: dict[str, tuple[str, str | int | None]] = {name: (name, side) for name in names}
     if side == "each":
         parts = by_channel(names)
         files = {name: (file, number) for name, (file, _, number) in parts.items()}
         names = {name: short for name, (_, short, _) in parts.items()}
+    if repeated := names.keys() & utterances.keys():
+        raise ConfigError(f"{min(repeated)}: a file, and an utterance of a data directory; name one at a time")
+    names |= {name: name for name in utterances}
     recogniser = speechtl.load(
         model,
         lexicon=lexicon,
@@ -153,7 +159,9 @@ def transcribe(
         Recording(name, sys.stdin.buffer, raw_rate, side) if file == "-" else Recording(name, Path(file), channel=side)
         for name, (file, side) in files.items()
     ]
+    recordings += [Recording(name, one, channel=None if side == "each" else side) for name, one in utterances.items()]
     lengths = [None if file == "-" else duration(file) for file, _ in files.values()]
+    lengths += [None] * len(utterances)
     failed, unheard = 0, Unheard()
     with contextlib.ExitStack() as stack:
         stream = sys.stdout

@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from speechtl.audio.encode import encode_audio
 from speechtl.audio.pipe import is_pipe
 from speechtl.audio.pitch import shift_pitch, warp_formants
 from speechtl.audio.waveform import read_channels
 from speechtl.data.datadir import DataDir, Segment, Utterance, names_in, require_vacant
 from speechtl.data.perturb import perturb_speed
 from speechtl.errors import DataError, list_problems
-from speechtl.files import file_name, replacing
+from speechtl.files import atomic_write, file_name
 from speechtl.progress import progress_bar
 
 AUDIO = "audio"  # Folder of the copies' audio in the new data directory.
@@ -192,14 +193,12 @@ def _make(task: _Task, allow_pipes: bool) -> dict[Path, float] | str:
 def _write(path: Path, samples: np.ndarray, rate: int, fingerprint: str) -> None:
     """Write FLAC; what would be clipped is made quieter."""
     samples = samples / max(1.0, float(np.abs(samples).max()))
-    channels = 1 if samples.ndim == 1 else samples.shape[1]
-    with replacing(path) as temporary:
-        try:
-            with soundfile.SoundFile(temporary, "w", rate, channels, "PCM_16", format="FLAC") as file:
-                file.comment = fingerprint
-                file.write(samples)
-        except soundfile.SoundFileError as error:
-            raise DataError(f"{path}: cannot write {channels} channels at {rate} Hz as FLAC: {error}") from error
+    try:
+        content = encode_audio(samples, rate, "FLAC", fingerprint)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    with atomic_write(path, "wb") as file:
+        file.write(content)
 
 
 def _finished(path: Path, fingerprint: str) -> float:

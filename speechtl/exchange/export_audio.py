@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from speechtl.audio.encode import encode_audio
 from speechtl.audio.header import AudioHeader
 from speechtl.audio.pipe import is_pipe
 from speechtl.audio.waveform import read_waveform
@@ -68,7 +68,7 @@ def _write(one: Utterance, path: Path, allow_pipes: bool) -> None:
     samples = read_waveform(
         one.audio, rate, of_several=one.channel, start=one.start, end=one.end, speed=one.speed, allow_pipes=allow_pipes
     )
-    soundfile.write(path, np.clip(np.round(samples), -32768, 32767).astype(np.int16), rate, subtype="PCM_16")
+    path.write_bytes(encode_audio(np.clip(np.round(samples), -32768, 32767).astype(np.int16), rate, "WAV"))
 
 
 def _texts(data: DataDir, forbidden: str = "") -> dict[str, str]:

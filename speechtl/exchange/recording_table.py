@@ -20,8 +20,8 @@ from speechtl.exchange.entry import Entry, Source, gender_of, without_suffix
 # What columns, and keys of JSON objects, may be called.
 COLUMNS = {
     "file": ("file", "path", "audio", "wav", "filename", "file_name", "audio_file", "audio_filepath", "wav_filename"),
-    "text": ("text", "sentence", "transcript", "transcription", "normalized_text"),
-    "speaker": ("speaker", "speaker_id", "speaker_name", "client_id"),
+    "text": ("text", "sentence", "transcript", "transcription", "normalized_text", "wrd"),
+    "speaker": ("speaker", "speaker_id", "speaker_name", "client_id", "spk_id"),
     "id": ("id", "utt_id", "utterance_id"),
     "language": ("language", "lang", "locale", "source_lang"),
     "domain": ("domain",),

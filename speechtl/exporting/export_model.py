@@ -62,21 +62,28 @@ def export_model(experiment: Experiment, path: str | Path, precision: Precision 
     config = _without_places(experiment.config).model_dump(mode="json", exclude_none=True)
     with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         # First what identifies the file.
-        archive.writestr("speechtl.json", json.dumps(info.model_dump(), ensure_ascii=False, indent=1))
-        archive.writestr("README.md", model_card(experiment, precision))
-        archive.writestr("config.toml", tomli_w.dumps(config))
+        _add(archive, "speechtl.json", json.dumps(info.model_dump(), ensure_ascii=False, indent=1))
+        _add(archive, "README.md", model_card(experiment, precision))
+        _add(archive, "config.toml", tomli_w.dumps(config))
         for head_name, table in tables.items():
-            archive.writestr(f"phones/{head_name}.txt", table.read_bytes())
+            _add(archive, f"phones/{head_name}.txt", table.read_bytes())
         for language in experiment.languages:
             lexicon = experiment.directory.lexicon(language)
             if lexicon.is_file():
-                archive.writestr(f"lexicon/{language}.txt", lexicon.read_bytes())
+                _add(archive, f"lexicon/{language}.txt", lexicon.read_bytes())
         for name, graph in graphs.items():
-            archive.writestr(f"graphs/{name}.onnx", graph.content)
+            _add(archive, f"graphs/{name}.onnx", graph.content)
         kept = {name: array for name, array in stats.items() if array is not None}
         if kept:
-            archive.writestr("cmvn.safetensors", save(kept), zipfile.ZIP_STORED)
-        archive.writestr("weights.safetensors", _contiguous(weights), zipfile.ZIP_STORED)
+            _add(archive, "cmvn.safetensors", save(kept), zipfile.ZIP_STORED)
+        _add(archive, "weights.safetensors", _contiguous(weights), zipfile.ZIP_STORED)
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: str | bytes, how: int = zipfile.ZIP_DEFLATED) -> None:
+    # Without the time of day: the same model is the same file.
+    entry = zipfile.ZipInfo(name)
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content, how)
 
 
 def model_graphs(model: AcousticModel) -> dict[str, OnnxGraph]:

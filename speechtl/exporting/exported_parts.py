@@ -1,11 +1,11 @@
 """What an exported model has besides what its experiment directory has."""
 
-import tempfile
 import zipfile
 from pathlib import Path
 
 from speechtl.experiment.experiment import Experiment
 from speechtl.exporting.export_model import export_model
+from speechtl.staging import scratch_folder
 
 
 def exported_parts(experiment: Path) -> dict[str, bytes]:
@@ -17,8 +17,8 @@ def exported_parts(experiment: Path) -> dict[str, bytes]:
     Raises:
         ModelError: the model is missing or wrong, or cannot be converted.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "model.speechtl"
+    with scratch_folder() as folder:
+        file = folder / "model.speechtl"
         export_model(Experiment.load(experiment), file, "float16")
         with zipfile.ZipFile(file) as archive:
             names = [name for name in archive.namelist() if name == "speechtl.json" or name.startswith("graphs/")]

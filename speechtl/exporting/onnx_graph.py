@@ -3,9 +3,7 @@
 import contextlib
 import dataclasses
 import logging
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +12,7 @@ import tensorflow as tf
 from speechtl.errors import ModelError
 from speechtl.exporting.convertible import convert_lstm, convertible
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.staging import scratch_folder
 
 # The newest that tf2onnx's operations and ONNX Runtime 1.14 both know.
 _OPSET = 17
@@ -97,8 +96,8 @@ def _simplified(proto: Any) -> Any:
     # Nothing that suits one kind of processor alone.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.log_severity_level = 3
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "graph.onnx"
+    with scratch_folder() as folder:
+        file = folder / "graph.onnx"
         options.optimized_model_filepath = str(file)
         try:
             onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -14,6 +14,8 @@ _DECIMAL = re.compile(r"[+-]?(\d*\.\d+|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
 _STARTS_NUMBERS = frozenset("0123456789.+-")
 # Names of silence and noise in the lexicons of Kaldi, MFA and Sphinx: models have units for them, speech has no phones.
 _NOISE = re.compile(r"sil|spn|nsn|sp|<eps>|\+[^\s+]+\+", re.IGNORECASE)
+# Of lists with commas and their like: a word and a phone with nothing but the separator between them.
+_SEPARATED = re.compile(r"[^\s,;|]+([,;|])[^\s,;|]")
 _ALTERNATIVE = re.compile(r"(.+?)(\(\d+\))+")
 _EXPECTED = "expected a number above 0 and at most 1 after the word"
 _KNOWN = (
@@ -79,6 +81,28 @@ class Columns:
         if not 0.0 < probability <= 1.0:
             return _bad(f"bad probability (got '{fields[1]}', {_EXPECTED})")
         return Numbers(count, probability, "")
+
+
+def misread(lines: Sequence[tuple[int, str]]) -> dict[int, str]:
+    """Return, by the numbers of lines, why words and phones are not separated by the first white space.
+
+    Args:
+        lines: numbers and texts of all that are not empty.
+    """
+    marks = {found[1] if (found := _SEPARATED.match(text)) else "" for _, text in lines}
+    if len(lines) > 1 and len(marks) == 1 and (mark := marks.pop()):
+        return {lines[0][0]: f"'{mark}' separates word and phones in every line; expected a tab or a space"}
+    if not all("\t" in text for _, text in lines):
+        return {}
+    words = [(number, text.partition("\t")[0].split()) for number, text in lines]
+    if all(len(word) > 1 for _, word in words):
+        return {}
+    return {
+        number: f"a tab separates word and phones, and there is a space in '{' '.join(word)}'; write it in one, as "
+        f"'{'_'.join(word)}'"
+        for number, word in words
+        if len(word) > 1 and not _NUMBER.fullmatch(word[1])
+    }
 
 
 def is_decimal(field: str) -> bool:

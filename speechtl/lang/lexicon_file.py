@@ -13,7 +13,7 @@ from speechtl.errors import LexiconError, list_problems
 from speechtl.files import decode_lines, read_bytes
 from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
-from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, without_variant
+from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, misread, without_variant
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
 Notation = Literal["ipa", "arpabet", "xsampa"]
@@ -219,9 +219,9 @@ def _read_lines(path: Path) -> tuple[list[tuple[int, str]], Problems]:
                 problems.append(
                     (number, f"a character U+{point:04X} that looks like a space; use a plain space or none")
                 )
-        bad = {number for number, _ in problems}
-        lines = [(number, line) for number, line in lines if number not in bad]
-    return lines, problems
+    problems += misread(lines).items()
+    bad = {number for number, _ in problems}
+    return [(number, line) for number, line in lines if number not in bad] if bad else lines, problems
 
 
 def _strip_cmu_comments(fields: list[str], text: str) -> list[str]:

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 
 from speechtl.config import parse, read_toml
+from speechtl.files import finish_replacing
 from speechtl.pretrained.named_card import NamedCard
 
 FOLDER = Path(str(resources.files("speechtl.pretrained"))) / "models"
@@ -36,4 +37,5 @@ def read_card(folder: Path) -> NamedCard:
     Raises:
         ConfigError: it lacks a field, or has a wrong one.
     """
+    finish_replacing(folder)
     return parse(NamedCard, read_toml(folder / CARD), folder / CARD)

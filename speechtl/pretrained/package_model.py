@@ -2,7 +2,6 @@
 
 import gzip
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -13,7 +12,7 @@ import numpy as np
 
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
-from speechtl.files import atomic_write, new_folder, read_bytes
+from speechtl.files import atomic_write, finish_replacing, new_folder, read_bytes, replacing_together
 from speechtl.layout import ExperimentLayout
 from speechtl.models.weight_files import digest, load_arrays, save_arrays
 from speechtl.pretrained.named_card import NamedCard
@@ -26,6 +25,7 @@ from speechtl.pretrained.stored_weights import (
     widened,
     write_halves,
 )
+from speechtl.staging import is_staged, scratch_folder
 
 WEIGHTS = "weights.safetensors.gz"
 # From an experiment directory to what an exported model has besides what is here: files by name.
@@ -109,10 +109,10 @@ def package_model(
             "parameters": sum(array.size for array in kept.values()),
             "download": download,
         }
-    # A name that is no package's: half a model is never seen under the model's own.
-    staged = folder.with_name(f"{folder.name}.new")
-    shutil.rmtree(staged, ignore_errors=True)
-    with new_folder(staged) as temporary:
+    # All files change together; who reads a card finishes first what was begun.
+    finish_replacing(folder)
+    old = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and not is_staged(path)]
+    with replacing_together(folder, old) if old else new_folder(folder) as temporary:
         new = ExperimentLayout(temporary)
         _write(new, layout, config)
         for name, content in _exported(new, whole, parts).items():
@@ -129,8 +129,6 @@ def package_model(
         if sum(sizes.values()) > 1e6 * limit:
             every = [f"{name}: {size / 1e6:.2f} MB" for name, size in sizes.items()]
             raise ModelError(list_problems(f"{experiment}: more than the {limit:g} MB that are allowed", every))
-    shutil.rmtree(folder, ignore_errors=True)
-    staged.rename(folder)
     return Packaged(folder, checked, sizes)
 
 
@@ -141,10 +139,10 @@ def file_digest(path: Path) -> str:
 
 def _exported(layout: ExperimentLayout, arrays: Mapping[str, np.ndarray], parts: Parts) -> Mapping[str, bytes]:
     """Return the parts of the exported form of a model as it will be after it was stored."""
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         shutil.copytree(layout.path, folder, dirs_exist_ok=True)
         save_arrays(ExperimentLayout(folder).weights, arrays)
-        return parts(Path(folder))
+        return parts(folder)
 
 
 def _write(new: ExperimentLayout, old: ExperimentLayout, config: dict[str, Any]) -> None:

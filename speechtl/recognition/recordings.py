@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from speechtl.audio.audio_file import AudioFile
+from speechtl.audio.pipe import is_pipe
 from speechtl.audio.stream import find_audio
+from speechtl.data.datadir import DataDir, Utterance
 from speechtl.errors import ConfigError, DataError, list_problems
 
 STDIN = "-"
@@ -38,6 +40,31 @@ def find_recordings(audio: Sequence[str]) -> dict[str, str]:
     if len(missing) == len(found):
         raise DataError(missing[0] if len(missing) == 1 else list_problems("nothing to transcribe:", missing))
     return _distinct(found)
+
+
+def is_data_directory(folder: str) -> bool:
+    """Tell whether a folder has the table of recordings that a data directory has."""
+    return Path(folder, "wav.scp").is_file()
+
+
+def find_utterances(folders: Sequence[str]) -> dict[str, Utterance]:
+    """Return the utterances of data directories by their ids.
+
+    Raises:
+        DataError: a table is wrong; recordings are commands, or of features alone.
+        ConfigError: two directories have the same id.
+    """
+    found: dict[str, Utterance] = {}
+    for folder in folders:
+        for one in DataDir.load(folder).utterances():
+            if one.id in found:
+                raise ConfigError(f"{folder}: utterance '{one.id}' is in two of the directories; name one at a time")
+            if not one.audio or is_pipe(one.audio):
+                what = "the output of a command" if one.audio else "features alone"
+                advice = "compute features with speechtl features, and take speechtl decode"
+                raise DataError(f"{folder}: utterance '{one.id}' is {what}; {advice}")
+            found[one.id] = one
+    return found
 
 
 def by_channel(names: Mapping[str, str]) -> dict[str, tuple[str, str, int | None]]:

@@ -10,7 +10,8 @@ from speechtl.audio.findings import Findings
 from speechtl.audio.one_channel import OneChannel
 from speechtl.audio.stream import resampled, stream_blocks
 from speechtl.audio.voice_activity import SegmentationConfig, SpeechSegment, speech_segments
-from speechtl.audio.waveform import FULL_SCALE, note_rate
+from speechtl.audio.waveform import FULL_SCALE, note_rate, read_waveform
+from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError, SpeechtlError
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.features.cmvn import accumulate, add
@@ -136,6 +137,18 @@ def _blocks(recording: Recording, sample_rate: int, channel: str | int, findings
     """Yield the audio of a recording at the model's rate, float32 ``(samples,)`` in the range of 16-bit integers."""
     channel = channel if recording.channel is None else recording.channel
     samples, rate, name = recording.audio, recording.rate, recording.name
+    if isinstance(samples, Utterance):
+        yield read_waveform(
+            samples.audio,
+            sample_rate,
+            channel=channel,
+            of_several=samples.channel if recording.channel is None else None,
+            start=samples.start,
+            end=samples.end,
+            speed=samples.speed,
+            findings=findings,
+        )
+        return
     if not isinstance(samples, np.ndarray):
         yield from stream_blocks(samples, sample_rate, channel=channel, raw_rate=rate, name=name, findings=findings)
         return

@@ -7,9 +7,10 @@ from typing import IO
 import numpy as np
 
 from speechtl.data.ctm import TimedLabel
+from speechtl.data.datadir import Utterance
 from speechtl.errors import SpeechtlError
 
-Audio = str | Path | IO[bytes] | np.ndarray
+Audio = str | Path | IO[bytes] | np.ndarray | Utterance
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Recording:
 
     Attributes:
         name: what results and errors call it.
-        audio: a path; an open binary file or pipe; or samples ``(samples,)`` or ``(samples, channels)``, floating-point
-            in [-1, 1] or 16-bit integers.
+        audio: a path; an open binary file or pipe; an utterance of a data directory; or samples ``(samples,)`` or
+            ``(samples, channels)``, floating-point in [-1, 1] or 16-bit integers.
         rate: Hz, of samples; of a file or pipe only where it has no header and holds raw 16-bit samples.
         channel: of several, ``"mix"``, ``"first"`` or a number from 0; None for that of the model's features.
     """

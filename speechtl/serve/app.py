@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -23,6 +20,7 @@ from speechtl.serve.guard import LOOPBACK_NAMES, Guard
 from speechtl.serve.limits import Limits
 from speechtl.serve.served_model import ServedModel
 from speechtl.serve.session import Sessions
+from speechtl.staging import scratch_folder
 
 _PAGE = Path(__file__).parent / "static"
 # Seconds between two looks at sessions that nobody uses.
@@ -52,17 +50,15 @@ def make_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # Only this user may read it.
-        root = Path(tempfile.mkdtemp(prefix="speechtl-serve-"))
-        sessions = Sessions(served, limits, root, keep)
-        app.state.desk = Desk(served, limits, sessions, keep)
-        looking = asyncio.create_task(_end_idle(sessions))
-        try:
-            yield
-        finally:
-            looking.cancel()
-            await sessions.end_all()
-            await to_thread.run_sync(lambda: shutil.rmtree(root, ignore_errors=True))
+        with scratch_folder() as root:
+            sessions = Sessions(served, limits, root, keep)
+            app.state.desk = Desk(served, limits, sessions, keep)
+            looking = asyncio.create_task(_end_idle(sessions))
+            try:
+                yield
+            finally:
+                looking.cancel()
+                await sessions.end_all()
 
     in_session: list[BaseRoute] = [
         WebSocketRoute("/stream", live_stream.listen),

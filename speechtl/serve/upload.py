@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-import soundfile
 from anyio import CapacityLimiter, to_thread
 
+from speechtl.audio.encode import encode_audio
 from speechtl.audio.stream import stream_blocks
 from speechtl.audio.waveform import FULL_SCALE
 from speechtl.files import atomic_write
@@ -57,4 +57,4 @@ def decode_audio(file: IO[bytes], rate: int, longest: float) -> np.ndarray:
 def write_audio(path: Path, samples: np.ndarray, rate: int) -> None:
     """Write samples ``(samples,)`` in [-1, 1] as a WAV file of 16 bits."""
     with atomic_write(path, "wb") as file:
-        soundfile.write(file, np.clip(samples, -1, 1), rate, "PCM_16", format="WAV")
+        file.write(encode_audio(np.clip(samples, -1, 1), rate, "WAV"))

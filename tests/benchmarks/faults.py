@@ -2,11 +2,16 @@
 
     python tests/benchmarks/faults.py [--verb NAME ...] [--kind NAME ...] [--kills N] [--folder DIR]
 
-Results are kept in DIR/results.jsonl, and a run goes on where the last one stopped; ``--table`` prints the table alone.
-Needs Linux, and root or `unshare -r`, for a file system of its own in memory that can be full and read-only.
+A verb runs in a fork of a process that has everything loaded, on a file system of its own in memory that can be full
+and read-only; `failing_writes.c` stands between it and the system, so that it can be killed in the middle of a write,
+or told that a write, an fsync or a rename failed, whichever library made it. Results are kept in DIR/results.jsonl, and
+a run goes on where the last one stopped; ``--table`` prints the table alone. Needs Linux, a C compiler, and root or
+`unshare -r`.
 """
 
 import argparse
+import ctypes
+import errno
 import json
 import os
 import random
@@ -25,15 +30,26 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 import interruptions as faults  # noqa: E402
-from writing_verbs import LIGHT, VERBS, left_by, make_speech, make_stored, strays  # noqa: E402
+from writing_verbs import LIGHT, MORE, VERBS, left_by, make_speech, make_stored, strays  # noqa: E402
 
 from speechtl.data.datadir import DataDir  # noqa: E402
 from speechtl.errors import SpeechtlError  # noqa: E402
 
 PAGE = 4096
 # Changes of files between a fault and the next tried, where there are more.
-MOST = {"full": 25, "error": 15, "inodes": 6}
-KINDS = ("kill", "full", "inodes", "error", "refused", "input", "clock", "twice", "no locks")
+MOST = {"write": 12, "full": 12, "error": 10, "inodes": 4}
+KINDS = ("kill", "write", "full", "inodes", "error", "refused", "input", "clock", "twice", "no locks")
+
+
+class Writes:
+    """The number of writes so far, as a counter of `interruptions.Forked`."""
+
+    def __init__(self, library):
+        library.writes_so_far.restype = ctypes.c_long
+        self.library = library
+
+    def __getitem__(self, place):
+        return self.library.writes_so_far()
 
 
 class Bench:
@@ -47,19 +63,20 @@ class Bench:
         import tempfile
 
         tempfile.tempdir = None
-        self.pages = 0
+        self.pages, self.before = 0, None
         self.remount("size=64m,nr_inodes=4000")
         # What is compiled and cached at the first time is there at the second.
-        for _ in range(2):
+        for counter in (self.at_write(-1), faults.at_change(self.out, None)):
             self.old = self.start()
             used, inodes = self.used()
-            child = faults.Forked(self.act, faults.at_change(self.out, None))
+            child = faults.Forked(self.act, counter)
             peak = (0, 0)
             while not os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
                 now = self.used()
                 peak = tuple(map(max, peak, (now[0] - used, now[1] - inodes)))
                 time.sleep(0.0005)
-            outcome, self.changes = child.wait()
+            outcome, count = child.wait()
+            self.writes, self.changes = (count, 0) if counter.__name__ == "write" else (self.writes, count)
             self.seconds = time.monotonic() - child.started
             if outcome != "done":
                 raise SystemExit(f"{name}: without any fault: {outcome}")
@@ -79,11 +96,16 @@ class Bench:
             path.mkdir()
         # A file system of no pages would be one without a limit.
         (self.disk / "ballast").write_bytes(bytes(PAGE))
-        if self.verb.before is not None:
+        if self.verb.before is not None and self.before is None:
             child = faults.Forked(lambda: self.verb.before(self.material, self.out))
             outcome, _ = child.wait()
             if outcome != "done":
                 raise SystemExit(f"{self.name}: before: {outcome}")
+            self.before = self.disk.parent / "before" / self.name.replace("/", " ")
+            shutil.rmtree(self.before, ignore_errors=True)
+            shutil.copytree(self.out, self.before, symlinks=True)
+        elif self.before is not None:
+            shutil.copytree(self.before, self.out, symlinks=True, dirs_exist_ok=True)
         return left_by(self.out)
 
     def remount(self, options):
@@ -98,11 +120,27 @@ class Bench:
         """Return the change of a file that comes at a fraction of the way."""
         return number * self.changes // max(count, 1)
 
+    def at_write(self, step, error=0, lasting=False):
+        """Return a fault: a write, an fsync or a renaming of files kills the process, or fails."""
+
+        def write():
+            library = ctypes.CDLL(None)
+            library.failing_writes(os.fsencode(self.out), ctypes.c_long(step), error, int(lasting))
+            return Writes(library)
+
+        return write
+
     def faults(self, kinds, kills):
         """Yield the kind, the number and a function that makes a fault and returns the outcome."""
         if "kill" in kinds:
             for number in range(kills):
                 yield "kill", number, lambda n=number: self.kill(n)
+        if "write" in kinds:
+            count = min(self.writes, MOST["write"])
+            for number in range(count):
+                step = number * self.writes // count
+                why = (errno.ENOSPC, errno.EIO)[number % 2]
+                yield "write", number, lambda s=step, e=why, n=number: self.run(self.at_write(s, e, n % 3 > 0))
         for kind, needed in (("full", self.peak_pages), ("inodes", self.peak_inodes)):
             if kind in kinds:
                 count = min(needed + 1, MOST[kind])
@@ -134,8 +172,11 @@ class Bench:
         return faults.Forked(self.act, *installed).wait()[0]
 
     def kill(self, number):
-        """At a moment of time, before a change, or some milliseconds after one."""
+        """At a moment of time, before a change, some milliseconds after one, or in the middle of a write."""
         draw = random.Random(f"{self.name} {number}")
+        if number % 2:
+            return self.run(self.at_write(draw.randrange(max(self.writes, 1))))
+        number //= 2
         if number % 3 == 0:
             child = faults.Forked(self.act)
             time.sleep(draw.uniform(0, self.seconds))
@@ -330,10 +371,14 @@ def main():
         return
     if "SPEECHTL_OWN_MOUNTS" not in os.environ:
         os.environ["SPEECHTL_OWN_MOUNTS"] = "1"
+        folder.mkdir(parents=True, exist_ok=True)
+        library, source = folder / "failing_writes.so", Path(__file__).with_name("failing_writes.c")
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        os.environ["LD_PRELOAD"] = str(library)
         user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
         os.execvp("unshare", ["unshare", "--mount", *user, sys.executable, *sys.argv])
     verbs = arguments.verb or list(VERBS)
-    prepare(folder, heavy=not set(verbs) <= LIGHT.keys())
+    prepare(folder, heavy=not set(verbs) <= LIGHT.keys() | MORE.keys())
     done = {(one["verb"], one["kind"], one["number"]) for one in results}
     for name in verbs:
         bench = Bench(name, folder)
@@ -343,7 +388,7 @@ def main():
                 continue
             lost, outcome = bench.judge(kind, fault)
             if lost:
-                print(f"{name}: {kind} {number}: {lost}", flush=True)
+                print(f"{name}: {kind} {number}: {lost[-500:]}", flush=True)
             one = {"verb": name, "kind": kind, "number": number, "lost": lost, "outcome": outcome[:300]}
             results.append(one)
             with open(kept, "a", encoding="utf-8") as file:

@@ -79,6 +79,31 @@ def _decode(m, out, **options):
     run("decode", m / "dummy", m / "d", out / "x", **(stored | options))
 
 
+def _imported(m, out, *flags):
+    run("data import", m / "list.csv", out / "x", *flags)
+
+
+def _exported(kind, name="x"):
+    """Return the verb of an export."""
+    return Verb(lambda m, out: run("data export", m / "d", out / name, to=kind), inputs=("d/*", "*.flac"))
+
+
+def _package(m, out):
+    run("package", m / "exp", out / "tiny", card=m / "card.toml")
+
+
+def _mixed(m, out):
+    run("lm", m / "d", out=out / "lm.arpa", order=2, mix=m / "other.arpa", share=0.3)
+
+
+def _tune(m, out):
+    _decode(m, out, tune=m / "d", grid=["beam=8,12", "blank_penalty=0,1"])
+
+
+def _splice(m, out):
+    run("data splice", m / "few", m / "phones.ctm", out / "x", lexicon=m / "words.txt")
+
+
 STORED = ("d/*", "lexicon.txt", "posteriors.*", "dummy/*")
 SPEECH = ("few/*", "exp/*.h5", "exp/*.toml", "exp/lexicon/*", "exp/phones/*", "data/feats/*", "*.wav")
 PARTS = ("*/feats/*", "*/data/feats/*")
@@ -118,6 +143,12 @@ LIGHT = {
         lambda m, out: run("lexicon convert", m / "lexicon.txt", out / "new" / "l.txt", notation="ipa"),
         inputs=("lexicon.txt",),
     ),
+    "data import": Verb(_imported, inputs=("list.csv",), data=("x",)),
+    "data import --overwrite": Verb(
+        lambda m, out: _imported(m, out, "--overwrite"), _other_tables, ("list.csv",), data=("x",)
+    ),
+    "data export csv": _exported("csv", "x.csv"),
+    "data export mfa": _exported("mfa"),
     "lm": Verb(lambda m, out: run("lm", m / "d", out=out / "lm.arpa", order=2), inputs=("d/text",)),
     "decode --posteriors": Verb(lambda m, out: _decode(m, out, save_posteriors=out / "kept"), inputs=STORED),
     "decode again": Verb(
@@ -130,6 +161,24 @@ LIGHT = {
     "score": Verb(
         lambda m, out: run("score", m / "d" / "text", m / "other_text", out=out / "s"), inputs=("d/text", "other_text")
     ),
+}
+# Likewise without TensorFlow, but slower, or much like one of those.
+MORE = {
+    "data export lhotse": _exported("lhotse"),
+    "data export audiofolder": _exported("audiofolder"),
+    "data export ljspeech": _exported("ljspeech"),
+    "data export commonvoice": _exported("commonvoice"),
+    "data import kaldi": Verb(lambda m, out: run("data import", m / "d", out / "x"), inputs=("d/*",), data=("x",)),
+    "data combine --overwrite": Verb(
+        lambda m, out: run("data combine", out / "x", m / "d", m / "d2", "--overwrite"),
+        _other_tables,
+        ("d*/*",),
+        data=("x",),
+    ),
+    "lm --mix": Verb(_mixed, inputs=("d/text", "other.arpa")),
+    "decode --tune": Verb(_tune, inputs=STORED),
+    "lexicon build-english": Verb(lambda m, out: run("lexicon build-english", out / "l.txt")),
+    "chart": Verb(lambda m, out: run("chart", m / "points.tsv", out / "c.svg"), inputs=("points.tsv",)),
 }
 HEAVY = {
     "features": Verb(
@@ -169,10 +218,28 @@ HEAVY = {
     "transcribe": Verb(
         lambda m, out: run("transcribe", m / "exp", m / "own", out=f"{out}/t/", format="textgrid"), inputs=SPEECH
     ),
+    "transcribe, one file": Verb(
+        lambda m, out: run("transcribe", m / "exp", m / "own", out=out / "t.ctm", format="ctm"), inputs=SPEECH
+    ),
+    "export": Verb(lambda m, out: run("export", m / "exp", out / "m.speechtl"), inputs=SPEECH),
+    "export again": Verb(
+        lambda m, out: run("export", m / "exp", out / "m.speechtl"),
+        lambda m, out: run("export", m / "exp", out / "m.speechtl", precision="float32"),
+        SPEECH,
+    ),
+    "package": Verb(_package, inputs=SPEECH),
+    "package again": Verb(
+        _package, lambda m, out: run("package", m / "tuned", out / "tiny", card=m / "card.toml"), SPEECH
+    ),
+    "report": Verb(lambda m, out: run("report", m / "exp", out=out / "r.html"), inputs=SPEECH),
+    "probe": Verb(
+        lambda m, out: run("probe", m / "exp", out=out / "p.svg", data=m / "few", by="speaker"), inputs=SPEECH
+    ),
+    "data splice": Verb(_splice, inputs=("few/*", "phones.ctm", "data/feats/*", "words.txt")),
     "import": Verb(lambda m, out: run("import", m / "checkpoint", out / "enc"), inputs=("checkpoint/*",)),
 }
 HEAVY = {name: verb._replace(uses_tensorflow=True) for name, verb in HEAVY.items()}
-VERBS = LIGHT | HEAVY
+VERBS = LIGHT | MORE | HEAVY
 
 
 def make_stored(folder):
@@ -183,6 +250,11 @@ def make_stored(folder):
     data.save(data.path)
     (folder / "d" / "text").write_text("".join(f"{key} {text}\n" for key, text in TEXTS.items()))
     run("data subset", folder / "d", folder / "d1", utterances=1)
+    other = write_recordings(folder / "d2", {"carl-1": 0.2})
+    other.save(other.path)
+    (folder / "list.csv").write_text("".join(f"{key}.flac,{text}\n" for key, text in TEXTS.items()))
+    run("lm", other.path, out=folder / "other.arpa", order=2)
+    (folder / "points.tsv").write_text("".join(f"a\t{x}\t{x * x}\n" for x in range(5)))
     (folder / "other_text").write_text("anna-1 abba\nanna-2 back\nbert-1 back\n")
     (folder / "lexicon.txt").write_text(LEXICON)
     PhoneInventory(["a", "b", "k"]).save(folder / "dummy" / "phones" / "en.txt")
@@ -198,6 +270,7 @@ def make_stored(folder):
 
 def make_speech(folder):
     """Write what the verbs with TensorFlow read: whistled speech, and an experiment that was trained on it."""
+    from named_models import write_card
     from tiny_checkpoints import write_checkpoint
 
     from speechtl.config import read_toml
@@ -217,6 +290,9 @@ def make_speech(folder):
         shutil.copy(few.wav_scp[name], own / f"{name}.wav")
         (own / f"{name}.txt").write_text(f"{few.text[name]}\n")
     run("adapt", exp, own, folder / "tuned", method="fine_tuning", set_="epochs=1")
+    write_card(folder / "card.toml")
+    run("align", exp, folder / "few", folder / "ali", refine="never")
+    shutil.copy(folder / "ali" / "phones.ctm", folder / "phones.ctm")
     write_checkpoint(folder / "checkpoint", "whisper")
 
 

@@ -95,3 +95,22 @@ def test_a_lexicon_with_probabilities_is_kept_under_any_name(tmp_path):
 def test_the_words_of_a_language_model_are_those_of_the_lexicon(tmp_path, text):
     (tmp_path / "words").write_text(text, encoding="utf-8")
     assert read_words(tmp_path / "words") == ["yes", "no"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("yes,j e s\nno,n o\n", r":1: ',' separates word and phones in every line; expected a tab or a space"),
+        ("yes;j e s\nno;n o\n", r":1: ';' separates"),
+        ("yes\tj e s\na la\tt i p\n", r":2: a tab separates word and phones, and there is a space in 'a la'; .*'a_la'"),
+    ],
+)
+def test_columns_that_would_be_cut_elsewhere_are_refused(tmp_path, text, problem):
+    with pytest.raises(LexiconError, match=problem):
+        read(tmp_path, "lexicon.txt", text)
+
+
+def test_commas_and_tabs_may_be_in_a_lexicon(tmp_path):
+    assert read(tmp_path, "one.txt", "1,000 t a\nno n o\n")["1,000"] == [("t a", 1.0)]
+    assert read(tmp_path, "two.txt", "yes 0.5\tj e s\nno\tn o\n")["yes"] == [("j e s", 0.5)]
+    assert read(tmp_path, "three.txt", "yes j\te s\nno n\to\n")["yes"] == [("j e s", 1.0)]

@@ -145,7 +145,7 @@ def test_audio_is_deleted_unless_it_is_kept(client_of, begin, tmp_path, monkeypa
             pass
     speaker = client.post(f"{session}/speakers", json={"name": "../../Anna"}).json()["speaker"]
     client.put(f"{session}/speakers/{speaker}/takes/0", content=wav(say([5] * 10)))
-    (root,) = tmp_path.glob("speechtl-serve-*")
+    (root,) = tmp_path.glob(".speechtl.~*")
     assert root.stat().st_mode & 0o077 == 0
     assert len(list(root.rglob("*.wav"))) == (3 if kept else 1)
     assert client.delete(session).status_code == 204
@@ -155,7 +155,7 @@ def test_audio_is_deleted_unless_it_is_kept(client_of, begin, tmp_path, monkeypa
     speaker = client.post(f"{left}/speakers", json={"name": "Bert"}).json()["speaker"]
     client.put(f"{left}/speakers/{speaker}/takes/0", content=wav(say([5] * 10)))
     client_of.stop(client)
-    assert not list(tmp_path.glob("speechtl-serve-*"))
+    assert not list(tmp_path.glob(".speechtl.~*"))
     assert len(list(tmp_path.rglob("*.wav"))) == (4 if kept else 0)
     assert "Anna" not in "".join(map(str, tmp_path.rglob("*")))
     texts = {json.loads(path.read_text())["text"] for path in keep.rglob("*.json")}
