@@ -74,20 +74,21 @@ def free_ports(count):
 
 @pytest.fixture
 def single(make_config, source, tmp_path):
-    """Return a config, and the weights that one replica trains, in this process."""
+    """Return a config, the same in two parts per batch, and the weights that one replica trains, in this process."""
     # What depends on the replica (dropout) is off; masks do not depend on it.
     rates = {"rates": {"heads/*": 0.5}, "layer_decay": 0.8, "unfreeze": {"first:2": 2}}
     teacher = {"method": "distillation", "source": str(source), "pairs": {"tdnn1": "tdnn2"}}
     quiet = {"model__encoder": {"dropout": 0.0}, "model": {"head_dropout": 0.0}}
     config = make_config(**quiet, training=rates, transfer=teacher)
+    parts = make_config(**quiet, training=rates | {"accumulate": 2}, transfer=teacher, name="parts.toml")
     train(load_config(config), tmp_path / "single")
-    return config, weights(tmp_path / "single")
+    return config, parts, weights(tmp_path / "single")
 
 
 def test_two_processes_and_two_devices_train_as_one(single, tmp_path):
-    config, expected = single
+    config, parts, expected = single
     cluster = [f"127.0.0.1:{port}" for port in free_ports(4)]
-    workers = [start(config, tmp_path / "workers", cluster=cluster[:2], index=index) for index in range(2)]
+    workers = [start(parts, tmp_path / "workers", cluster=cluster[:2], index=index) for index in range(2)]
     assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
     # The second one dies at its fifth step, in the second epoch; the first one says so, and goes on alone later.
     mortal = [
