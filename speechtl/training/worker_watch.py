@@ -5,6 +5,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import tensorflow as tf
@@ -17,6 +18,8 @@ _EVERY, _ANSWER = 3.0, 3.0
 _LOOKS = 4
 # Seconds for all workers to come; queues do not start all at once.
 _ARRIVAL = 600.0
+# Seconds within which the ports of a worker that fails in order are closed.
+_CLOSING = 10.0
 # Seconds that the others have to notice by themselves that one is gone, which ends them in order.
 _NOTICE = 20.0
 
@@ -54,7 +57,10 @@ class WorkerWatch:
 
     def explain(self, error: Exception) -> Exception:
         """Return an error that names the workers that are gone, or the given one if all of them answer."""
-        gone = self._gone or self._look(range(len(self.addresses)))
+        gone, until = self._gone, time.monotonic() + _CLOSING
+        while not gone and time.monotonic() < until:
+            gone = self._look(range(len(self.addresses)))
+            time.sleep(0 if gone else 0.5)
         return DataError(self._message(gone, "has died")) if gone else error
 
     def _message(self, gone: Sequence[int], what: str) -> str:

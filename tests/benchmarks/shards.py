@@ -43,7 +43,7 @@ def make(folder: Path, utterances: int) -> None:
     shard(data, folder / "shards", megabytes=8)
 
 
-def measure(folder: Path, rounds: int, threads: int) -> None:
+def measure(folder: Path, rounds: int) -> None:
     import numpy as np
     import tensorflow as tf
 
@@ -58,8 +58,6 @@ def measure(folder: Path, rounds: int, threads: int) -> None:
     from speechtl.training.trainer import Trainer
     from speechtl.training.training_data import TrainingData
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
     features, inventory = FeatureConfig(), PhoneInventory(list("aeiouptkmns"))
     model = AcousticModel(ModelConfig(), features.dimension, {"und": inventory}, {"und": "und"})
     normaliser = Normaliser(NormalisationConfig(kind="utterance"))
@@ -101,11 +99,15 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(arguments.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as made:
         folder = arguments.folder or Path(made) / "corpus"
         if not folder.exists():
             make(folder, arguments.utterances)
-        measure(folder, arguments.rounds, arguments.threads)
+        measure(folder, arguments.rounds)
 
 
 if __name__ == "__main__":
