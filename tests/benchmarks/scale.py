@@ -5,7 +5,7 @@
 The corpus is made up: 50 utterances of a speaker in one recording, which is a hard link of one file of noise, with
 transcripts of a lexicon of 50,000 words, and features of 256 utterances in an archive, all of them links of one. Each
 verb runs in a process of its own. Prints a table, and lines ``ratio <name> <value>``: how many times the processor time
-of the last size but one the last size takes.
+of the last size but one the last size takes. The last one is that of ``shards.py``, which says more about it.
 """
 
 import argparse
@@ -204,7 +204,8 @@ def most_memory() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="utterances, separated by commas")
-    parser.add_argument("--only", default=",".join(VERBS), help="verbs, separated by commas; combine needs split")
+    everything = ",".join([*VERBS, "shards"])
+    parser.add_argument("--only", default=everything, help="verbs, separated by commas; combine needs split")
     parser.add_argument("--folder", type=Path, help="where corpora are made, and kept for the next run")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -212,16 +213,17 @@ def main() -> None:
         child(arguments.child[0], Path(arguments.child[1]))
         return
     root = arguments.folder or Path(tempfile.mkdtemp(prefix="scale-"))
+    verbs = [name for name in arguments.only.split(",") if name in VERBS]
     sizes = [int(size) for size in arguments.sizes.split(",")]
     times: dict[str, list[float]] = {}
     print(f"{'verb':<16} {'utterances':>10} {'wall s':>8} {'cpu s':>8} {'MiB':>7} {'before':>7}")
     try:
-        for size in sizes:
+        for size in sizes if verbs else ():
             folder = root / str(size)
             if not (folder / "broken").exists():
                 shutil.rmtree(folder, ignore_errors=True)
                 make(folder, size)
-            for name in arguments.only.split(","):
+            for name in verbs:
                 command = [sys.executable, __file__, "--child", name, str(folder)]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
                 wall, processor, most, before, told = json.loads(done.stdout.splitlines()[-1])
@@ -235,7 +237,9 @@ def main() -> None:
             shutil.rmtree(root)
     if len(sizes) > 1:
         for name, seconds in times.items():
-            print(f"ratio {name} {seconds[-1] / seconds[-2]:.2f}")
+            print(f"ratio {name} {seconds[-1] / seconds[-2]:.2f}", flush=True)
+    if "shards" in arguments.only.split(","):
+        subprocess.run([sys.executable, Path(__file__).with_name("shards.py")], check=True)
 
 
 if __name__ == "__main__":
