@@ -3,7 +3,7 @@
 import copy
 import math
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_tree import LexiconTree, check_lexicon
-from speechtl.decoding.search.look_ahead import FillerCosts, Space, build_look_ahead
+from speechtl.decoding.search.look_ahead import FillerCosts, LookAheadArrays, Space, build_look_ahead
 from speechtl.decoding.word_search import SearchGraph, WordSearch
 from speechtl.errors import ConfigError, LexiconError
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.packed_entries import below
 from speechtl.lang.phone_inventory import PhoneInventory
 
 # Settings that are in the tree, and those that act in the search alone; all others are in the scores of leaves and
@@ -67,6 +68,36 @@ class LexiconDecoder:
         self._changing = threading.Lock()
         self._weigh_graph()
         self._lexicon.add_silence_and_fillers(self.config)
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return all that was compiled as arrays, for `unpack`; no words may have been added."""
+        arrays = {f"words/{name}": array for name, array in self._lexicon.pack().items()}
+        arrays |= {f"graph/{name}": array for name, array in self._graph.pack().items()}
+        ahead = self._ahead._asdict() | {"depth": np.array([self._ahead.depth])}
+        arrays |= {f"ahead/{name}": array for name, array in ahead.items()}
+        return arrays | {"is_grammar": np.array([self._is_grammar])}
+
+    @classmethod
+    def unpack(
+        cls, arrays: Mapping[str, np.ndarray], inventory: PhoneInventory, config: DecodingConfig
+    ) -> "LexiconDecoder":
+        """Return the decoder that was packed; it changes the arrays when words are added.
+
+        Args:
+            arrays: what `pack` returned.
+            inventory: the phones that it had.
+            config: the settings that it had, but for those of ``SEARCH_ONLY``.
+        """
+        decoder = cls.__new__(cls)
+        decoder.inventory, decoder.config = inventory, config
+        decoder._graph = WordGraph.unpack(below(arrays, "graph"))
+        decoder._is_grammar = bool(arrays["is_grammar"][0])
+        decoder._lexicon = LexiconTree.unpack(below(arrays, "words"), inventory, decoder._graph)
+        decoder._shared, decoder._changing = False, threading.Lock()
+        decoder._weighted = decoder._graph.arrays(config.lm_weight)
+        ahead = below(arrays, "ahead")
+        decoder._ahead = LookAheadArrays(**ahead | {"depth": int(ahead["depth"][0])})
+        return decoder
 
     def _weigh_graph(self) -> None:
         """Weight the language model, and look ahead to it."""
@@ -141,6 +172,12 @@ class LexiconDecoder:
             if not self._lexicon.add_word(word, phones, probability, self.config):
                 self._weigh_graph()
                 self._lexicon.add_silence_and_fillers(self.config)
+
+    def takes(self, word: str, phones: Sequence[str]) -> bool:
+        """Whether a pronunciation is new and the language model allows its word, so that `add_word` takes it."""
+        tree = self._lexicon
+        allowed = not tree.has_language_model or word in self._graph.vocabulary or self._graph.wildcard is not None
+        return allowed and not tree.has(word, phones)
 
     @property
     def unknown_words(self) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """A lexicon as the search needs it: a prefix tree of pronunciations, and what the word of each leaf costs."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from speechtl.decoding.search.traceback import Leaves
 from speechtl.errors import LexiconError, list_problems
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Pronunciation
+from speechtl.lang.packed_entries import PackedEntries, below, pack_entries
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import require_phones
 
 _NO_WORD = -1
+_OF_LEAVES = ("in_graph", "label", "identity", "prior", "node", "score")
 
 
 class LexiconTree:
@@ -49,7 +52,8 @@ class LexiconTree:
         config: DecodingConfig,
     ):
         self.inventory, self.graph, self.has_language_model = inventory, graph, has_language_model
-        self.words, self.entries = list(lexicon.entries), dict(lexicon.entries)
+        self.words = list(lexicon.entries)
+        self.entries: MutableMapping[str, list[Pronunciation]] = dict(lexicon.entries)
         known = graph.vocabulary.keys()
         missing = [word for word in self.words if word not in known] if has_language_model else []
         self.unknown, self.unreachable = ([], missing) if graph.wildcard is None else (missing, [])
@@ -57,8 +61,34 @@ class LexiconTree:
             raise LexiconError(
                 "the language model has no word of the lexicon and no <unk>; train it on words of the lexicon"
             )
-        self._number = {word: number for number, word in enumerate(self.words)}
         self._compile(config)
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return all words and the tree, but not the language model, for `unpack`; no words may have been added."""
+        arrays = {f"tree/{name}": array for name, array in self.tree.pack().items()}
+        arrays |= {f"entries/{name}": array for name, array in pack_entries(self.entries).items()}
+        arrays |= {name: getattr(self, f"_{name}") for name in _OF_LEAVES}
+        return arrays | {"has_language_model": np.array([self.has_language_model])}
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray], inventory: PhoneInventory, graph: WordGraph) -> "LexiconTree":
+        """Return what was packed; it changes the arrays when words are added."""
+        new = cls.__new__(cls)
+        new.inventory, new.graph = inventory, graph
+        new.has_language_model = bool(arrays["has_language_model"][0])
+        new.entries = entries = PackedEntries(below(arrays, "entries"))
+        new.words = list(entries.words)
+        new.tree = PrefixTree.unpack(below(arrays, "tree"))
+        for name in _OF_LEAVES:
+            setattr(new, f"_{name}", arrays[name])
+        outside = np.flatnonzero(~new._in_graph) if new.has_language_model else ()
+        missing = [new.words[number] for number in outside]
+        new.unknown, new.unreachable = ([], missing) if graph.wildcard is None else (missing, [])
+        return new
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
 
     def _compile(self, config: DecodingConfig) -> None:
         """Build the tree of all words that can be found."""
@@ -128,7 +158,7 @@ class LexiconTree:
         problems = added.check(self.inventory)
         if problems:
             raise LexiconError(list_problems(f"'{word}' cannot be added:", problems))
-        if any(option.phones == tuple(phones) for option in self.entries.get(word, ())):
+        if self.has(word, phones):
             raise LexiconError(f"'{word}' has this pronunciation already: {' '.join(phones)}")
         in_graph = not self.has_language_model or word in self.graph.vocabulary
         if not in_graph and self.graph.wildcard is None:
@@ -158,6 +188,10 @@ class LexiconTree:
             self._score = self._score.copy()
         self._score_leaves(slice(0 if everything else leaf, leaf + 1), config)
         return True
+
+    def has(self, word: str, phones: Sequence[str]) -> bool:
+        """Whether a word has a pronunciation."""
+        return any(option.phones == tuple(phones) for option in self.entries.get(word, ()))
 
     def leaf_arrays(self) -> LeafArrays:
         """Return what the search knows of the leaves, views of what is in use."""

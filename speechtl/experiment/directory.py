@@ -15,6 +15,7 @@ from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write, finish_replacing
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.lang.stored_lexicon import StoredLexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.models.weight_files import load_arrays, save_arrays
 
@@ -140,10 +141,10 @@ class ExperimentDirectory(ExperimentLayout):
         path = self.lexicon(self.language(language))
         if not path.is_file():
             raise LexiconError(f"{path}: this model was trained without a lexicon; give one with --lexicon")
-        return Lexicon.load(path, stress="keep", tone="keep")
+        return StoredLexicon(path, stress="keep", tone="keep")
 
     def read_lexicon(self, path: str | Path, language: str | None = None, notation: Notation = "ipa") -> Lexicon:
-        """Read a lexicon as the model reads its own: with stress and tone, or without.
+        """Return a lexicon, to be read as the model reads its own: with stress and tone, or without.
 
         Args:
             path: the file, or a folder that holds ``LANGUAGE.txt``.
@@ -152,7 +153,7 @@ class ExperimentDirectory(ExperimentLayout):
         """
         data = self.data_of(language)
         file = Path(path) / f"{language or data.language}.txt" if Path(path).is_dir() else Path(path)
-        return Lexicon.load(file, notation=notation, stress=data.stress, tone=data.tone)
+        return StoredLexicon(file, notation=notation, stress=data.stress, tone=data.tone)
 
     def decoding_config(self, config: str | Path | None = None, settings: Sequence[str] = ()) -> DecodingConfig:
         """Return the experiment's ``[decoding]``, under that of a config file, under ``decoding.key=value`` settings.

@@ -10,6 +10,7 @@ import numpy as np
 from speechtl.errors import LexiconError
 from speechtl.grammar.kneser_ney import END, START, UNKNOWN
 from speechtl.grammar.ngram_model import NgramModel
+from speechtl.lang.packed_entries import pack_texts, unpack_texts
 
 # The only word of graphs that do not distinguish words.
 ANY_WORD = "<any>"
@@ -60,6 +61,24 @@ class WordGraph:
         return kept._replace(
             score=scaled(kept.score), back_off_score=scaled(kept.back_off_score), final=scaled(kept.final)
         )
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return all of the graph, for `unpack`."""
+        wildcard = -1 if self.wildcard is None else self.wildcard
+        return {
+            "vocabulary": pack_texts(self.vocabulary),
+            "numbers": np.fromiter(self.vocabulary.values(), np.int64, len(self.vocabulary)),
+            "ends": np.array([self.start, wildcard], np.int64),
+            **self._arrays._asdict(),
+        }
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray]) -> "WordGraph":
+        """Return the graph that was packed."""
+        vocabulary = dict(zip(unpack_texts(arrays["vocabulary"]), arrays["numbers"].tolist(), strict=True))
+        start, wildcard = arrays["ends"].tolist()
+        kept = GraphArrays(*(arrays[name] for name in GraphArrays._fields))
+        return cls(vocabulary, start, None if wildcard < 0 else wildcard, kept)
 
     @property
     def has_end(self) -> bool:

@@ -17,6 +17,7 @@ from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon, Notation
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
+from speechtl.recognition.compiled_words import compiled, is_worth_keeping
 from speechtl.recognition.inventory_choice import InventoryChoice
 
 logger = logging.getLogger(__name__)
@@ -111,7 +112,8 @@ class Vocabulary:
     def with_known_phones(self, text: str, lexicon: Lexicon) -> str:
         """Return ``WORD=PHONES`` for a word that a dictionary has and the model's own language model lacks."""
         word = text.strip()
-        if not self.own_lm or self.notation != "ipa" or word not in lexicon:
+        # What says its phones does not need the lexicon to be read.
+        if "=" in word or not self.own_lm or self.notation != "ipa" or word not in lexicon:
             return text
         return f"{word}={' '.join(lexicon.phones_of([word]))}"
 
@@ -126,9 +128,15 @@ class Vocabulary:
         Raises:
             LexiconError: lists everything that is wrong with any of them.
         """
-        for new in self.new_words(lexicon if guess_from is None else guess_from, inventory):
+        lexicon.merge(self.added(lexicon if guess_from is None else guess_from, inventory))
+
+    def added(self, guess_from: Lexicon, inventory: PhoneInventory) -> Lexicon:
+        """Return the added words alone; see `new_words`."""
+        words = Lexicon()
+        for new in self.new_words(guess_from, inventory):
             for option in new.pronunciations:
-                lexicon.add(new.word, option.phones, option.probability)
+                words.add(new.word, option.phones, option.probability)
+        return words
 
     def fit(self, lexicon: Lexicon, inventory: PhoneInventory) -> Lexicon:
         """Return the words of a lexicon and those that are added, in the model's phones; see `fit_lexicon`.
@@ -182,7 +190,7 @@ def make_decoder(
     config: DecodingConfig,
     vocabulary: Vocabulary | None = None,
 ) -> LexiconDecoder:
-    """Build a decoder for the words of a lexicon and those that the vocabulary adds.
+    """Build a decoder for the words of a lexicon and those that the vocabulary adds, or take what was kept of it.
 
     Phones that the model lacks are replaced by the nearest that it has, and this is logged.
 
@@ -196,5 +204,26 @@ def make_decoder(
         LexiconError: the lexicon, the language model, the grammar or a new word is wrong.
     """
     vocabulary = vocabulary or Vocabulary()
-    words, rules = vocabulary.compile(lexicon, inventory)
-    return LexiconDecoder(words, inventory, rules, config)
+
+    def compile_with(some: Vocabulary) -> LexiconDecoder:
+        words, rules = some.compile(lexicon, inventory)
+        return LexiconDecoder(words, inventory, rules, config)
+
+    if not is_worth_keeping(lexicon, vocabulary):
+        return compile_with(vocabulary)
+    # Without the added words, which differ from one time to the next.
+    plain = dataclasses.replace(vocabulary, add_words=())
+    try:
+        decoder = compiled(plain, lexicon, inventory, config, lambda: compile_with(plain))
+    except LexiconError:
+        if not vocabulary.add_words:
+            raise
+        # They may be the only ones that the language model has.
+        return compile_with(vocabulary)
+    added = vocabulary.added(lexicon, inventory).entries if vocabulary.add_words else {}
+    if not all(decoder.takes(word, option.phones) for word, options in added.items() for option in options):
+        return compile_with(vocabulary)
+    for word, options in added.items():
+        for option in options:
+            decoder.add_word(word, option.phones, option.probability)
+    return decoder

@@ -1,6 +1,6 @@
 """The pronunciations of a lexicon as a tree of phones, in flat arrays that compiled code walks."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -111,8 +111,7 @@ class PrefixTree:
         children = np.bincount(parents[1:], minlength=base)
         last_child = 1 + np.cumsum(children)
         self.parent = _spare(parents, room)
-        table = np.zeros((room, 6), np.int32)
-        self.unit, self._first_child, self._last_child, self._first_leaf, self._last_leaf, self._own_leaf = table.T
+        self._set_table(np.zeros((room, 6), np.int32))
         self.unit[:base] = np.concatenate(unit)
         self._first_child[:base] = last_child - children
         self._last_child[:base] = last_child
@@ -122,6 +121,30 @@ class PrefixTree:
         self._root_children = _spare(np.arange(1, 1 + children[ROOT]), int(children[ROOT]) + _SPARE_LEAVES)
         self._begins = int(children[ROOT])
         self._spare_leaves = _SPARE_LEAVES
+
+    def _set_table(self, table: np.ndarray) -> None:
+        self._table = table
+        self.unit, self._first_child, self._last_child, self._first_leaf, self._last_leaf, self._own_leaf = table.T
+
+    def pack(self) -> dict[str, np.ndarray]:
+        """Return all of the tree, for `unpack`."""
+        sizes = [self.branching, self.nodes, self.leaves, self._begins, self._spare_leaves]
+        return {
+            "sizes": np.array(sizes, np.int64),
+            "table": self._table,
+            "parent": self.parent,
+            "order": self.order,
+            "root_children": self._root_children,
+        }
+
+    @classmethod
+    def unpack(cls, arrays: Mapping[str, np.ndarray]) -> "PrefixTree":
+        """Return the tree that was packed; it changes the arrays when words are added."""
+        tree = cls.__new__(cls)
+        tree.branching, tree.nodes, tree.leaves, tree._begins, tree._spare_leaves = arrays["sizes"].tolist()
+        tree.parent, tree.order, tree._root_children = arrays["parent"], arrays["order"], arrays["root_children"]
+        tree._set_table(arrays["table"])
+        return tree
 
     def add_chain(self, units: Sequence[int]) -> int:
         """Add a pronunciation as a chain from the root and return its leaf.

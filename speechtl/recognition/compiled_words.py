@@ -1,0 +1,152 @@
+"""Vocabularies that were compiled before: a large one is read, checked and compiled once for each content.
+
+What is kept is a file of arrays in the user's cache (`user_cache`), found by a digest of everything that it depends on.
+It may be deleted at any time; a damaged one is made again.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
+
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.lexicon_decoder import SEARCH_ONLY, LexiconDecoder
+from speechtl.errors import DataError, LexiconError
+from speechtl.files import read_bytes, user_cache
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.lang.stored_lexicon import StoredLexicon
+from speechtl.recognition.mapped_arrays import load_mapped, save_mapped
+
+if TYPE_CHECKING:
+    from speechtl.recognition.vocabulary import Vocabulary
+
+logger = logging.getLogger(__name__)
+
+# Of what is kept; to be raised with every change of what makes a decoder of a lexicon.
+_VERSION = 1
+# Bytes of a lexicon and its language model: smaller ones are compiled in no time.
+WORTH_KEEPING = 1 << 18
+# Bytes of all that is kept; what was not used for longest goes first.
+_LIMIT = 2_000_000_000
+Message = tuple[str, int, str]
+
+
+def is_worth_keeping(lexicon: Lexicon, vocabulary: "Vocabulary") -> TypeGuard[StoredLexicon]:
+    """Whether a vocabulary is so large that it is kept; it must come from files."""
+    return isinstance(lexicon, StoredLexicon) and (
+        lexicon.size >= WORTH_KEEPING or len(_rules(vocabulary)) >= WORTH_KEEPING
+    )
+
+
+def compiled(
+    vocabulary: "Vocabulary",
+    lexicon: StoredLexicon,
+    inventory: PhoneInventory,
+    config: DecodingConfig,
+    compile_: Callable[[], LexiconDecoder],
+) -> LexiconDecoder:
+    """Return the decoder of a vocabulary: as it was kept, or else compiled, and kept for the next time.
+
+    What was logged when it was compiled is logged each time.
+
+    Args:
+        vocabulary: language model or grammar, and how phones are fitted; its added words do not count.
+        lexicon: the words.
+        inventory: the model's phones.
+        config: of the search.
+        compile_: makes the decoder.
+    """
+    folder = user_cache() / f"words-{_VERSION}"
+    key = _key(vocabulary, lexicon, inventory, config)
+    file = folder / f"{key}.words"
+    try:
+        arrays, messages = load_mapped(file)
+        decoder = LexiconDecoder.unpack(arrays, inventory, config)
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError, KeyError) as error:
+        logger.warning(f"{file}: damaged ({error}); the words are compiled again")
+    else:
+        with contextlib.suppress(OSError):
+            os.utime(file)
+        for name, level, message in messages:
+            logging.getLogger(name).log(level, message)
+        return decoder
+    with _heard() as messages:
+        decoder = compile_()
+    # Unless a file was replaced while it was read.
+    again = StoredLexicon(lexicon.path, *lexicon.how)
+    if key == _key(vocabulary, again, inventory, config):
+        try:
+            save_mapped(file, decoder.pack(), messages)
+            _evict(folder, file)
+        except DataError as error:
+            logger.info(f"{error}; without it, the words are compiled at every start (SPEECHTL_CACHE)")
+    return decoder
+
+
+def _rules(vocabulary: "Vocabulary") -> bytes:
+    """Return the content of the language model or the grammar; nothing where there is none.
+
+    Nothing also where it cannot be read: who compiles it says so.
+    """
+    file = vocabulary.lm or vocabulary.grammar
+    with contextlib.suppress(LexiconError):
+        return b"" if file is None else read_bytes(file, error=LexiconError)
+    return b""
+
+
+def _key(vocabulary: "Vocabulary", lexicon: StoredLexicon, inventory: PhoneInventory, config: DecodingConfig) -> str:
+    about = {
+        "lexicon": lexicon.key,
+        "rules": hashlib.blake2b(_rules(vocabulary)).hexdigest(),
+        # Messages name files.
+        "places": [str(place) for place in (lexicon.path, vocabulary.lexicon, vocabulary.lm, vocabulary.grammar)],
+        "own_lm": vocabulary.own_lm,
+        "missing_phones": vocabulary.missing_phones,
+        "phones": inventory.phones,
+        "config": config.model_dump(mode="json", exclude=SEARCH_ONLY),
+        "told": logger.isEnabledFor(logging.INFO),
+    }
+    return hashlib.blake2b(json.dumps(about, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+class _Listening(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[Message] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append((record.name, record.levelno, record.getMessage()))
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[Sequence[Message]]:
+    """Yield the list of what is logged in the block."""
+    root, listening = logging.getLogger("speechtl"), _Listening()
+    root.addHandler(listening)
+    try:
+        yield listening.messages
+    finally:
+        root.removeHandler(listening)
+
+
+def _evict(folder: Path, own: Path) -> None:
+    """Remove what was not used for longest until all that is kept is below the limit; whoever reads it still can."""
+    kept = []
+    for path in folder.glob("*.words"):
+        with contextlib.suppress(OSError):
+            about = path.stat()
+            kept.append((about.st_mtime, about.st_size, path))
+    total = sum(size for _, size, _ in kept)
+    for _, size, path in sorted(kept):
+        if total <= _LIMIT:
+            break
+        if path != own:
+            path.unlink(missing_ok=True)
+            total -= size
