@@ -29,8 +29,10 @@ def verb(name, *arguments, **options):
     """Run ``speechtl NAME ARGUMENTS --OPTIONS`` and return its exit code; a user's mistake is raised as it is.
 
     An option is ``key=value``: None leaves it out, True and False are flags, the items of a list are given one by one,
-    and ``set_`` stands for ``--set``.
+    and ``set_`` stands for ``--set``. What is trained is not exported, which takes a second, unless ``export=True``.
     """
+    if name in ("train", "adapt"):
+        options = {"export": False} | options
     words = [*name.split(), *map(str, arguments)]
     for key, value in options.items():
         option = "--" + key.rstrip("_").replace("_", "-")

@@ -59,8 +59,8 @@ ARROWS = {
     },
     "exporting": {"alignment", "batches", "data", "experiment", "lang", "models", "recognition", "runtime", "transfer"},
     "adaptation": {
-        *("alignment", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
-        *("lang", "models", "report", "scoring", "training", "transfer"),
+        *("alignment", "batches", "data", "decoding", "exchange", "experiment", "exporting", "features", "g2p"),
+        *("grammar", "lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
 ARROWS["api"] = {

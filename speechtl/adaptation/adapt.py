@@ -33,6 +33,7 @@ from speechtl.data.tables import write_table
 from speechtl.errors import DataError, list_problems
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.language_choice import open_language
+from speechtl.exporting.export_graphs import export_at_the_end
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
 from speechtl.files import replacing_together
@@ -45,7 +46,8 @@ def adapt(request: Request) -> Adapted:
     """Adapt a model to the speaker of some recordings; the source is only read.
 
     Writes into ``out``: ``speaker.h5`` for speaker layers, a whole experiment for other methods; ``report.txt``,
-    ``adaptation.json``, what was decoded, and ``data``, the tables and features that were used.
+    ``adaptation.json``, what was decoded, ``data``, the tables and features that were used, and the graphs of
+    `speechtl.exporting.export_graphs`.
 
     Raises:
         SpeechtlError: source or recordings are missing, damaged or of no use; ``out`` is the source, holds another
@@ -53,7 +55,11 @@ def adapt(request: Request) -> Adapted:
     """
     with alone_in(request.out):
         require_free(request.out, request.source, request.overwrite)
-        return Adaptation(request).run()
+        result = Adaptation(request).run()
+        if request.export:
+            alone = result.config.stored_alone
+            export_at_the_end(*((request.source, request.out) if alone else (request.out,)))
+        return result
 
 
 class Adaptation:

@@ -44,6 +44,7 @@ class Request:
         channel: of recordings with several, ``"mix"``, ``"first"`` or a number from 0; None for the features' own.
         allow_pipes: run the commands of ``wav.scp``.
         overwrite: replace another result in ``out``.
+        export: export the result into ``out``, so that it recognises speech without TensorFlow.
     """
 
     source: Path
@@ -66,6 +67,7 @@ class Request:
     channel: str | int | None = None
     allow_pipes: bool = False
     overwrite: bool = False
+    export: bool = True
 
 
 def read_request(

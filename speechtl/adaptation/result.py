@@ -26,7 +26,7 @@ from speechtl.transfer.fine_tuning import FineTuning
 from speechtl.transfer.speaker_layers import save_speaker
 
 # Files of a result that another one, of another kind of method, does not have.
-RESULTS = ("weights.h5", "speaker.h5", "config.toml", "cmvn.h5")
+RESULTS = ("weights.h5", "speaker.h5", "config.toml", "cmvn.h5", "speechtl.json")
 
 
 @dataclasses.dataclass(frozen=True)

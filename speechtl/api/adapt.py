@@ -36,6 +36,7 @@ def adapt(
     channel: str | int | None = None,
     allow_pipes: bool = False,
     overwrite: bool = False,
+    export: bool = True,
 ) -> "Adapted":
     """Adapt a model to the speaker of some recordings; the model itself is only read.
 
@@ -66,6 +67,7 @@ def adapt(
             features take.
         allow_pipes: run the shell commands in ``wav.scp``.
         overwrite: replace another result in ``out``.
+        export: also export the result into ``out``, so that it recognises speech without TensorFlow.
 
     Returns:
         The result, with errors ``before`` and ``after`` on speech that was not trained on.
@@ -99,5 +101,6 @@ def adapt(
         channel=channel,
         allow_pipes=allow_pipes,
         overwrite=overwrite,
+        export=export,
     )
     return run(request)

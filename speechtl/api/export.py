@@ -1,4 +1,4 @@
-"""``speechtl.export``: an experiment to one file that runs without TensorFlow."""
+"""``speechtl.export``: an experiment to what runs without TensorFlow."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +12,12 @@ if TYPE_CHECKING:
 
 def export(
     model: StrPath,
-    out: StrPath,
+    out: StrPath | None = None,
     *,
-    precision: str = "float16",
+    form: str = "speechtl",
+    precision: str | None = None,
     speaker: StrPath | None = None,
+    language: str | None = None,
     dev: Sequence[StrPath] = (),
 ) -> "Exported":
     """Write a trained model into one file, which `load`, `transcribe`, `decode` and `align` run without TensorFlow.
@@ -24,16 +26,26 @@ def export(
 
     Args:
         model: the experiment directory.
-        out: the file, ``NAME.speechtl``.
-        precision: of the stored weights: ``"float32"``, ``"float16"`` or ``"int8"``.
+        out: the file, ``NAME.speechtl``; a new folder for other formats; None to put the computation graphs into the
+            experiment directory (or that of ``speaker``), which then runs without TensorFlow. `train` and `adapt` do
+            so.
+        form: ``"speechtl"``, or a format that other tools run: ``"saved-model"``, ``"onnx"`` or ``"litert"``.
+        precision: of the stored weights of a file: ``"float32"``, ``"float16"`` (the default) or ``"int8"``.
         speaker: adapted layers of a speaker, to put into it.
+        language: whose phones the other formats have; may be left out if there is only one.
         dev: data directories with features and transcripts on which the phone error rate of the experiment and of the
             file are measured.
 
     Raises:
-        SpeechtlError: the model is missing or wrong, cannot be converted, or the file cannot be written.
+        SpeechtlError: the model is missing or wrong, cannot be converted, or the file cannot be written; options that
+            do not fit each other.
     """
     from speechtl.exporting.export import export as run
+    from speechtl.exporting.export import export_other
     from speechtl.exporting.stored_weights import parse_precision
 
-    return run(Path(model), Path(out), parse_precision(precision), optional_path(speaker), tuple(map(Path, dev)))
+    chosen = None if precision is None else parse_precision(precision)
+    place, directories = optional_path(out), tuple(map(Path, dev))
+    if form == "speechtl":
+        return run(Path(model), place, chosen, optional_path(speaker), directories, language)
+    return export_other(Path(model), place, form, chosen, optional_path(speaker), directories, language)

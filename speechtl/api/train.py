@@ -16,6 +16,9 @@ def train(
 ) -> "Trained":
     """Train an acoustic model, or continue where a run stopped; a finished one is left alone.
 
+    At its end the model is exported into its directory, so that it recognises speech without TensorFlow, unless
+    ``training.export = false``; what cannot be exported is logged.
+
     Args:
         config: TOML file that describes the experiment.
         out: the experiment directory.
@@ -34,6 +37,8 @@ def train(
     from speechtl.experiment.config import load_config
     from speechtl.experiment.train import Trained
     from speechtl.experiment.train import train as run
+    from speechtl.exporting.export_graphs import export_at_the_end
 
-    result = run(load_config(Path(config), settings), Path(out))
+    experiment = load_config(Path(config), settings)
+    result = run(experiment, Path(out), export_at_the_end if experiment.training.export else None)
     return Trained(Path(out), result.get("dev_loss"), result.get("dev_per"), result.get("dev_pfer"))

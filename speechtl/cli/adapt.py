@@ -60,6 +60,7 @@ def adapt(
     channel: options.Channel = None,
     allow_pipes: options.AllowPipes = False,
     overwrite: options.Overwrite = False,
+    export: options.Export = True,
 ) -> None:
     """Adapt a model to one speaker, and report the measured gain.
 
@@ -90,6 +91,7 @@ def adapt(
         channel=options.channel_number(channel),
         allow_pipes=allow_pipes,
         overwrite=overwrite,
+        export=export,
     )
     for warning in result.warnings:
         typer.echo(f"warning: {warning}", err=True)

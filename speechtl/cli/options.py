@@ -112,6 +112,10 @@ Seed = Annotated[int, typer.Option("--seed", help="Random seed.")]
 AllowPipes = Annotated[
     bool, typer.Option("--allow-pipes", help="Run the shell commands in wav.scp; for data you trust.")
 ]
+Export = Annotated[
+    bool,
+    typer.Option(help="Export the finished model into its folder: then it recognises speech without TensorFlow."),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace a result that exists.")]
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from speechtl.cli import options
+
 
 def train(
     config: Annotated[Path, typer.Argument(help="TOML file that describes the experiment.")],
@@ -16,6 +18,7 @@ def train(
         Literal["slurm"] | None,
         typer.Option(help="slurm: train together with the other tasks of this srun, on one machine or several."),
     ] = None,
+    export: options.Export = True,
 ) -> None:
     """Train an acoustic model, or continue where a run stopped.
 
@@ -23,7 +26,8 @@ def train(
     """
     import speechtl
 
-    result = speechtl.train(config, directory, settings=settings or (), cluster_from=cluster_from)
+    chosen = (*(settings or ()), *(() if export else ("training.export=false",)))
+    result = speechtl.train(config, directory, settings=chosen, cluster_from=cluster_from)
     parts = [f"dev loss {result.dev_loss:.3f}"] if result.dev_loss is not None else []
     parts += [f"dev PER {result.dev_per:.2f} %"] if result.dev_per is not None else []
     print(f"{directory}: {', '.join(parts) or 'done'}")

@@ -1,19 +1,21 @@
 """What is particular to an exported model."""
 
+import hashlib
 import json
+from pathlib import Path
 
 from pydantic import Field
 
 from speechtl.config import Section, parse
 from speechtl.errors import ModelError
-from speechtl.files import file_name, read_text
+from speechtl.files import file_name, finish_replacing, read_bytes, read_text
 from speechtl.layout import ExperimentLayout
 
 FORMAT = 1
 
 
 class ExportInfo(Section):
-    """``speechtl.json`` in an exported model.
+    """``speechtl.json`` in an exported model, or beside the graphs in an experiment directory.
 
     Attributes:
         format: of the file; another one is refused.
@@ -23,6 +25,8 @@ class ExportInfo(Section):
         private: languages that have a graph of their own (`encoder_graph`).
         recognised_languages: in the order of the scores of the graph ``languages``; without any there is no such.
         speaker_weights: names of the weights that are a speaker's.
+        weights: where graphs stand in an experiment directory, a digest of the weights that they belong to.
+        speaker: where they stand beside a speaker's layers, a digest of these.
     """
 
     format: int = FORMAT
@@ -32,6 +36,8 @@ class ExportInfo(Section):
     private: tuple[str, ...] = ()
     recognised_languages: tuple[str, ...] = ()
     speaker_weights: tuple[str, ...] = ()
+    weights: str | None = None
+    speaker: str | None = None
 
     @classmethod
     def read(cls, layout: ExperimentLayout) -> "ExportInfo":
@@ -53,6 +59,32 @@ class ExportInfo(Section):
                 "this version of speechtl"
             )
         return parse(cls, table, layout.export)
+
+
+def weights_digest(layout: ExperimentLayout) -> str | None:
+    """Return a digest of the file of an experiment's weights, or of a speaker's layers; None where there is none."""
+    file = layout.weights if layout.weights.is_file() else layout.speaker
+    return hashlib.blake2b(read_bytes(file), digest_size=16).hexdigest() if file.is_file() else None
+
+
+def find_graphs(layout: ExperimentLayout, speaker: Path | None) -> tuple[ExperimentLayout | None, str]:
+    """Return where the graphs of an experiment are, if they are of its weights, or else why there are none.
+
+    Args:
+        layout: the experiment directory.
+        speaker: the file or folder of a speaker's layers; graphs with them stand beside.
+    """
+    place = layout
+    if speaker is not None:
+        place = ExperimentLayout(speaker if speaker.is_dir() else speaker.parent)
+    finish_replacing(place.path)
+    if not place.export.is_file():
+        return None, "is not exported"
+    info = ExportInfo.read(place)
+    digests = weights_digest(layout), None if speaker is None else weights_digest(place)
+    if (info.weights, info.speaker) != digests:
+        return None, "has changed since it was exported"
+    return place, ""
 
 
 def encoder_graph(language: str | None = None) -> str:

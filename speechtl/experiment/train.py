@@ -5,6 +5,7 @@ import dataclasses
 import json
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,9 @@ class Trained:
     dev_pfer: float | None = None
 
 
-def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
+def train(
+    config: ExperimentConfig, directory: str | Path, then: Callable[[Path], object] | None = None
+) -> dict[str, Any]:
     """Train the experiment that a config describes, or continue it where it stopped; a finished one is left alone.
 
     Uses every GPU of this machine, and every machine of ``TF_CONFIG``. Unless ``deterministic = false``, it makes
@@ -57,6 +60,7 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
     Args:
         config: the experiment.
         directory: where everything is kept.
+        then: is called with the directory of the finished experiment, by the process that writes there.
 
     Returns:
         ``dev_loss``, ``dev_per`` and ``dev_pfer`` of the final model, empty without dev data.
@@ -72,8 +76,14 @@ def train(config: ExperimentConfig, directory: str | Path) -> dict[str, Any]:
         strategy = _strategy()
         if watch is not None:
             watch.all_there()
-        with alone_in(layout.path) if is_chief(strategy) else contextlib.nullcontext():
-            return _train(config, layout, strategy)
+        chief = is_chief(strategy)
+        with alone_in(layout.path) if chief else contextlib.nullcontext():
+            result = _train(config, layout, strategy)
+    if chief and then is not None:
+        # The other processes of a cluster need not wait for it.
+        with alone_in(layout.path):
+            then(layout.path)
+    return result
 
 
 def _train(config: ExperimentConfig, layout: ExperimentLayout, strategy: tf.distribute.Strategy) -> dict[str, Any]:
@@ -148,7 +158,9 @@ def _check_directory(config: ExperimentConfig, directory: ExperimentLayout) -> N
     path = directory.config
     if not path.exists():
         return
-    kept, now = load_config(path).model_dump(), config.model_dump()
+    # Whether it is exported makes no other experiment.
+    uncounted = {"training": {"export"}}
+    kept, now = (one.model_dump(exclude=uncounted) for one in (load_config(path), config))
     changed = [name for name in now if name != "decoding" and now[name] != kept[name]]
     if changed:
         raise ConfigError(

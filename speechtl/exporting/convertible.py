@@ -18,22 +18,38 @@ _LSTM = "bidirectional_lstm_"
 
 
 @contextlib.contextmanager
-def convertible(model: AcousticModel) -> Iterator[None]:
-    """Let a model be traced in a way that tf2onnx can convert.
+def computed_in_float32(model: AcousticModel) -> Iterator[None]:
+    """Let the linear layers of a model multiply in float32, whatever they were trained in."""
+    with contextlib.ExitStack() as stack:
+        for part in _parts(model):
+            if hasattr(part, "precision"):
+                stack.enter_context(_changed(part, "precision", tf.float32))
+        yield
 
-    Linear layers multiply in float32, whatever they were trained in; loops over windows and over time, which tf2onnx
-    does not convert, become one step and one operation of ONNX.
+
+@contextlib.contextmanager
+def convertible(model: AcousticModel, for_onnx: bool = True) -> Iterator[None]:
+    """Let a model be traced in a way that can be converted, and in float32.
+
+    Loops over windows become one step.
+
+    Args:
+        model: the model.
+        for_onnx: loops over time, which tf2onnx does not convert, become one operation of ONNX.
     """
     with contextlib.ExitStack() as stack:
-        for _, layer in model.layers():
-            for part in layer._flatten_layers():
-                if hasattr(part, "precision"):
-                    stack.enter_context(_changed(part, "precision", tf.float32))
-                if isinstance(part, Wav2Vec2Stem):
-                    stack.enter_context(_changed(part, "at_once", True))
-                if isinstance(part, BlstmBlock):
-                    stack.enter_context(_changed(part, "recur", _lstm_of(part)))
+        stack.enter_context(computed_in_float32(model))
+        for part in _parts(model):
+            if isinstance(part, Wav2Vec2Stem):
+                stack.enter_context(_changed(part, "at_once", True))
+            if for_onnx and isinstance(part, BlstmBlock):
+                stack.enter_context(_changed(part, "recur", _lstm_of(part)))
         yield
+
+
+def _parts(model: AcousticModel) -> Iterator[keras.layers.Layer]:
+    for _, layer in model.layers():
+        yield from layer._flatten_layers()
 
 
 @contextlib.contextmanager

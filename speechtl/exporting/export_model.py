@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -48,21 +49,13 @@ def export_model(experiment: Experiment, path: str | Path, precision: Precision 
     model = experiment.model
     tables = ExperimentLayout(experiment.directory).phone_tables()
     graphs = model_graphs(model)
-    head = language_head(model)
-    info = ExportInfo(
-        precision=precision,
-        fingerprint=fingerprint(model),
-        graphs={name: graph.weights for name, graph in graphs.items()},
-        private=tuple(model.private),
-        recognised_languages=() if head is None else tuple(head.languages),
-        speaker_weights=tuple(speaker_variables(model)),
-    )
+    info = export_info(model, graphs, precision)
     stats = {"global": experiment.directory.training_stats, "speaker": experiment.speaker_stats}
     weights = stored_weights(arrays_of(model.variables()), precision)
     config = _without_places(experiment.config).model_dump(mode="json", exclude_none=True)
     with atomic_write(path, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         # First what identifies the file.
-        _add(archive, "speechtl.json", json.dumps(info.model_dump(), ensure_ascii=False, indent=1))
+        _add(archive, "speechtl.json", json.dumps(info.model_dump(exclude_none=True), ensure_ascii=False, indent=1))
         _add(archive, "README.md", model_card(experiment, precision))
         _add(archive, "config.toml", tomli_w.dumps(config))
         for head_name, table in tables.items():
@@ -84,6 +77,19 @@ def _add(archive: zipfile.ZipFile, name: str, content: str | bytes, how: int = z
     entry = zipfile.ZipInfo(name)
     entry.external_attr = 0o644 << 16
     archive.writestr(entry, content, how)
+
+
+def export_info(model: AcousticModel, graphs: Mapping[str, OnnxGraph], precision: Precision) -> ExportInfo:
+    """Return what is particular to an exported model."""
+    head = language_head(model)
+    return ExportInfo(
+        precision=precision,
+        fingerprint=fingerprint(model),
+        graphs={name: graph.weights for name, graph in graphs.items()},
+        private=tuple(model.private),
+        recognised_languages=() if head is None else tuple(head.languages),
+        speaker_weights=tuple(speaker_variables(model)),
+    )
 
 
 def model_graphs(model: AcousticModel) -> dict[str, OnnxGraph]:

@@ -67,7 +67,7 @@ def onnx_graph(model: AcousticModel, compute: Compute, outputs: Sequence[str]) -
                     custom_op_handlers={"PyFunc": (convert_lstm, [])},
                 )
                 proto = converted.make_model("speechtl")
-            except (ValueError, KeyError, AttributeError, NotImplementedError) as error:
+            except Exception as error:  # tf2onnx's errors have no common class of their own.
                 raise _not_convertible(error) from error
     return _with_external_weights(_simplified(proto), set(model.variables()))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from speechtl.errors import DataError
 
-_VARIANCE_FLOOR = 1e-20  # Kaldi's.
+VARIANCE_FLOOR = 1e-20  # Kaldi's.
 
 
 def accumulate(features: np.ndarray) -> np.ndarray:
@@ -49,7 +49,7 @@ def mean_and_scale(stats: np.ndarray, norm_vars: bool = True) -> tuple[np.ndarra
     mean = stats[0, :-1] / count
     if not norm_vars:
         return mean, np.ones_like(mean)
-    variance = np.maximum(stats[1, :-1] / count - mean**2, _VARIANCE_FLOOR)
+    variance = np.maximum(stats[1, :-1] / count - mean**2, VARIANCE_FLOOR)
     return mean, 1.0 / np.sqrt(variance)
 
 

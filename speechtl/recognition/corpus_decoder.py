@@ -226,7 +226,7 @@ class CorpusDecoder:
 
         started = time.monotonic()
         words = lexicons[self.languages[0]]
-        every = sorted(nearest_words(self.source.model, request.data, words, request.nbest))
+        every = sorted(nearest_words(self.source.model, request.data, words, request.nbest, request.speaker))
         if not every:
             raise DataError(f"{request.data}: no utterance has features; nothing to decode")
         found = Decoded(

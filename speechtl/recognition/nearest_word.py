@@ -46,7 +46,7 @@ class NearestWord:
 
 
 def nearest_words(
-    experiment: SpeechModel, directory: str | Path, lexicon: Lexicon, nbest: int = 1
+    experiment: SpeechModel, directory: str | Path, lexicon: Lexicon, nbest: int = 1, speaker: Path | None = None
 ) -> Iterator[tuple[str, int, list[Hypothesis]]]:
     """Find the word of every utterance of a data directory, shortest first.
 
@@ -55,6 +55,7 @@ def nearest_words(
         directory: a data directory with features.
         lexicon: the words, with any phones.
         nbest: words for each utterance, at most.
+        speaker: a speaker's layers that the model was loaded with.
 
     Yields:
         The utterance, its feature frames, and the words whose pronunciations are nearest, best first.
@@ -72,7 +73,8 @@ def nearest_words(
     from speechtl.models.word_embedding import embedding_function, word_embedding_of
 
     if not isinstance(experiment, Experiment):
-        raise TypeError(f"{type(experiment).__name__} has no word embeddings")
+        # Graphs of an experiment directory have no embeddings; its weights do.
+        experiment = Experiment.load(experiment.path, speaker)
     embedding = word_embedding_of(experiment.model)
     said = [option.phones for options in lexicon.entries.values() for option in options]
     words = NearestWord(lexicon, embedding.embed_pronunciations(said))

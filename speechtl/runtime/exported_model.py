@@ -1,4 +1,4 @@
-"""An exported model: the one file that `speechtl.export` makes, run without TensorFlow."""
+"""An exported model, one file or an experiment directory with graphs, run without TensorFlow."""
 
 from collections.abc import Collection
 from functools import cached_property
@@ -15,6 +15,7 @@ from speechtl.experiment.export_info import ExportInfo, encoder_graph
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.known_phones import known_phones_only
 from speechtl.lang.phone_inventory import PhoneInventory
+from speechtl.layout import ExperimentLayout
 from speechtl.models.weight_files import load_arrays
 from speechtl.runtime.phone_head import ATTRIBUTES, PhoneHead, attribute_head, ctc_head
 from speechtl.runtime.session import Session
@@ -28,20 +29,22 @@ class ExportedModel(SpeechModel):
         weights: by path, as far as graphs and heads need them.
     """
 
-    def __init__(self, path: str | Path, speaker: str | Path | None = None):
+    def __init__(self, path: str | Path, speaker: str | Path | None = None, graphs: ExperimentLayout | None = None):
         """Open the file; graphs are loaded when they are needed first.
 
         Args:
-            path: the file.
+            path: the file, or an experiment directory.
             speaker: a speaker file, or the directory that ``speechtl adapt`` wrote it into, to take the place of the
                 speaker's layers that the model was exported with.
+            graphs: of an experiment directory, where they are, see `speechtl.experiment.export_info.find_graphs`.
 
         Raises:
             ModelError: the file is damaged or of another version, or the speaker belongs to another model, or has
                 other layers than the one that was exported.
         """
         self.directory = ExperimentDirectory(path)
-        self.info = ExportInfo.read(self.directory)
+        self._graphs = graphs or self.directory
+        self.info = ExportInfo.read(self._graphs)
         table = read_toml(self.directory.config)
         origin = self.directory.config
         self.features = self.directory.features
@@ -110,7 +113,7 @@ class ExportedModel(SpeechModel):
             if name not in self.info.graphs:
                 raise ModelError(f"{self.path}: no graph '{name}'; export the model again")
             used = {weight: self.weights[weight] for weight in self.info.graphs[name]}
-            self._sessions[name] = Session(self.directory.graph(name), used)
+            self._sessions[name] = Session(self._graphs.graph(name), used)
         return self._sessions[name]
 
     def _head(self, name: str) -> PhoneHead:
@@ -129,6 +132,10 @@ class ExportedModel(SpeechModel):
             raise ModelError(
                 f"{file}: belongs to another model (trained on {marks.get('source', 'unknown')}); load that one"
             )
+        if self.info.speaker is not None:
+            # The graphs are those of this very speaker.
+            self.weights |= arrays
+            return
         there = {name: self.weights[name].shape for name in self.info.speaker_weights}
         here = {name: array.shape for name, array in arrays.items()}
         if there != here:

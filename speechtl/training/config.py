@@ -52,6 +52,8 @@ class TrainingConfig(Section):
         checkpoint_minutes: maximum time between checkpoints within an epoch.
         deterministic: the same seed gives the same weights, at some cost on GPUs.
         jit: compile training steps with XLA; slower on CPUs.
+        export: whether ``speechtl train`` exports the finished model into its directory, so that it recognises speech
+            without TensorFlow.
     """
 
     epochs: int = Field(default=30, gt=0)
@@ -74,6 +76,7 @@ class TrainingConfig(Section):
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     deterministic: bool = True
     jit: bool = False
+    export: bool = True
 
     @model_validator(mode="after")
     def _check(self) -> "TrainingConfig":
