@@ -6,22 +6,19 @@ from typing import Annotated, Literal
 import typer
 
 from speechtl.cli import options
+from speechtl.cli.word_options import PronunciationOptions, with_options
 
 
+@with_options
 def align(
     model: options.Model,
     data: Annotated[Path, typer.Argument(help="Data directory with text and features.")],
     out: Annotated[Path, typer.Argument(help="Folder of the results: ctm, phones.ctm, textgrid/, log.jsonl.")],
-    lexicon: options.Lexicon = None,
-    add_word: options.AddWord = None,
-    notation: options.Notation = "ipa",
-    missing_phones: options.MissingPhones = "nearest",
-    g2p: options.G2p = None,
-    rules: options.Rules = None,
+    *,
+    words: PronunciationOptions,
     phones: Annotated[
         bool, typer.Option("--phones", help="The transcripts are phones of the model; no lexicon is used.")
     ] = False,
-    language: options.Language = None,
     speaker: options.Speaker = None,
     refine: Annotated[
         Literal["auto", "always", "never"],
@@ -51,17 +48,11 @@ def align(
         model,
         data,
         out,
-        lexicon=lexicon,
-        add_words=add_word or (),
-        notation=notation,
-        missing_phones=missing_phones,
-        g2p=g2p,
-        rules=rules,
         phones=phones,
-        language=language,
         speaker=speaker,
         refine=refine,
         textgrids=textgrids,
         jobs=jobs,
+        **words.arguments(),
     )
     draw_alignments(data_dir, alignment.utterances, drawn, out, allow_pipes=allow_pipes)

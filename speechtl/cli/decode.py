@@ -1,13 +1,29 @@
 """``speechtl decode``: words and phones from the features of a data directory."""
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from speechtl.cli import options
+from speechtl.cli.word_options import DecodingOptions, with_options
 
 
+@dataclasses.dataclass(frozen=True)
+class DecodeOptions(DecodingOptions):
+    """The same, but for words that are only looked for where a lexicon is given."""
+
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            "--lexicon",
+            help="Pronunciation lexicon of the words to find, or a folder with LANGUAGE.txt; without it, phones alone.",
+        ),
+    ] = None
+
+
+@with_options
 def decode(
     model: options.Model,
     data: Annotated[Path, typer.Argument(help="Data directory with features.")],
@@ -17,27 +33,8 @@ def decode(
             help="Folder of the results: phones, text, ctm, phones.ctm, utt2lang, log.jsonl, decoding.toml."
         ),
     ],
-    lexicon: Annotated[
-        Path | None,
-        typer.Option(
-            "--lexicon",
-            help="Pronunciation lexicon of the words to find, or a folder with LANGUAGE.txt; without it, phones alone.",
-        ),
-    ] = None,
-    add_word: options.AddWord = None,
-    notation: options.Notation = "ipa",
-    missing_phones: options.MissingPhones = "nearest",
-    g2p: options.G2p = None,
-    rules: options.Rules = None,
-    lm: options.Lm = None,
-    grammar: options.Grammar = None,
-    inventory: options.Inventory = "auto",
-    language: options.Language = None,
-    speaker: options.Speaker = None,
-    config: options.Config = None,
-    settings: options.Settings = None,
-    beam: options.Beam = None,
-    oov: options.Oov = None,
+    *,
+    words: DecodeOptions,
     tune: Annotated[
         Path | None,
         typer.Option(
@@ -55,11 +52,9 @@ def decode(
     save_posteriors: Annotated[
         Path | None, typer.Option("--save-posteriors", help="Folder: keep the posteriors as posteriors.ark and .scp.")
     ] = None,
-    nbest: options.Nbest = 1,
     times: Annotated[
         bool, typer.Option("--times/--no-times", help="Times and confidence of words; without, the search is faster.")
     ] = True,
-    jobs: options.Threads = 1,
 ) -> None:
     """Decode speech: greedy phones, and words through a lexicon and a language model.
 
@@ -71,24 +66,10 @@ def decode(
         model,
         data,
         out,
-        lexicon=lexicon,
-        add_words=add_word or (),
-        notation=notation,
-        missing_phones=missing_phones,
-        g2p=g2p,
-        rules=rules,
-        lm=lm,
-        grammar=grammar,
-        inventory=inventory,
-        language=language,
-        speaker=speaker,
-        config=config,
-        settings=options.decoding_settings(settings, beam, oov),
         tune_on=tune,
         grid=grid or (),
         posteriors=posteriors or (),
         save_posteriors=save_posteriors,
-        nbest=nbest,
         times=times,
-        jobs=jobs,
+        **words.arguments(),
     )

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from speechtl.cli import options
+from speechtl.cli.word_options import SearchOptions, with_options
 
 if TYPE_CHECKING:
     from speechtl.recognition.recogniser import Recogniser
 
 
+@with_options
 def serve(
     model: options.Model,
     host: Annotated[
@@ -37,18 +39,8 @@ def serve(
     idle_minutes: Annotated[
         float, typer.Option("--idle-minutes", min=0.1, help="After which an unused session ends.")
     ] = 30,
-    lexicon: options.Lexicon = None,
-    add_word: options.AddWord = None,
-    notation: options.Notation = "ipa",
-    missing_phones: options.MissingPhones = "nearest",
-    g2p: options.G2p = None,
-    rules: options.Rules = None,
-    lm: options.Lm = None,
-    grammar: options.Grammar = None,
-    language: options.Language = None,
-    config: options.Config = None,
-    settings: options.Settings = None,
-    beam: options.Beam = None,
+    *,
+    words: SearchOptions,
 ) -> None:
     """Serve a model: speak and see the words, add words, adapt it to a speaker, in the browser.
 
@@ -60,6 +52,7 @@ def serve(
     from speechtl.cli.console import show_log
     from speechtl.errors import ConfigError
     from speechtl.pretrained.model_path import model_path
+    from speechtl.pretrained.named_models import model_names
 
     try:
         from speechtl.serve.guard import is_loopback
@@ -70,39 +63,19 @@ def serve(
         raise ConfigError(f"speechtl serve needs {error.name}: pip install 'speechtl[serve]'") from error
 
     show_log(notes=True)
-    chosen = options.decoding_settings(settings, beam)
+    arguments = words.arguments()
 
     def load(name: str, speaker: Path | None) -> "Recogniser":
-        return speechtl.load(
-            name,
-            lexicon=lexicon,
-            add_words=add_word or (),
-            notation=notation,
-            missing_phones=missing_phones,
-            g2p=g2p,
-            rules=rules,
-            lm=lm,
-            grammar=grammar,
-            language=language,
-            config=config,
-            settings=chosen,
-            speaker=speaker,
-        )
+        return speechtl.load(name, **arguments, speaker=speaker)
 
-    adaptation = {
-        "lexicon": lexicon and str(lexicon),
-        "add_words": add_word or [],
-        "notation": notation,
-        "missing_phones": missing_phones,
-        "g2p": g2p and str(g2p),
-        "rules": rules,
-        "lm": lm and str(lm),
-        "config": config and str(config),
-        "settings": [setting for setting in chosen if setting.startswith("decoding.")],
-    }
-    path = model_path(model)
+    # What adaptation takes as well, as JSON has it.
+    adaptation = {key: str(value) if isinstance(value, Path) else value for key, value in arguments.items()}
+    adaptation["add_words"] = list(arguments["add_words"])
+    adaptation["settings"] = [one for one in arguments["settings"] if one.startswith("decoding.")]
+    del adaptation["language"], adaptation["grammar"]
+    trainable = model in model_names() or Path(model).is_dir()
     run(
-        ServedModel(model, load, path if path.is_dir() else None, adaptation),
+        ServedModel(model, load, (lambda: model_path(model)) if trainable else None, adaptation),
         host=host,
         port=port,
         token=secrets.token_urlsafe(32) if token or not is_loopback(host) else None,

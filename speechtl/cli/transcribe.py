@@ -1,16 +1,33 @@
 """``speechtl transcribe``: words from audio files, with words that were added a second ago."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from speechtl.cli import options
+from speechtl.cli.word_options import DecodingOptions, with_options
 
 if TYPE_CHECKING:
     from speechtl.recognition.transcript import Transcript
 
 
+@dataclasses.dataclass(frozen=True)
+class TranscribeOptions(DecodingOptions):
+    """The same with how recordings are cut."""
+
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file; its [decoding] overrides the experiment's; [segmentation]."),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Override one setting: decoding.lm_weight=1.5, segmentation.pause=0.5. Repeatable."),
+    ] = None
+
+
+@with_options
 def transcribe(
     model: options.Model,
     audio: Annotated[
@@ -20,15 +37,8 @@ def transcribe(
             show_default=False,
         ),
     ] = None,
-    lexicon: options.Lexicon = None,
-    add_word: options.AddWord = None,
-    notation: options.Notation = "ipa",
-    missing_phones: options.MissingPhones = "nearest",
-    g2p: options.G2p = None,
-    rules: options.Rules = None,
-    lm: options.Lm = None,
-    grammar: options.Grammar = None,
-    inventory: options.Inventory = "auto",
+    *,
+    words: TranscribeOptions,
     phones: Annotated[bool, typer.Option("--phones", help="Phones alone, without any lexicon.")] = False,
     form: Annotated[
         Literal["text", "json", "ctm", "srt", "vtt", "textgrid"],
@@ -43,8 +53,6 @@ def transcribe(
             "--out", "-o", help="A file for everything; or a folder (existing, or with / at its end), a file each."
         ),
     ] = None,
-    language: options.Language = None,
-    speaker: options.Speaker = None,
     one_speaker: Annotated[
         bool, typer.Option("--one-speaker", help="All recordings are of one speaker: normalise them together.")
     ] = False,
@@ -72,18 +80,6 @@ def transcribe(
             "each as a recording of its own; by default what the model's [features] say.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", help="TOML file; its [decoding] overrides the experiment's; [segmentation]."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Override one setting: decoding.lm_weight=1.5, segmentation.pause=0.5. Repeatable."),
-    ] = None,
-    beam: options.Beam = None,
-    oov: options.Oov = None,
-    nbest: options.Nbest = 1,
-    jobs: options.Threads = 1,
 ) -> None:
     """Transcribe audio of any length and sample rate, into any words that have a pronunciation.
 
@@ -104,7 +100,7 @@ def transcribe(
 
     # Standard output is for the transcripts.
     show_log(notes=True)
-    if phones and (lexicon or add_word or lm or grammar or oov):
+    if phones and (words.lexicon or words.add_word or words.lm or words.grammar or words.oov):
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
     if phones and form in ("srt", "vtt"):
         raise ConfigError(f"--format {form} is about words; take text, json, ctm or textgrid with --phones")
@@ -127,27 +123,7 @@ def transcribe(
     if repeated := names.keys() & utterances.keys():
         raise ConfigError(f"{min(repeated)}: a file, and an utterance of a data directory; name one at a time")
     names |= {name: name for name in utterances}
-    recogniser = speechtl.load(
-        model,
-        lexicon=lexicon,
-        add_words=add_word or (),
-        notation=notation,
-        missing_phones=missing_phones,
-        g2p=g2p,
-        rules=rules,
-        lm=lm,
-        grammar=grammar,
-        inventory=inventory,
-        words=not phones,
-        language=language,
-        speaker=speaker,
-        one_speaker=one_speaker,
-        whole=whole,
-        config=config,
-        settings=options.decoding_settings(settings, beam, oov),
-        nbest=nbest,
-        jobs=jobs,
-    )
+    recogniser = speechtl.load(model, words=not phones, one_speaker=one_speaker, whole=whole, **words.arguments())
     if live:
         from speechtl.audio.listen import listen_to_microphone, listen_to_pipe
         from speechtl.cli.live_transcript import write_live

@@ -5,6 +5,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -95,8 +96,9 @@ class LexiconDecoder:
         decoder._lexicon = LexiconTree.unpack(below(arrays, "words"), inventory, decoder._graph)
         decoder._shared, decoder._changing = False, threading.Lock()
         decoder._weighted = decoder._graph.arrays(config.lm_weight)
-        ahead = below(arrays, "ahead")
-        decoder._ahead = LookAheadArrays(**ahead | {"depth": int(ahead["depth"][0])})
+        ahead: dict[str, Any] = below(arrays, "ahead")
+        ahead["depth"] = int(ahead["depth"][0])
+        decoder._ahead = LookAheadArrays(**ahead)
         return decoder
 
     def _weigh_graph(self) -> None:

@@ -32,7 +32,7 @@ def save_mapped(path: Path, arrays: Mapping[str, np.ndarray], about: Any) -> Non
             "type": array.dtype.str,
             "shape": array.shape,
             "begin": end,
-            "check": zlib.crc32(array.reshape(-1).view(np.uint8)),
+            "check": zlib.crc32(array.reshape(-1).view(np.uint8).data),
         }
         end = _aligned(end + array.nbytes)
     header = json.dumps({"bytes": end, "arrays": table, "about": about}).encode()
@@ -75,7 +75,7 @@ def _array(content: mmap.mmap, begin: int, entry: Mapping[str, Any]) -> np.ndarr
         raise ValueError(f"damaged (numbers of type {dtype})")
     count = int(np.prod(shape, dtype=np.int64))
     flat = np.frombuffer(content, dtype, count, begin + entry["begin"]) if count else np.empty(0, dtype)
-    if zlib.crc32(flat.view(np.uint8)) != entry["check"]:
+    if zlib.crc32(flat.view(np.uint8).data) != entry["check"]:
         raise ValueError("damaged (wrong checksum)")
     return flat.reshape(shape)
 

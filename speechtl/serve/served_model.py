@@ -94,7 +94,8 @@ class ServedModel:
     Args:
         model: as it was named: an experiment directory, an exported file, or a model of the package.
         load: loads a model with everything the server was started with: ``load(model, speaker)``.
-        source: the experiment directory of the model, None where it is an exported file.
+        source: returns the experiment directory of the model, which may have to be made first; None where the model is
+            an exported file.
         adaptation: what of that `speechtl.adapt` takes as well, by its name there.
 
     Attributes:
@@ -109,7 +110,7 @@ class ServedModel:
         self,
         model: str,
         load: "Callable[[str, Path | None], Recogniser]",
-        source: Path | None = None,
+        source: Callable[[], Path] | None = None,
         adaptation: Mapping[str, Any] | None = None,
     ):
         self.model, self.source, self._load = model, source, load

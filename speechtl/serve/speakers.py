@@ -139,6 +139,9 @@ async def begin_adaptation(request: Request) -> Response:
         raise refused(409, "the model is being adapted to this speaker already")
     if len(speaker.takes) < _FEWEST_TAKES:
         raise refused(409, f"{_FEWEST_TAKES} recordings are needed at least, since some are held out in turn")
+    if desk.served.source is None:
+        raise refused(409, desk.served.why_not_adaptable)
+    source = await to_thread.run_sync(desk.served.source)
     out = session.folder / speaker.id / "adapted"
     await to_thread.run_sync(_write_transcripts, out, speaker)
 
@@ -151,7 +154,7 @@ async def begin_adaptation(request: Request) -> Response:
 
     job = AdaptationJob(
         {
-            "source": str(desk.served.source),
+            "source": str(source),
             "recordings": str(_takes_of(session, speaker)),
             "out": str(out),
             "options": {

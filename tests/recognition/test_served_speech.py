@@ -17,7 +17,7 @@ from speechtl.serve.served_model import ServedModel
 
 @pytest.fixture(scope="module")
 def served(experiment):
-    model = ServedModel(str(experiment), lambda name, speaker: speechtl.load(name, speaker=speaker), experiment)
+    model = ServedModel(str(experiment), lambda name, speaker: speechtl.load(name, speaker=speaker), lambda: experiment)
     model.warm_up()
     return model
 

@@ -17,7 +17,9 @@ def client_of():
 
     def start(recogniser=None, source=None, load=None, adaptation=None, **options):
         recogniser = recogniser or NumberRecogniser()
-        served = ServedModel("numbers", load or (lambda model, speaker: recogniser), source, adaptation)
+        served = ServedModel(
+            "numbers", load or (lambda model, speaker: recogniser), source and (lambda: source), adaptation
+        )
         # The test client calls itself testserver, in WebSockets whatever its address is.
         client = TestClient(make_app(served, **options), base_url="http://localhost", headers={"Host": "localhost"})
         clients.append(client)

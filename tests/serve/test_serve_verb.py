@@ -34,7 +34,7 @@ def test_the_model_is_loaded_and_adapted_with_the_same_options(served, tmp_path)
     }
     verb("serve", tmp_path, rules="fi", **options)
     (model, loaded), model_served = served["loaded"][0], served["served"]
-    assert model == str(tmp_path) and model_served.source == tmp_path and not model_served.why_not_adaptable
+    assert model == str(tmp_path) and model_served.source() == tmp_path and not model_served.why_not_adaptable
     assert loaded["language"] == "xx" and loaded["speaker"] is None
     assert loaded["settings"] == ("segmentation.pause=1", "decoding.beam=9.0")
     model_served.adapted(tmp_path / "anna", stored_alone=True)
