@@ -57,7 +57,10 @@ ARROWS = {
         *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
         *("models", "runtime", "scoring"),
     },
-    "exporting": {"alignment", "batches", "data", "experiment", "lang", "models", "recognition", "runtime", "transfer"},
+    "exporting": {
+        *("alignment", "batches", "data", "experiment", "features", "lang", "models", "recognition", "runtime"),
+        "transfer",
+    },
     "adaptation": {
         *("alignment", "batches", "data", "decoding", "exchange", "experiment", "exporting", "features", "g2p"),
         *("grammar", "lang", "models", "report", "scoring", "training", "transfer"),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from speechtl.api.paths import StrPath, optional_path, recogniser_path
+from speechtl.api.words import read_vocabulary
 
 if TYPE_CHECKING:
     from speechtl.alignment.align_corpus import CorpusAlignment
@@ -53,16 +54,8 @@ def align(
         SpeechtlError: something is missing or wrong, or no utterance could be aligned.
     """
     from speechtl.recognition.forced_alignment import AlignRequest, align_data
-    from speechtl.recognition.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary(
-        optional_path(lexicon),
-        tuple(add_words),
-        notation,
-        optional_path(g2p),
-        rules,
-        missing_phones=missing_phones,
-    )
+    vocabulary = read_vocabulary(lexicon, add_words, notation, missing_phones, g2p, rules)
     request = AlignRequest(
         model=recogniser_path(model, speaker),
         data=Path(data),

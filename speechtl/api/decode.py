@@ -1,11 +1,11 @@
 """``speechtl.decode``: a data directory to phones and words."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from speechtl.api.paths import StrPath, optional_path, recogniser_path
+from speechtl.api.words import read_vocabulary
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -71,20 +71,8 @@ def decode(
     """
     from speechtl.recognition.corpus_decoder import decode_corpus
     from speechtl.recognition.decode_request import DecodeRequest
-    from speechtl.recognition.inventory_choice import parse_inventory
-    from speechtl.recognition.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary(
-        lexicon=optional_path(lexicon),
-        add_words=tuple(add_words),
-        notation=notation,
-        missing_phones=missing_phones,
-        g2p=optional_path(g2p),
-        rules=rules,
-        lm=optional_path(lm),
-        grammar=optional_path(grammar),
-        inventory=parse_inventory(os.fspath(inventory)),
-    )
+    vocabulary = read_vocabulary(lexicon, add_words, notation, missing_phones, g2p, rules, lm, grammar, inventory)
     request = DecodeRequest(
         model=recogniser_path(model, speaker),
         data=Path(data),

@@ -1,10 +1,10 @@
 """``speechtl.load``: a trained model, ready for audio."""
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from speechtl.api.paths import StrPath, optional_path, recogniser_path
+from speechtl.api.words import read_vocabulary
 
 if TYPE_CHECKING:
     from speechtl.lang.lexicon import Notation
@@ -66,21 +66,9 @@ def load(
     Raises:
         SpeechtlError: the model, the lexicon or another file is missing or wrong, or options do not fit each other.
     """
-    from speechtl.recognition.inventory_choice import parse_inventory
     from speechtl.recognition.recogniser import Recogniser, RecogniserOptions
-    from speechtl.recognition.vocabulary import Vocabulary
 
-    vocabulary = Vocabulary(
-        lexicon=optional_path(lexicon),
-        add_words=tuple(add_words),
-        notation=notation,
-        missing_phones=missing_phones,
-        g2p=optional_path(g2p),
-        rules=rules,
-        lm=optional_path(lm),
-        grammar=optional_path(grammar),
-        inventory=parse_inventory(os.fspath(inventory)),
-    )
+    vocabulary = read_vocabulary(lexicon, add_words, notation, missing_phones, g2p, rules, lm, grammar, inventory)
     options = RecogniserOptions(
         speaker=optional_path(speaker),
         language=language,

@@ -4,6 +4,7 @@ SavedModel (TensorFlow), ONNX and LiteRT. A folder has the model, the phones of 
 its features are computed.
 """
 
+import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ import tensorflow as tf
 import tomli_w
 
 from speechtl.batches.source import Normaliser
-from speechtl.errors import ConfigError, ModelError
+from speechtl.errors import ConfigError, DataError, ModelError
 from speechtl.experiment.experiment import Experiment
 from speechtl.exporting.convertible import computed_in_float32, convertible
 from speechtl.exporting.model_card import model_card
@@ -71,6 +72,8 @@ def export_whole(experiment: Experiment, folder: Path, form: Format, language: s
             f"{experiment.path}: a model in the format {form} has the phones of one language; name it with --language "
             f"({', '.join(experiment.languages)})"
         )
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise DataError(f"{folder}: exists; give the name of a new folder")
     language = experiment.language(language)
     compute = _posteriors(experiment, language)
     write = {"saved-model": _saved_model, "onnx": _onnx, "litert": _litert}[form]
@@ -99,13 +102,13 @@ def _normalisation(normaliser: Normaliser) -> Callable[[tf.Tensor, tf.Tensor], t
     def normalise(features: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         if config.kind == "none":
             return features
-        valid = tf.sequence_mask(lengths, tf.shape(features)[1], tf.float32)[:, :, tf.newaxis]
+        valid = tf.expand_dims(tf.sequence_mask(lengths, tf.shape(features)[1], tf.float32), 2)
         if config.kind == "global" and normaliser.global_stats is not None:
             mean, scale = (
                 tf.constant(part, tf.float32) for part in mean_and_scale(normaliser.global_stats, config.variance)
             )
             return (features - mean) * scale * valid
-        count = tf.maximum(tf.cast(lengths, tf.float32), 1.0)[:, tf.newaxis, tf.newaxis]
+        count = tf.reshape(tf.maximum(tf.cast(lengths, tf.float32), 1.0), (-1, 1, 1))
         features = (features - tf.reduce_sum(features * valid, axis=1, keepdims=True) / count) * valid
         if not config.variance:
             return features
@@ -168,9 +171,10 @@ def _litert(experiment: Experiment, compute: Compute, folder: Path) -> Path:
             content = converter.convert()
             _check(experiment, compute, content)
         except Exception as error:  # The converter's errors, and those of its interpreter, have no class of their own.
-            first = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+            lacking = re.search(r"(?:Select|Custom) ops: (.+)", str(error))
+            why = f"it has no {lacking[1]}" if lacking else str(error).strip().partition("\n")[0][:200]
             raise ModelError(
-                f"{experiment.path}: LiteRT cannot compute this model ({first}); export it to FILE.speechtl, or with "
+                f"{experiment.path}: LiteRT cannot compute this model ({why}); export it to FILE.speechtl, or with "
                 "--format onnx or saved-model"
             ) from error
     file = folder / "model.tflite"

@@ -62,7 +62,7 @@ def ceil_division(frames: Any, step: Any) -> Any:
 def mask(inputs: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
     """Set the frames beyond ``lengths`` of ``(batch, frames, size)`` to zero."""
     valid = tf.sequence_mask(lengths, tf.shape(inputs)[1], dtype=inputs.dtype)
-    return inputs * valid[:, :, tf.newaxis]
+    return inputs * tf.expand_dims(valid, 2)
 
 
 def mean_over_time(values: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:

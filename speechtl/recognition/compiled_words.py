@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TypeGuard
 
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import SEARCH_ONLY, LexiconDecoder
@@ -21,9 +21,6 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.stored_lexicon import StoredLexicon
 from speechtl.recognition.mapped_arrays import load_mapped, save_mapped
-
-if TYPE_CHECKING:
-    from speechtl.recognition.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
@@ -36,33 +33,40 @@ _LIMIT = 2_000_000_000
 Message = tuple[str, int, str]
 
 
-def is_worth_keeping(lexicon: Lexicon, vocabulary: "Vocabulary") -> TypeGuard[StoredLexicon]:
-    """Whether a vocabulary is so large that it is kept; it must come from files."""
+def is_worth_keeping(lexicon: Lexicon, rules: Path | None) -> TypeGuard[StoredLexicon]:
+    """Whether words are so many that they are kept; they must come from files.
+
+    Args:
+        lexicon: the words.
+        rules: the file of the language model or the grammar, or None.
+    """
     return isinstance(lexicon, StoredLexicon) and (
-        lexicon.size >= WORTH_KEEPING or len(_rules(vocabulary)) >= WORTH_KEEPING
+        lexicon.size >= WORTH_KEEPING or len(_content(rules)) >= WORTH_KEEPING
     )
 
 
 def compiled(
-    vocabulary: "Vocabulary",
     lexicon: StoredLexicon,
+    rules: Path | None,
+    how: Sequence[object],
     inventory: PhoneInventory,
     config: DecodingConfig,
     compile_: Callable[[], LexiconDecoder],
 ) -> LexiconDecoder:
-    """Return the decoder of a vocabulary: as it was kept, or else compiled, and kept for the next time.
+    """Return a decoder: as it was kept, or else compiled, and kept for the next time.
 
     What was logged when it was compiled is logged each time.
 
     Args:
-        vocabulary: language model or grammar, and how phones are fitted; its added words do not count.
         lexicon: the words.
+        rules: the file of the language model or the grammar, or None.
+        how: whatever else counts, in what JSON can hold.
         inventory: the model's phones.
         config: of the search.
         compile_: makes the decoder.
     """
     folder = user_cache() / f"words-{_VERSION}"
-    key = _key(vocabulary, lexicon, inventory, config)
+    key = _key(lexicon, rules, how, inventory, config)
     file = folder / f"{key}.words"
     try:
         arrays, messages = load_mapped(file)
@@ -81,7 +85,7 @@ def compiled(
         decoder = compile_()
     # Unless a file was replaced while it was read.
     again = StoredLexicon(lexicon.path, *lexicon.how)
-    if key == _key(vocabulary, again, inventory, config):
+    if key == _key(again, rules, how, inventory, config):
         try:
             save_mapped(file, decoder.pack(), messages)
             _evict(folder, file)
@@ -90,25 +94,25 @@ def compiled(
     return decoder
 
 
-def _rules(vocabulary: "Vocabulary") -> bytes:
-    """Return the content of the language model or the grammar; nothing where there is none.
+def _content(rules: Path | None) -> bytes:
+    """Return the content of a file; nothing where there is none.
 
     Nothing also where it cannot be read: who compiles it says so.
     """
-    file = vocabulary.lm or vocabulary.grammar
     with contextlib.suppress(LexiconError):
-        return b"" if file is None else read_bytes(file, error=LexiconError)
+        return b"" if rules is None else read_bytes(rules, error=LexiconError)
     return b""
 
 
-def _key(vocabulary: "Vocabulary", lexicon: StoredLexicon, inventory: PhoneInventory, config: DecodingConfig) -> str:
+def _key(
+    lexicon: StoredLexicon, rules: Path | None, how: Sequence[object], inventory: PhoneInventory, config: DecodingConfig
+) -> str:
     about = {
         "lexicon": lexicon.key,
-        "rules": hashlib.blake2b(_rules(vocabulary)).hexdigest(),
+        "rules": hashlib.blake2b(_content(rules)).hexdigest(),
         # Messages name files.
-        "places": [str(place) for place in (lexicon.path, vocabulary.lexicon, vocabulary.lm, vocabulary.grammar)],
-        "own_lm": vocabulary.own_lm,
-        "missing_phones": vocabulary.missing_phones,
+        "places": [str(lexicon.path), str(rules)],
+        "how": how,
         "phones": inventory.phones,
         "config": config.model_dump(mode="json", exclude=SEARCH_ONLY),
         "told": logger.isEnabledFor(logging.INFO),

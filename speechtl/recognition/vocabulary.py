@@ -209,12 +209,14 @@ def make_decoder(
         words, rules = some.compile(lexicon, inventory)
         return LexiconDecoder(words, inventory, rules, config)
 
-    if not is_worth_keeping(lexicon, vocabulary):
+    rules = vocabulary.lm or vocabulary.grammar
+    if not is_worth_keeping(lexicon, rules):
         return compile_with(vocabulary)
     # Without the added words, which differ from one time to the next.
     plain = dataclasses.replace(vocabulary, add_words=())
     try:
-        decoder = compiled(plain, lexicon, inventory, config, lambda: compile_with(plain))
+        how = (str(plain.lexicon), plain.grammar is not None, plain.own_lm, plain.missing_phones)
+        decoder = compiled(lexicon, rules, how, inventory, config, lambda: compile_with(plain))
     except LexiconError:
         if not vocabulary.add_words:
             raise

@@ -1,6 +1,7 @@
 """From the command to the words: an exported model against the experiment directory, and pocketsphinx.
 
 python tests/benchmarks/recognition.py [--model EXP --audio FILE] [--hour] [--rounds N] [--pocketsphinx-python PYTHON]
+    [--dev DIR]
 
 Every row is a process of its own, from its start to its end; rows take turns. Medians of wall time, processor time and
 the largest memory. Unless --model names a trained experiment, the model is the default TDNN (3.3 million weights) with
@@ -8,12 +9,20 @@ random weights and 1,000 invented words; how long it takes does not depend on wh
 random posteriors make slower. Unless --audio names a recording, it is four seconds of noise that comes and goes. With
 --hour, that recording is also repeated for an hour. pocketsphinx, if there is a Python that has it, finds the words of
 its own English model in the same recording.
+
+Rows of `base` are the model of that name in the package, with its own 40,000 words and language model, and with all
+126,000 words (135,000 pronunciations) of its dictionary, of which any may follow any. Their first start reads and
+compiles the words, into an empty cache; the rows are starts after it. "A trained directory" is what `speechtl train`
+leaves: the experiment directory with graphs. With --dev, a data directory with features and transcripts, the phone
+error rates of float32, float16 and int8 are printed, too.
 """
 
 import argparse
+import gzip
 import multiprocessing
 import os
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -24,6 +33,10 @@ import numpy as np
 import soundfile
 
 RATE = 16000
+WORDS = Path(__file__).parents[2] / "speechtl" / "pretrained" / "words" / "en"
+DIRECTORY, TRAINED = "experiment directory (TensorFlow)", "a trained directory"
+LARGE = "four seconds, 130,000-word dictionary, second start"
+BASE = "four seconds, base with its own words, second start"
 POCKETSPHINX = """
 import sys, soundfile
 from pocketsphinx import Decoder
@@ -70,15 +83,15 @@ def make_audio(path: Path, seconds: float = 4.0) -> Path:
     return path
 
 
-def run(command: list[str]) -> tuple[float, float, float]:
+def run(command: list[str], shown: bool = False) -> tuple[float, float, float]:
     """Run a command; return its wall seconds, processor seconds and largest memory in MiB."""
-    start = time.perf_counter()
+    start, silent = time.perf_counter(), (2,) if shown else (1, 2)
     with open(os.devnull, "w") as nothing:
         process = os.posix_spawn(
             command[0],
             command,
             os.environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, nothing.fileno(), descriptor) for descriptor in (1, 2)],
+            file_actions=[(os.POSIX_SPAWN_DUP2, nothing.fileno(), descriptor) for descriptor in silent],
         )
         _, status, used = os.wait4(process, 0)
     wall = time.perf_counter() - start
@@ -93,9 +106,11 @@ def main() -> None:
     parser.add_argument("--audio", type=Path, help="a recording of some seconds at 16 kHz")
     parser.add_argument("--hour", action="store_true", help="also transcribe an hour")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dev", type=Path, help="a data directory with features and transcripts for the model")
     parser.add_argument("--pocketsphinx-python", help="a Python with pocketsphinx and soundfile")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        os.environ["SPEECHTL_CACHE"] = str(Path(folder) / "cache")
         measure(arguments, Path(folder))
 
 
@@ -106,12 +121,24 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
     audio = arguments.audio or make_audio(folder / "four.wav")
     speechtl = [sys.executable, "-m", "speechtl.cli.main"]
     rows: dict[str, list[str]] = {}
+    dev = ["--dev", str(arguments.dev)] if arguments.dev else []
     for precision in ("float32", "float16", "int8"):
         file = folder / f"{precision}.speechtl"
-        run([*speechtl, "export", str(experiment), str(file), "--precision", precision])
+        run([*speechtl, "export", str(experiment), str(file), "--precision", precision, *dev], shown=bool(dev))
         rows[f"exported, {precision} ({file.stat().st_size / 1e6:.1f} MB)"] = [*speechtl, "transcribe", str(file)]
     exported = list(rows)
-    rows["experiment directory (TensorFlow)"] = [*speechtl, "transcribe", str(experiment)]
+    for name in ("plain", "trained"):
+        shutil.copytree(experiment, folder / name, ignore=shutil.ignore_patterns("graphs", "speechtl.json", "state"))
+    run([*speechtl, "export", str(folder / "trained")])
+    rows[DIRECTORY] = [*speechtl, "transcribe", str(folder / "plain")]
+    rows[TRAINED] = [*speechtl, "transcribe", str(folder / "trained")]
+    dictionary = folder / "dictionary.txt"
+    dictionary.write_bytes(gzip.decompress((WORDS / "lexicon.txt.gz").read_bytes()))
+    rows[LARGE] = [*speechtl, "transcribe", "base", "--language", "en", "--lexicon", str(dictionary)]
+    rows[BASE] = [*speechtl, "transcribe", "base"]
+    # Unpacks the model.
+    run([*rows[BASE], "--phones", str(audio)])
+    first = {name: run([*rows[name], str(audio)])[0] for name in (LARGE, BASE)}
     rows["speechtl --version"] = [*speechtl, "--version"]
     commands = {name: command if name.endswith("version") else [*command, str(audio)] for name, command in rows.items()}
     if arguments.pocketsphinx_python:
@@ -125,9 +152,16 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         take_turns({f"an hour: {name}": command for name, command in hour.items()}, 1)
     ours = medians[exported[1]]
     for name, place in (("start", 0), ("start_processor", 1), ("memory", 2)):
-        print(f"ratio recognition_{name} {medians['experiment directory (TensorFlow)'][place] / ours[place]:.2f}")
+        print(f"ratio recognition_{name} {medians[DIRECTORY][place] / ours[place]:.2f}")
+        trained = medians[DIRECTORY][place] / medians[TRAINED][place]
+        print(f"ratio recognition_{name}_of_a_trained_directory {trained:.2f}")
         if "pocketsphinx" in medians:
             print(f"ratio recognition_{name}_pocketsphinx {medians['pocketsphinx'][place] / ours[place]:.2f}")
+
+    for name, row in (("dictionary", LARGE), ("base", BASE)):
+        print(f"first start, {row}: {first[row]:.2f} s")
+        print(f"ratio recognition_{name}_second_start {first[row] / medians[row][0]:.2f}")
+    print(f"ratio recognition_dictionary_within_2_s {2 / medians[LARGE][0]:.2f}")
 
 
 def take_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, list[float]]:

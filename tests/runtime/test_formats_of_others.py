@@ -19,17 +19,20 @@ from speechtl.models.weights import save_arrays
 TDNN = ENCODERS["tdnn"]
 
 
-@pytest.fixture(scope="module", params=["speaker", "global"])
-def experiment(request, tmp_path_factory):
-    """Return an experiment of two languages."""
-    folder = tmp_path_factory.mktemp("exp") / "exp"
-    small_experiment(folder, TDNN, ("de", "en"), normalisation={"kind": request.param})
-    rng = np.random.default_rng(3)
-    frames = rng.normal(2, 3, (500, 10))
-    stats = np.zeros((2, 11))
-    stats[0, :-1], stats[0, -1], stats[1, :-1] = frames.sum(axis=0), len(frames), np.square(frames).sum(axis=0)
-    save_arrays(ExperimentLayout(folder).cmvn, {"global": stats})
-    return Experiment.load(folder)
+@pytest.fixture(scope="module")
+def experiments(tmp_path_factory):
+    """Return experiments of two languages, by their kind of normalisation."""
+    found = {}
+    for kind in ("speaker", "global"):
+        folder = tmp_path_factory.mktemp(kind) / "exp"
+        small_experiment(folder, TDNN, ("de", "en"), normalisation={"kind": kind})
+        rng = np.random.default_rng(3)
+        frames = rng.normal(2, 3, (500, 10))
+        stats = np.zeros((2, 11))
+        stats[0, :-1], stats[0, -1], stats[1, :-1] = frames.sum(axis=0), len(frames), np.square(frames).sum(axis=0)
+        save_arrays(ExperimentLayout(folder).cmvn, {"global": stats})
+        found[kind] = Experiment.load(folder)
+    return found
 
 
 def saved_model(folder):
@@ -49,8 +52,12 @@ def litert(folder):
     return tf.lite.Interpreter(model_path=str(folder / "model.tflite")).get_signature_runner("serving_default")
 
 
-@pytest.mark.parametrize(("form", "load"), [("saved-model", saved_model), ("onnx", onnx_model), ("litert", litert)])
-def test_posteriors_of_plain_features_are_those_of_tensorflow(experiment, form, load, tmp_path):
+@pytest.mark.parametrize(
+    ("form", "load", "kind"),
+    [("saved-model", saved_model, "speaker"), ("onnx", onnx_model, "global"), ("litert", litert, "speaker")],
+)
+def test_posteriors_of_plain_features_are_those_of_tensorflow(experiments, form, load, kind, tmp_path):
+    experiment = experiments[kind]
     folder = tmp_path / "out"
     assert run("export", experiment.path, folder, format=form, language="en").stdout.startswith(f"{folder}")
     compute = load(folder)
@@ -68,7 +75,8 @@ def test_posteriors_of_plain_features_are_those_of_tensorflow(experiment, form, 
         run("export", experiment.path, folder, format=form, language="en")
 
 
-def test_what_a_format_cannot_do_is_one_sentence(experiment, tmp_path, monkeypatch):
+def test_what_a_format_cannot_do_is_one_sentence(experiments, tmp_path, monkeypatch):
+    experiment = experiments["speaker"]
     for options, words in (
         ({"format": "onnx"}, r"phones of one language; name it with --language \(de, en\)"),
         ({"format": "onnx", "language": "xx"}, "no head for language 'xx'"),
