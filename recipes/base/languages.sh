@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # A new language with 1, 10 and 60 minutes of it: from random initialisation, and after a base model.
 #
-#   recipes/base/languages.sh [--model DIR] [--systems "scratch after after_attributes"] [--languages "nan cs nl"]
+#   recipes/base/languages.sh [--model DIR] [--systems "scratch encoder after"] [--languages "nan cs nl"]
 #                             [--minutes "1 10 60"] [--seeds "1"] [--nj N]
 #
-# --systems: scratch, a small network on filter banks (it does not depend on the model); after, the base model under a new head;
-# after_attributes, under its own attributes. Greedy phone error rates without lexicon or language model on the test part; of
+# --systems: scratch, a small network on filter banks (it does not depend on the model); encoder, new blocks and a new head on the base
+# model's encoder; after, the base model goes on learning, its attributes score the language's phones. Greedy phone error rates without lexicon or language model on the test part; of
 # Taiwanese (nan) also the error rate of syllables without tones, with a bigram of the syllables of all training transcripts.
 # Dev chooses nothing but the decoding of the syllables: its phones are more than a minute of training has.
 # Results: exp/evaluation/MODEL/languages.md and .svg.
 set -euo pipefail
 
-systems="scratch after after_attributes"
+systems="scratch encoder after"
 languages="nan cs nl"
 minutes="1 10 60"
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
@@ -19,6 +19,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 declare -A place_of=([nan]=taiwanese [cs]=fillets/cs [nl]=fillets/nl)
 # About as many updates with little speech as pay off, and fewer passes over more.
 declare -A passes=([1]=100 [10]=30 [60]=10)
+# CTC from random weights needs some hundred updates before it leaves the blanks, and a minute is one long batch.
+declare -A batch=([1]=800 [10]=3200 [60]=3200)
 
 experiment() { # experiment SYSTEM LANGUAGE MINUTES SEED: its directory; scratch is the same for all base models
   local folder=exp/evaluation/scratch
@@ -43,25 +45,24 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
   exp=$(experiment "$@")
   mkdir -p "$(dirname "$exp")"
   configure "$1" "$exp.toml"
-  if [ "$1" = scratch ]; then
-    kind=fbank
-    epochs=$((2 * epochs))
-  else
-    settings=(--set transfer.0.source="$model" --set transfer.1.source="$model")
-    if grep -q '^\[model\.top\]' "$model/config.toml"; then
-      # What stands on the encoder learns, and as many of its blocks as learned in the base model: masks come before both.
+  case $1 in
+    scratch)
+      kind=fbank
+      epochs=$((2 * epochs))
+      ;;
+    encoder)
+      settings=(--set transfer.0.source="$model" --set batches.frames="${batch[$3]}")
+      ;;
+    after)
+      settings=(--set transfer.0.source="$model" --set transfer.1.source="$model" --set batches.frames="${batch[$3]}")
+      # As many blocks of the encoder learn as learned in the base model: masks come before them.
       masked=$(awk -F'"' '/^\[/ { inside = /^\[augmentation\]/ } inside && /^after = / { print $2 }' "$model/config.toml")
-      case $masked in
-        transformer*)
-          settings+=(--set transfer.1.blocks="first:$((${masked#transformer} + 1))" --set augmentation.after="$masked")
-          settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
-          ;;
-        *) settings+=(--set transfer.1.blocks=encoder --set augmentation.after=norm) ;;
-      esac
-    else
-      settings+=(--set transfer.1.blocks=first:3 --set augmentation.after=transformer2 --set 'training.rates={"encoder/*" = 0.2}')
-    fi
-  fi
+      if [[ $masked == transformer* ]]; then
+        settings+=(--set transfer.1.blocks="first:$((${masked#transformer} + 1))" --set augmentation.after="$masked")
+        settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
+      fi
+      ;;
+  esac
   # Without quotes nan is a number.
   speechtl train "$exp.toml" "$exp" --set seed="$4" --set data.0.language="\"$2\"" --set data.0.lexicon="$data/lexicon.txt" \
     --set data.0.train="$data/${kind}_${3}min_$4" --set training.epochs="$epochs" ${settings[@]+"${settings[@]}"}
@@ -116,7 +117,7 @@ done
   for language in nan cs nl; do
     for length in 1 10 60; do
       rows=()
-      for system in scratch after after_attributes; do
+      for system in scratch encoder after; do
         rows+=("$system=$(experiment $system $language $length '{seed}')")
       done
       echo
@@ -124,12 +125,12 @@ done
       python ../shared/rates_table.py "${rows[@]}" --parts test
     done
   done
-  for path in exp/evaluation/scratch/nan_*/test/ser/wer "$results"/after*/nan_*/test/ser/wer; do
+  for path in exp/evaluation/scratch/nan_*/test/ser/wer "$results"/{encoder,after}/nan_*/test/ser/wer; do
     [ ! -e "$path" ] || echo "syllables, $(cut -d/ -f3- <<<"${path%/test/ser/wer}"): $(head -1 "$path")"
   done
 } | tee "$results/languages.md"
 for language in nan cs nl; do
-  for system in scratch after after_attributes; do
+  for system in scratch encoder after; do
     for length in 1 10 60; do
       for path in "$(experiment $system $language $length '')"*/test/per/wer; do
         [ ! -e "$path" ] || printf '%s\t%s\t%s\n' "$language, $system" $length "$(cut -d' ' -f2 "$path" | head -1)"

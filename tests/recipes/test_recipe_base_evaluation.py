@@ -58,7 +58,7 @@ def test_lexicons_that_the_digits_are_decoded_with_have_them():
             assert len(Lexicon.load(RECIPE.parents[1] / "lexicons" / language / "lexicon.txt")) >= 10
 
 
-@pytest.mark.parametrize("system", ["scratch", "after", "after_attributes"])
+@pytest.mark.parametrize("system", ["scratch", "encoder", "after"])
 def test_a_system_with_the_tables_of_a_base_model_is_a_config(system, tmp_path):
     if system == "scratch":
         path = RECIPE / "conf/scratch.toml"
@@ -73,7 +73,7 @@ def test_a_system_with_the_tables_of_a_base_model_is_a_config(system, tmp_path):
         awk = "/^\\[/ { wanted = /^\\[(features|normalisation|model)[].]/ } wanted"
         assert awk in (RECIPE / "languages.sh").read_text(encoding="utf-8")
         tables = subprocess.run(["awk", awk, base], capture_output=True, text=True, check=True).stdout
-        path = tmp_path / "after.toml"
+        path = tmp_path / f"{system}.toml"
         path.write_text(tables + "\n" + (RECIPE / f"conf/{system}.toml").read_text(encoding="utf-8"))
     config = load_config(path)
     assert [data.language for data in config.data] == ["nan"]
@@ -84,9 +84,9 @@ def test_a_system_with_the_tables_of_a_base_model_is_a_config(system, tmp_path):
     assert {key: getattr(config.features, key) for key in features} == features
     assert (config.model.encoder.blocks, config.model.top.size, config.model.head_dropout) == (2, 48, 0.3)
     assert config.augmentation.after == "norm"
-    assert [method.method for method in config.transfer] == ["fine_tuning", "layer_transfer"]
-    # The attributes stay where they go on scoring.
-    assert ("auxiliary/*" in config.transfer[0].fresh) == (system == "after")
+    # The attributes of the base model go on; new blocks and a head have nothing to go on from.
+    assert [step.method for step in config.transfer] == ["fine_tuning", "layer_transfer"][system == "encoder" :]
+    assert all("auxiliary/*" not in step.fresh for step in config.transfer if step.method == "fine_tuning")
 
 
 def test_shorter_draws_of_minutes_are_within_the_longer(tmp_path, run_python):
