@@ -41,7 +41,7 @@ configure() { # configure SYSTEM OUT: the config of a system, with the tables of
 }
 
 learn() { # learn SYSTEM LANGUAGE MINUTES SEED
-  local data=data/${place_of[$2]} exp kind=known epochs=${passes[$3]} settings=() masked
+  local data=data/${place_of[$2]} exp kind=known epochs=${passes[$3]} settings=() blocks
   exp=$(experiment "$@")
   mkdir -p "$(dirname "$exp")"
   configure "$1" "$exp.toml"
@@ -55,12 +55,10 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
       ;;
     after)
       settings=(--set transfer.0.source="$model" --set transfer.1.source="$model" --set batches.frames="${batch[$3]}")
-      # As many blocks of the encoder learn as learned in the base model: masks come before them.
-      masked=$(awk -F'"' '/^\[/ { inside = /^\[augmentation\]/ } inside && /^after = / { print $2 }' "$model/config.toml")
-      if [[ $masked == transformer* ]]; then
-        settings+=(--set transfer.1.blocks="first:$((${masked#transformer} + 1))" --set augmentation.after="$masked")
-        settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
-      fi
+      # The last two blocks of the encoder learn, too; masks come before them.
+      blocks=$(awk '/^\[/ { inside = /^\[model\.encoder\]/ } inside && /^blocks = / { print $3 }' "$model/config.toml")
+      settings+=(--set transfer.1.blocks="first:$((blocks - 1))" --set augmentation.after="transformer$((blocks - 2))")
+      settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
       ;;
   esac
   # Without quotes nan is a number.
