@@ -5,6 +5,7 @@ from numba import njit
 
 from speechtl.decoding.search.compaction import compact
 from speechtl.decoding.search.ends import Found, beginning_of, ends_of
+from speechtl.decoding.search.first_compilation import note_first_compilation
 from speechtl.decoding.search.front import Settings
 from speechtl.decoding.search.look_ahead import Space
 from speechtl.decoding.search.memory import (
@@ -16,6 +17,8 @@ from speechtl.decoding.search.memory import (
     new_memory,
 )
 from speechtl.decoding.search.token_passing import FULL, KEPT, PASSED, TURN, Progress, begin_sentence, pass_frames
+
+note_first_compilation(__name__)
 
 # Links, or word sequences, below which nothing is dropped; some ten seconds of speech make so many.
 _KEPT = 1 << 16
