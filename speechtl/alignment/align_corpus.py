@@ -1,8 +1,7 @@
 """Forced alignment of a corpus: CTC first, then boundaries refined on the corpus itself."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -10,14 +9,12 @@ from speechtl.alignment.aligned_utterance import AlignedUtterance, CtcAlignedUtt
 from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.corpus_refinement import refine_corpus
-from speechtl.alignment.words import Pauses, WordAlignment, align_phones, align_words
-from speechtl.errors import DataError, LexiconError, list_problems
+from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
+from speechtl.errors import DataError, list_problems
 from speechtl.progress import progress_bar
 
 WORTH_REFINING = 60.0
 """Seconds of speech from which on refined boundaries are better than coarse ones."""
-
-_QUEUED = 16  # utterances in flight per thread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,11 +52,39 @@ def align_corpus(
     Raises:
         DataError: there are no transcripts, or no utterance could be aligned (all reasons are listed).
     """
+
+    def align(aligner: CtcAligner) -> Iterable[CtcAligned]:
+        return aligner((corpus.spoken(utterance), matrix) for utterance, matrix in posteriors)
+
+    return align_corpus_by(align, corpus, config)
+
+
+def align_corpus_by(
+    align: Callable[[CtcAligner], Iterable[CtcAligned]], corpus: Corpus, config: AlignmentConfig | None = None
+) -> CorpusAlignment:
+    """Align the transcripts of a corpus with its speech, as `align_corpus` does.
+
+    Args:
+        align: applies the aligner that it is given to all utterances that have features.
+        corpus: see `align_corpus`.
+        config: how.
+
+    Raises:
+        DataError: see `align_corpus`.
+    """
     config, data = config or AlignmentConfig(), corpus.data
     if not data.text:
         raise DataError(f"{data.path}/text: missing; alignment needs transcripts")
     corpus = corpus.with_lexicon_of_transcripts()
-    found, problems = _align_ctc(corpus, posteriors, config)
+    found: dict[str, CtcAlignedUtterance] = {}
+    problems: dict[str, str] = {}
+    with progress_bar("aligning", len(data)) as advance:
+        for one in align(CtcAligner(corpus.lexicon, corpus.inventory, corpus.clock, config)):
+            if one.found is None:
+                problems[one.utterance] = one.problem
+            else:
+                found[one.utterance] = one.found
+            advance()
     for utterance in data.utterance_ids:
         if utterance not in data.feats_scp:
             problems[utterance] = f"has no features; run speechtl features {data.path}"
@@ -74,41 +99,3 @@ def align_corpus(
     else:
         aligned = {utterance: one.coarse(corpus.clock) for utterance, one in found.items()}
     return CorpusAlignment(aligned, problems, corpus.lexicon is not None, refined)
-
-
-def _align_ctc(
-    corpus: Corpus, posteriors: Iterable[tuple[str, np.ndarray]], config: AlignmentConfig
-) -> tuple[dict[str, CtcAlignedUtterance], dict[str, str]]:
-    """Return the alignment of each utterance, and of the others what is wrong with them."""
-    clock = corpus.clock
-    pauses = config.pauses or Pauses.of(clock.shift * clock.subsampling)
-
-    def align(matrix: np.ndarray, words: Sequence[str]) -> WordAlignment:
-        if not words:
-            raise DataError("has no transcript; add one to text, or drop the utterance")
-        if corpus.lexicon is None:
-            return align_phones(matrix, words, corpus.inventory, pauses=pauses)
-        return align_words(
-            matrix, words, corpus.lexicon, corpus.inventory, silence_phone=config.silence_phone, pauses=pauses
-        )
-
-    def submit(pool: ThreadPoolExecutor) -> Iterator[tuple[str, int, "Future[WordAlignment]"]]:
-        """Keep all threads busy without reading all posteriors into memory."""
-        waiting: list[tuple[str, int, Future[WordAlignment]]] = []
-        for key, matrix in posteriors:
-            words = corpus.data.text.get(key, "").split()
-            waiting.append((key, len(matrix), pool.submit(align, matrix, words)))
-            if len(waiting) >= config.jobs * _QUEUED:
-                yield waiting.pop(0)
-        yield from waiting
-
-    found: dict[str, CtcAlignedUtterance] = {}
-    problems: dict[str, str] = {}
-    with ThreadPoolExecutor(config.jobs) as pool, progress_bar("aligning", len(corpus.data)) as advance:
-        for utterance, frames, result in submit(pool):
-            try:
-                found[utterance] = CtcAlignedUtterance(result.result(), frames, corpus.duration(utterance, frames))
-            except (DataError, LexiconError) as error:
-                problems[utterance] = str(error)
-            advance()
-    return found, problems

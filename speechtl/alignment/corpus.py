@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 
+from speechtl.alignment.ctc_aligner import Spoken
 from speechtl.data.datadir import DataDir
 from speechtl.errors import list_problems
 from speechtl.features.config import FeatureConfig
@@ -40,9 +41,9 @@ class Corpus:
         """The time of its frames."""
         return FrameClock.of(self.features, self.subsampling)
 
-    def duration(self, utterance: str, frames: int) -> float:
-        """Return the seconds of an utterance: its entry in ``utt2dur``, or else those of its frames of posteriors."""
-        return self.data.utt2dur.get(utterance, frames * self.clock.shift * self.subsampling)
+    def spoken(self, utterance: str) -> Spoken:
+        """Return what is known of an utterance: its transcript, and its entry in ``utt2dur`` if there is one."""
+        return Spoken(utterance, self.data.text.get(utterance, ""), self.data.utt2dur.get(utterance))
 
     def with_lexicon_of_transcripts(self) -> "Corpus":
         """Return the corpus with the words of its transcripts alone in the lexicon, in phones of the model.

@@ -30,6 +30,7 @@ def align(
     refine: Literal["auto", "always", "never"] = "auto",
     textgrids: bool = True,
     jobs: int = 1,
+    cluster: str | None = None,
 ) -> "CorpusAlignment":
     """Align the transcripts of a data directory with their speech: when was each word and phone said?
 
@@ -49,10 +50,12 @@ def align(
         refine: refine boundaries with phone models trained on the data itself; ``"auto"`` if it has enough speech.
         textgrids: write a TextGrid of each utterance.
         jobs: threads.
+        cluster: that aligns, see `decode`; boundaries are refined in this process.
 
     Raises:
         SpeechtlError: something is missing or wrong, or no utterance could be aligned.
     """
+    from speechtl.cluster.open_workers import open_workers
     from speechtl.recognition.forced_alignment import AlignRequest, align_data
 
     vocabulary = read_vocabulary(lexicon, add_words, notation, missing_phones, g2p, rules)
@@ -68,4 +71,5 @@ def align(
         textgrids=textgrids,
         jobs=jobs,
     )
-    return align_data(request)
+    with open_workers(cluster) as workers:
+        return align_data(request, workers)

@@ -38,6 +38,7 @@ def decode(
     nbest: int = 1,
     times: bool = True,
     jobs: int = 1,
+    cluster: str | None = None,
 ) -> "Decoded":
     """Decode a data directory with features: phones, and words where there is a lexicon (or added words).
 
@@ -65,10 +66,13 @@ def decode(
         nbest: length of the N-best lists.
         times: also find times and confidence of words.
         jobs: threads of the search.
+        cluster: that computes, ``"local:8"``, ``"tcp://scheduler:8786"``, ``"slurm:partition=cpu,jobs=40"``; its
+            workers search with one thread each. By default this process.
 
     Raises:
         SpeechtlError: something is missing or wrong, or options do not fit each other.
     """
+    from speechtl.cluster.open_workers import open_workers
     from speechtl.recognition.corpus_decoder import decode_corpus
     from speechtl.recognition.decode_request import DecodeRequest
 
@@ -90,4 +94,5 @@ def decode(
         times=times,
         jobs=jobs,
     )
-    return decode_corpus(request)
+    with open_workers(cluster, jobs if cluster else 1) as workers:
+        return decode_corpus(request, workers)

@@ -11,6 +11,7 @@ import numpy as np
 from speechtl.audio.tar_part import TarPart
 from speechtl.batches.config import DataConfig, NormalisationConfig
 from speechtl.batches.labelling import Labelling, Variants
+from speechtl.batches.stored_batch import StoredUtterance
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.shard_index import is_shard_set
 from speechtl.data.tables import read_table
@@ -165,6 +166,11 @@ class Source:
         """
         row = self._rows[index]
         return self.normaliser(read_matrix(row.archive), self._speaker_stats(row.cmvn) if row.cmvn else None)
+
+    def stored(self, index: int) -> StoredUtterance:
+        """Return where the features of one utterance are."""
+        row = self._rows[index]
+        return StoredUtterance(row.id, row.archive, row.cmvn, row.frames)
 
     def _speaker_stats(self, place: str) -> np.ndarray:
         if place not in self._stats:

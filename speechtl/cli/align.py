@@ -33,6 +33,7 @@ def align(
     ] = "0",
     allow_pipes: options.AllowPipes = False,
     jobs: options.Threads = 1,
+    cluster: options.Cluster = None,
 ) -> None:
     """Align transcripts with their speech: words and phones with times, as CTM and TextGrid.
 
@@ -53,6 +54,7 @@ def align(
         refine=refine,
         textgrids=textgrids,
         jobs=jobs,
+        cluster=cluster,
         **words.arguments(),
     )
     draw_alignments(data_dir, alignment.utterances, drawn, out, allow_pipes=allow_pipes)

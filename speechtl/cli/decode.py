@@ -55,6 +55,7 @@ def decode(
     times: Annotated[
         bool, typer.Option("--times/--no-times", help="Times and confidence of words; without, the search is faster.")
     ] = True,
+    cluster: options.Cluster = None,
 ) -> None:
     """Decode speech: greedy phones, and words through a lexicon and a language model.
 
@@ -71,5 +72,6 @@ def decode(
         posteriors=posteriors or (),
         save_posteriors=save_posteriors,
         times=times,
+        cluster=cluster,
         **words.arguments(),
     )

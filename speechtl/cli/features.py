@@ -18,6 +18,7 @@ def features(
         Path | None, typer.Option("--out", help="Folder of the archives. Default: feats inside each data directory.")
     ] = None,
     jobs: Annotated[int, typer.Option("--nj", min=1, help="Processes, one thread each.")] = 1,
+    cluster: options.Cluster = None,
     channel: options.Channel = None,
     allow_pipes: options.AllowPipes = False,
     overwrite: Annotated[
@@ -31,12 +32,13 @@ def features(
 
     Utterances that cannot be read are left out of feats.scp and listed at the end, with exit code 1.
     """
+    from speechtl.cluster.open_workers import open_workers
     from speechtl.config import override, parse, read_toml
     from speechtl.data.datadir import DataDir
     from speechtl.errors import DataError, counted, list_problems
     from speechtl.features.compute import compute_features
-    from speechtl.features.compute_parts import limit_threads
     from speechtl.features.config import FeatureConfig
+    from speechtl.pieces import limit_threads
 
     table = override(read_toml(config) if config else {}, settings or [])
     if channel is not None:
@@ -44,21 +46,22 @@ def features(
     section = parse(FeatureConfig, table.get("features", {}), f"{config or '--set'}: [features]")
     limit_threads()
     problems = []
-    for data_dir in [DataDir.load(path) for path in data]:
-        path = data_dir.path
-        # Each its own folder, so that removing one data set's features does not touch the other's.
-        feature_dir = path / "feats" if out is None else out if len(data) == 1 else out / path.absolute().name
-        summary = compute_features(
-            data_dir, section, feature_dir, jobs=jobs, allow_pipes=allow_pipes, overwrite=overwrite
-        )
-        typer.echo(
-            f"{path}: {summary.computed} utterances computed, {summary.reused} reused, {summary.frames} frames, "
-            f"{summary.seconds / 3600:.2f} h, {section.dimension} {section.kind} values per frame"
-        )
-        if summary.silent:
-            line = counted("nothing but digital silence", dict.fromkeys(summary.silent, ""), "utterance")
-            typer.echo(f"warning: {path}: {line}", err=True)
-        problems += [f"{path}: utterance '{key}': {reason}" for key, reason in summary.broken.items()]
+    with open_workers(cluster, jobs) as workers:
+        for data_dir in [DataDir.load(path) for path in data]:
+            path = data_dir.path
+            # Each its own folder, so that removing one data set's features does not touch the other's.
+            feature_dir = path / "feats" if out is None else out if len(data) == 1 else out / path.absolute().name
+            summary = compute_features(
+                data_dir, section, feature_dir, workers=workers, allow_pipes=allow_pipes, overwrite=overwrite
+            )
+            typer.echo(
+                f"{path}: {summary.computed} utterances computed, {summary.reused} reused, {summary.frames} frames, "
+                f"{summary.seconds / 3600:.2f} h, {section.dimension} {section.kind} values per frame"
+            )
+            if summary.silent:
+                line = counted("nothing but digital silence", dict.fromkeys(summary.silent, ""), "utterance")
+                typer.echo(f"warning: {path}: {line}", err=True)
+            problems += [f"{path}: utterance '{key}': {reason}" for key, reason in summary.broken.items()]
     if problems:
         heading = f"{len(problems)} utterances without features; all others are done"
         if not skip_broken:

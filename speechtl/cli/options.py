@@ -99,6 +99,15 @@ Nbest = Annotated[
     typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON); with --phones, of that of each phone."),
 ]
 Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ENGINE",
+        help="Compute on a Dask cluster: local:8, tcp://scheduler:8786, slurm:partition=cpu,jobs=40 (sge, pbs, lsf), "
+        "kubernetes:image=NAME.",
+    ),
+]
 Channel = Annotated[
     str | None,
     typer.Option(

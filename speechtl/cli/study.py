@@ -50,6 +50,7 @@ def study(
     settings: options.Settings = None,
     beam: options.Beam = None,
     language: options.Language = None,
+    cluster: options.Cluster = None,
     title: Annotated[str, typer.Option("--title", help="Above the picture.")] = "",
 ) -> None:
     """Adapt to every speaker with several amounts of speech and every method, and count errors on other speech.
@@ -59,6 +60,7 @@ def study(
     from speechtl.adaptation.config import METHODS, choose_config
     from speechtl.adaptation.study import Study, run_study
     from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
+    from speechtl.cluster.open_workers import open_workers
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_language_model
@@ -75,15 +77,18 @@ def study(
         if chosen[name][0] != "default":
             choose_config(30.0, *chosen[name])
     sizes, seed_numbers = _numbers("--counts", counts), _numbers("--seeds", seeds)
-    lines = run_study(
-        Study(directory, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
-        out,
-        kept.read_lexicon(lexicon, language, notation) if lexicon else None,
-        read_language_model(lm) if lm else None,
-        kept.decoding_config(config, options.decoding_settings(settings, beam)),
-        language,
-        missing_phones,
-    )
+    with open_workers(cluster) as workers:
+        workers.require([directory, data, source_speech, replay])
+        lines = run_study(
+            Study(directory, data, chosen, sizes, folds, source_speech, replay, every_epoch, seed_numbers),
+            out,
+            kept.read_lexicon(lexicon, language, notation) if lexicon else None,
+            read_language_model(lm) if lm else None,
+            kept.decoding_config(config, options.decoding_settings(settings, beam)),
+            language,
+            missing_phones,
+            workers,
+        )
     rows = study_rows(lines)
     with atomic_write(out / "table.md") as file:
         file.writelines(line + "\n" for line in markdown_table(rows))

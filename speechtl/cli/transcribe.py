@@ -80,6 +80,7 @@ def transcribe(
             "each as a recording of its own; by default what the model's [features] say.",
         ),
     ] = None,
+    cluster: options.Cluster = None,
 ) -> None:
     """Transcribe audio of any length and sample rate, into any words that have a pronunciation.
 
@@ -91,8 +92,11 @@ def transcribe(
     import speechtl
     from speechtl.audio.stream import duration
     from speechtl.cli.console import show_log
+    from speechtl.cluster.open_workers import open_workers
     from speechtl.errors import ConfigError
+    from speechtl.pieces import spread
     from speechtl.progress import progress_bar
+    from speechtl.recognition.recording_transcriber import GROUP_SECONDS, RecordingTranscriber, group_recordings
     from speechtl.recognition.recordings import by_channel, find_recordings, find_utterances, is_data_directory
     from speechtl.recognition.results import results
     from speechtl.recognition.transcript import Recording
@@ -111,6 +115,8 @@ def transcribe(
         raise ConfigError("--raw-rate is about standard input; give - as the audio")
     if live:
         _check_live(audio, raw_rate, form, out, channel, whole or one_speaker)
+    if cluster and ("-" in audio or live or one_speaker):
+        raise ConfigError("--cluster transcribes files one by one; leave standard input, --live and --one-speaker out")
     side = options.channel_number(channel, "each")
     utterances = find_utterances([name for name in audio if is_data_directory(name)])
     audio = [name for name in audio if not is_data_directory(name)]
@@ -146,7 +152,15 @@ def transcribe(
         # The bar redirects standard output to the terminal; what goes into a file or a pipe must not go there.
         stream = sys.stdout if stream.isatty() else stream
         write = stack.enter_context(results(form, out, names, stream))
-        for transcript in recogniser.transcribe_all(recordings, advance):
+        workers = stack.enter_context(open_workers(cluster, words.jobs if cluster else 1))
+        transcribe_groups = RecordingTranscriber.of(recogniser)
+        if workers.here:
+            transcribe_groups.advance = advance
+        groups = group_recordings(recordings, lengths)
+        workers.require([recogniser.experiment.path, words.lexicon, words.lm, words.grammar, words.speaker, *audio])
+        for transcript in spread(workers, transcribe_groups, groups, lambda group: group.seconds + 1.0, GROUP_SECONDS):
+            if not workers.here:
+                advance(transcript.seconds)
             failed += transcript.error is not None
             _tell(transcript, len(recogniser.languages) > 1)
             unheard.add(transcript)

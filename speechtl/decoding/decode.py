@@ -21,6 +21,7 @@ def decode(
     nbest: int = 1,
     times: bool = False,
     jobs: int = 1,
+    problems: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Decode utterances.
 
@@ -30,6 +31,7 @@ def decode(
         nbest: hypotheses for each utterance, at most.
         times: also fill the hypotheses' spans.
         jobs: threads. The search releases the GIL.
+        problems: to which utterances are added that have posteriors of no model, with the reason; None raises it.
 
     Yields:
         The utterance's id and its hypotheses, best first (at least one), in the order of ``posteriors``.
@@ -43,11 +45,15 @@ def decode(
             search = decoder if isinstance(decoder, LexiconDecoder) else decoder(utterance)
             return search.decode_nbest(matrix, nbest, times=times)
         except DataError as error:
-            raise DataError(f"utterance {utterance}: {error}") from error
+            if problems is None:
+                raise DataError(f"utterance {utterance}: {error}") from error
+            problems[utterance] = str(error)
+            return []
 
     if jobs <= 1:
         for utterance, matrix in posteriors:
-            yield utterance, decode_one(utterance, matrix)
+            if found := decode_one(utterance, matrix):
+                yield utterance, found
         return
     posteriors = iter(posteriors)
     with ThreadPoolExecutor(jobs) as pool:
@@ -58,4 +64,5 @@ def decode(
             if not queue:
                 return
             utterance, result = queue.pop(0)
-            yield utterance, result.result()
+            if found := result.result():
+                yield utterance, found

@@ -10,8 +10,10 @@ from speechtl.batches.config import BatchConfig, DataConfig
 from speechtl.batches.padding import pad_features
 from speechtl.batches.plan import plan_once
 from speechtl.batches.source import Normaliser, Source
+from speechtl.batches.stored_batch import StoredBatch
 from speechtl.decoding.reach import posteriors_of_batch
 from speechtl.experiment.directory import ExperimentDirectory, choose_language
+from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.config import FeatureConfig
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
@@ -170,19 +172,49 @@ class SpeechModel(abc.ABC):
             utterances: which ones; None for all.
         """
         language = self.language(language)
-        for names, features, lengths in self.batches_of(directory, utterances):
-            found = posteriors_of_batch(
-                lambda some, valid: self.batch_posteriors(some, valid, language), features, lengths, self.subsampling
-            )
-            yield from zip(names, found, strict=True)
+        for batch in self.plan(directory, utterances):
+            yield from self.posteriors_of_stored(batch, language)
+
+    def posteriors_of_stored(self, batch: StoredBatch, language: str) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield ``(utterance id, log-posteriors (frames', units))`` of a batch; see `plan`."""
+        names, features, lengths = self.read(batch)
+        found = posteriors_of_batch(
+            lambda some, valid: self.batch_posteriors(some, valid, language), features, lengths, self.subsampling
+        )
+        yield from zip(names, found, strict=True)
 
     def batches_of(
         self, directory: str | Path, utterances: Container[str] | None = None
     ) -> Iterator[tuple[list[str], np.ndarray, np.ndarray]]:
         """Yield utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths, shortest first."""
+        return map(self.read, self.plan(directory, utterances))
+
+    def plan(self, directory: str | Path, utterances: Container[str] | None = None) -> list[StoredBatch]:
+        """Return which utterances of a data directory pass through the model together, shortest first.
+
+        Args:
+            directory: with features; DataError if they were not computed with the model's ``[features]``.
+            utterances: which ones; None for all.
+        """
         source = Source([directory], DataConfig(), self.normaliser, self.features, report=False)
         chosen = [i for i, name in enumerate(source.utterance_ids) if utterances is None or name in utterances]
-        for batch in plan_once([source.frames[chosen]], self.batches):
-            indices = [chosen[place] for place in batch.utterances]
-            names = [source.utterance_ids[index] for index in indices]
-            yield names, *pad_features([source.features(index) for index in indices], self.features.dimension)
+        return [
+            tuple(source.stored(chosen[place]) for place in batch.utterances)
+            for batch in plan_once([source.frames[chosen]], self.batches)
+        ]
+
+    def read(self, batch: StoredBatch) -> tuple[list[str], np.ndarray, np.ndarray]:
+        """Return utterance ids, padded normalised features ``(batch, frames, bins)`` and lengths.
+
+        Raises:
+            DataError: an archive cannot be read.
+        """
+        matrices = [self.normaliser(read_matrix(one.archive), self._stats(one.cmvn)) for one in batch]
+        return [one.id for one in batch], *pad_features(matrices, self.features.dimension)
+
+    def _stats(self, place: str) -> np.ndarray | None:
+        # Kept in the object without a constructor of its own, which subclasses would have to call.
+        kept: dict[str, np.ndarray | None] = self.__dict__.setdefault("_kept_stats", {"": None})
+        if place not in kept:
+            kept[place] = read_double_matrix(place)
+        return kept[place]

@@ -13,7 +13,7 @@ from speechtl.data.tables import write_table
 from speechtl.errors import ConfigError, list_problems
 from speechtl.features import cmvn
 from speechtl.features.archives import append_matrix, free_archive, read_double_matrix
-from speechtl.features.compute_parts import compute_parts, describe
+from speechtl.features.compute_parts import compute_parts, describe, in_groups
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import (
     Part,
@@ -23,6 +23,7 @@ from speechtl.features.parts import (
     remove_superseded,
 )
 from speechtl.files import atomic_write, replacing_together
+from speechtl.pieces import Here, Workers
 
 _logger = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def compute_features(
     config: FeatureConfig,
     feature_dir: str | Path,
     *,
-    jobs: int = 1,
+    workers: Workers | None = None,
     allow_pipes: bool = False,
     overwrite: bool = False,
 ) -> FeatureSummary:
@@ -69,7 +70,7 @@ def compute_features(
         data_dir: the data directory; also updated in memory.
         config: the features to compute.
         feature_dir: folder for the archives; several data directories may share one.
-        jobs: number of processes with one thread each; 1 computes in this process.
+        workers: that compute them; None for this process.
         allow_pipes: run the shell commands in ``wav.scp``.
         overwrite: whether to recompute everything.
 
@@ -89,11 +90,16 @@ def compute_features(
         if part.config == config.model_dump():
             known.update(part.utterances)
     items = [describe(utterance) for utterance in data_dir.utterances()]
-    missing = [
-        item for item in items if item.utterance.id not in known or known[item.utterance.id].origin != item.origin
-    ]
+    missing = {
+        item.utterance.id
+        for item in items
+        if (there := known.get(item.utterance.id)) is None or there.origin != item.origin
+    }
+    groups = [[item for item in group if item.utterance.id in missing] for group in in_groups(items)]
     number = max((part.number for part in parts), default=-1) + 1
-    broken, findings = compute_parts(missing, config, feature_dir, number, jobs, allow_pipes)
+    broken, findings = compute_parts(
+        [group for group in groups if group], config, feature_dir, number, workers or Here(), allow_pipes
+    )
     findings.log(_logger, str(data_dir.path))
 
     fresh = [part for part in read_parts(feature_dir) if part.number >= number]
@@ -103,7 +109,7 @@ def compute_features(
     if stored:  # Otherwise the audio is unreachable, perhaps temporarily: the old features are kept.
         _enter(data_dir, stored, feature_dir)
         # Broken utterances keep their old features until they are repaired, unless everything is recomputed.
-        remove_superseded(parts, {item.utterance.id for item in missing} - (set() if overwrite else broken.keys()))
+        remove_superseded(parts, missing - (set() if overwrite else broken.keys()))
     computed = len(missing) - len(broken)
     return FeatureSummary(
         computed=computed,

@@ -1,14 +1,13 @@
-"""Compute features in parallel: utterances are divided into units, and each unit becomes one part of the archives."""
+"""Compute features in pieces: utterances are divided into units, and each unit becomes one part of the archives."""
 
 import contextlib
 import dataclasses
 import hashlib
-import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,10 +19,14 @@ from speechtl.data.datadir import Utterance
 from speechtl.errors import DataError
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import write_part
+from speechtl.pieces import Pace, Workers
 from speechtl.progress import progress_bar
+from speechtl.staging import staged_file
 
-_UNIT_UTTERANCES = 256  # Upper limits of what a killed run loses, per process, in utterances ...
-_UNIT_BYTES = 100_000_000  # ... and in bytes of audio.
+_GROUP_UTTERANCES, _GROUP_BYTES = 64, 10_000_000  # A group ends with the utterance that reaches one of them.
+_UNIT_GROUPS = 300  # In a part, at most.
+_FIRST_BYTES = 100_000_000  # Of audio, in a part, before it is known how long that takes.
+_SENT_BYTES = 100_000_000  # Of audio, in a part that is sent by a worker that cannot write it itself.
 _BATCH_SECONDS = 30.0  # Seconds of audio that are passed to TensorFlow at once.
 # How audio is repaired when it is read: features that were computed from it otherwise are computed again.
 _READING = 2
@@ -53,23 +56,96 @@ def describe(utterance: Utterance) -> WorkItem:
     return WorkItem(utterance, hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16], size)
 
 
-def _divide(items: Sequence[WorkItem], jobs: int) -> Iterator[list[WorkItem]]:
-    """Divide the work into units, one for each part; several per process, so that all processes finish together."""
-    most = max(1, min(_UNIT_UTTERANCES, -(-len(items) // (4 * jobs)) if jobs > 1 else _UNIT_UTTERANCES))
-    unit: list[WorkItem] = []
-    size = 0
+Group = list[WorkItem]
+"""Utterances that TensorFlow may be given together: the last bits of features depend on it, on nothing else."""
+
+
+def in_groups(items: Iterable[WorkItem]) -> Iterator[Group]:
+    """Divide utterances into groups, in order, whoever computes them."""
+    group: Group = []
     for item in items:
-        if unit and (len(unit) >= most or size + item.size > _UNIT_BYTES):
-            yield unit
-            unit, size = [], 0
-        unit.append(item)
-        size += item.size
-    if unit:
-        yield unit
+        group.append(item)
+        if len(group) >= _GROUP_UTTERANCES or sum(one.size for one in group) >= _GROUP_BYTES:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
+class _Unit(NamedTuple):
+    """Utterances that become one part, and what names it: a worker that computes it again writes the same files."""
+
+    groups: list[Group]
+    number: int
+    token: str
+
+
+class _Computed(NamedTuple):
+    """What came of a unit.
+
+    Attributes:
+        broken: utterance -> why it has no features.
+        findings: what was repaired in the audio of the others.
+        sent: the arguments of ``store`` of `write_part`, where the worker could not write the part itself.
+    """
+
+    broken: dict[str, str]
+    findings: Findings
+    sent: list[tuple[str, np.ndarray, float, bool, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class _UnitComputer:
+    """Computes units.
+
+    Attributes:
+        config: of the features.
+        feature_dir: folder of the parts.
+        allow_pipes: run the shell commands in ``wav.scp``.
+        probe: a file in that folder, which whoever does not see it must not write into; None for this machine.
+    """
+
+    config: FeatureConfig
+    feature_dir: Path
+    allow_pipes: bool
+    probe: Path | None = None
+
+    def __call__(self, unit: _Unit) -> _Computed:
+        """Compute a part, and write it or send it back."""
+        computed = _Computed({}, Findings(), [])
+        found = self._compute(unit, computed)
+        if self.probe is None or self.probe.exists():
+            self.write(unit, found)
+        else:
+            computed.sent.extend(found)
+        return computed
+
+    def write(self, unit: _Unit, found: Iterable[tuple[str, np.ndarray, float, bool, str]]) -> None:
+        """Write a part; a unit without any usable utterance has none."""
+        with contextlib.ExitStack() as stack:
+            store = None
+            for one in found:
+                if store is None:
+                    store = stack.enter_context(write_part(self.feature_dir, unit.number, self.config, unit.token))
+                store(*one)
+
+    def _compute(self, unit: _Unit, computed: _Computed) -> Iterator[tuple[str, np.ndarray, float, bool, str]]:
+        from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
+
+        for group in unit.groups:
+            for batch in _load_batches(group, self.config, self.allow_pipes, computed.broken, computed.findings):
+                matrices = compute_many([waveform for _, waveform, _ in batch], self.config)
+                for (item, waveform, silent), matrix in zip(batch, matrices):
+                    yield item.utterance.id, matrix, len(waveform) / self.config.sample_rate, silent, item.origin
 
 
 def compute_parts(
-    items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, jobs: int, allow_pipes: bool
+    groups: Sequence[Group],
+    config: FeatureConfig,
+    feature_dir: Path,
+    number: int,
+    workers: Workers,
+    allow_pipes: bool,
 ) -> tuple[dict[str, str], Findings]:
     """Compute utterances and store them in new parts.
 
@@ -78,57 +154,28 @@ def compute_parts(
     """
     broken: dict[str, str] = {}
     findings = Findings()
-    units = list(_divide(items, jobs))
-    arguments = [(unit, config, feature_dir, number + index, allow_pipes) for index, unit in enumerate(units)]
-    with progress_bar("features", len(items)) as advance:
-        if jobs == 1 or len(units) < 2:
-            for argument in arguments:
-                _add(_compute_unit(*argument), broken, findings)
-                advance(len(argument[0]))
-            return broken, findings
-        # Not forked, because TensorFlow may be running in this process, and does not support forking.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(jobs, len(units)), context, _prepare_worker) as pool:
-            pending: dict[Future[tuple[dict[str, str], Findings]], int] = {
-                pool.submit(_compute_unit, *argument): len(argument[0]) for argument in arguments
-            }
-            try:
-                while pending:
-                    for future in wait(pending, return_when=FIRST_COMPLETED).done:
-                        _add(future.result(), broken, findings)
-                        advance(pending.pop(future))
-            except BrokenProcessPool as error:
-                raise DataError(
-                    "a process that computes features died (perhaps killed for lack of memory); run the command again "
-                    "to continue, with fewer processes (--nj) if need be"
-                ) from error
-            finally:
-                pool.shutdown(cancel_futures=True)
-    return broken, findings
-
-
-def _add(unit: tuple[dict[str, str], Findings], broken: dict[str, str], findings: Findings) -> None:
-    broken.update(unit[0])
-    findings.update(unit[1])
-
-
-def _compute_unit(
-    items: Sequence[WorkItem], config: FeatureConfig, feature_dir: Path, number: int, allow_pipes: bool
-) -> tuple[dict[str, str], Findings]:
-    """Compute one part; return its broken utterances and the reasons, and what was repaired in the others."""
-    from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
-
-    broken: dict[str, str] = {}
-    findings = Findings()
     with contextlib.ExitStack() as stack:
-        store = None
-        for batch in _load_batches(items, config, allow_pipes, broken, findings):
-            matrices = compute_many([waveform for _, waveform, _ in batch], config)
-            if store is None:  # A unit without any usable utterance creates no part.
-                store = stack.enter_context(write_part(feature_dir, number, config))
-            for (item, waveform, silent), matrix in zip(batch, matrices):
-                store(item.utterance.id, matrix, len(waveform) / config.sample_rate, silent, item.origin)
+        advance = stack.enter_context(progress_bar("features", sum(map(len, groups))))
+        compute = _UnitComputer(config, feature_dir.absolute(), allow_pipes)
+        heaviest = float("inf")
+        if workers.elsewhere and groups:
+            probe = stack.enter_context(staged_file(feature_dir.absolute() / "shared"))
+            compute = dataclasses.replace(compute, probe=probe)
+            heaviest = float("inf") if workers.see(probe) else _SENT_BYTES
+        pace = Pace(workers, _weight, _FIRST_BYTES, most=_UNIT_GROUPS, heaviest=heaviest)
+        units = (_Unit(piece, number + index, secrets.token_hex(3)) for index, piece in enumerate(pace.cut(groups)))
+        for done in workers.run(compute, units):
+            pace.learn(done.piece.groups, done.seconds)
+            compute.write(done.piece, done.result.sent)
+            broken.update(done.result.broken)
+            findings.update(done.result.findings)
+            advance(sum(map(len, done.piece.groups)))
     return broken, findings
+
+
+def _weight(group: Group) -> float:
+    # The size of what a pipe will give is not known.
+    return sum(item.size + 10_000 for item in group)
 
 
 def _load_batches(
@@ -205,19 +252,3 @@ def _load(
     silent = bool((frame_levels(waveform, config.sample_rate) <= DIGITAL_SILENCE).all())
     noted = None if silent else findings  # What is silent from end to end is said elsewhere.
     return fill_digital_silence(waveform, config.sample_rate, utterance.audio, noted), silent
-
-
-def limit_threads() -> None:
-    """Restrict TensorFlow to one thread; must be called before TensorFlow is imported.
-
-    Otherwise every process would start a thread for every core.
-    """
-    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
-        os.environ[name] = "1"
-
-
-def _prepare_worker() -> None:
-    limit_threads()
-    # Several processes cannot share one GPU if each allocates all of its memory.
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -169,8 +169,16 @@ def differences(stored: Mapping[str, Any], config: FeatureConfig) -> list[tuple[
 
 
 @contextlib.contextmanager
-def write_part(feature_dir: Path, number: int, config: FeatureConfig) -> Iterator[Callable[..., None]]:
+def write_part(
+    feature_dir: Path, number: int, config: FeatureConfig, token: str | None = None
+) -> Iterator[Callable[..., None]]:
     """Write one part; it counts from the moment the block has succeeded.
+
+    Args:
+        feature_dir: the folder.
+        number: of the part.
+        config: of its features.
+        token: distinguishes it from parts of other runs with this number; by default a new one.
 
     Yields:
         ``store(utterance_id, features, seconds, silent, origin)``.
@@ -178,7 +186,7 @@ def write_part(feature_dir: Path, number: int, config: FeatureConfig) -> Iterato
     Raises:
         DataError: a file cannot be written (full disk); nothing of the part stays.
     """
-    stem = feature_dir.absolute() / f"{config.kind}.{number:06d}-{secrets.token_hex(3)}"
+    stem = feature_dir.absolute() / f"{config.kind}.{number:06d}-{token or secrets.token_hex(3)}"
     features_path, stats_path = Path(f"{stem}.ark"), Path(f"{stem}.stats.ark")
     stored: dict[str, Stored] = {}
     try:

@@ -1,21 +1,15 @@
 """Decode a data directory: phones, and words through a vocabulary."""
 
 import contextlib
-import itertools
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from speechtl.alignment.ctc import greedy_phones
-from speechtl.alignment.span import Hypothesis
 from speechtl.data.datadir import DataDir
-from speechtl.decoding.decode import decode as search
-from speechtl.decoding.lexicon_decoder import LexiconDecoder
-from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError, counted, list_problems
 from speechtl.experiment.directory import ExperimentDirectory
@@ -25,30 +19,39 @@ from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lock import alone_in
+from speechtl.pieces import Here, Workers, spread
 from speechtl.progress import progress_bar
 from speechtl.recognition import decoded
+from speechtl.recognition.batch_decoder import BatchDecoder, DecodedUtterance
 from speechtl.recognition.decode_request import DecodeRequest
 from speechtl.recognition.decoded import Decoded
 from speechtl.recognition.inventory_choice import InventoryChoice, choose_phones, settle_inventory
-from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors
+from speechtl.recognition.posteriors import NEW_LANGUAGE, Posteriors, SpokenBatch
 from speechtl.recognition.spoken_language import SpokenLanguage, describe_languages
 
 logger = logging.getLogger(__name__)
 
+_FIRST_FRAMES = 60_000.0  # Of a piece, before it is known how long that takes: ten minutes of speech.
 
-def decode_corpus(request: DecodeRequest) -> Decoded:
+
+def decode_corpus(request: DecodeRequest, workers: Workers | None = None) -> Decoded:
     """Decode the utterances of a data directory, and write what was found.
 
     Writes into ``out``: ``phones`` and ``phones.ctm``; with words ``text``, ``log.jsonl`` (scores and alternatives) and
     ``ctm``; ``decoding.toml`` with the settings, and ``tuned.toml`` and ``tuning.jsonl`` where they were tuned;
-    ``utt2lang`` where languages were recognised. What a user should know is logged.
+    ``utt2lang`` where languages were recognised. What a user should know is logged, also which utterances could not be
+    decoded; all others are.
+
+    Args:
+        request: what, and how.
+        workers: that compute posteriors and search; None for this process.
 
     Raises:
         ConfigError: options that do not fit each other or the model.
         SpeechtlError: model, data, lexicon, language model or grammar are missing or wrong.
     """
     with alone_in(request.out):
-        return CorpusDecoder(request).run()
+        return CorpusDecoder(request).run(workers or Here())
 
 
 class CorpusDecoder:
@@ -67,19 +70,30 @@ class CorpusDecoder:
         self.spoken = self._spoken()
         self.languages = self._languages()
 
-    def run(self) -> Decoded:
+    def run(self, workers: Workers) -> Decoded:
         """Decode and write; see `decode_corpus`."""
+        request = self.request
         lexicons = self._lexicons()
-        rules = self._rules(lexicons)
+        decoder = BatchDecoder(
+            self.source,
+            self.inventories,
+            lexicons,
+            request.vocabulary,
+            self.config,
+            nbest=request.nbest,
+            times=request.times,
+            jobs=request.jobs,
+            keep=request.save_posteriors is not None,
+        )
+        rules = decoder.rules
         if self.config.mode == "embedding":
             return self._by_embedding(lexicons, rules)
-        if self.request.tune_on is not None:
-            self._tune(self.request.tune_on, lexicons, rules)
-        decoders = {
-            name: LexiconDecoder(words, self.inventories[name], rules, self.config) for name, words in lexicons.items()
-        }
-        found = self._search(decoders)
-        decoded.write(self.request.out, found, self.directory.frame_shift if self.request.times else None)
+        if request.tune_on is not None:
+            self._tune(request.tune_on, lexicons, rules)
+            decoder.config = self.config
+        workers.require([request.model, request.data, request.speaker, request.vocabulary.lm, *request.posteriors])
+        found = self._search(decoder, workers)
+        decoded.write(request.out, found, self.directory.frame_shift if request.times else None)
         self._report(found)
         return found
 
@@ -143,11 +157,6 @@ class CorpusDecoder:
             lexicons, self.languages = {} if words is None else {NEW_LANGUAGE: words}, [NEW_LANGUAGE]
         return {name: vocabulary.fit(lexicon, self.inventories[name]) for name, lexicon in lexicons.items()}
 
-    def _rules(self, lexicons: dict[str, Lexicon]) -> NgramModel | WordGraph | None:
-        if not lexicons:
-            return None
-        return self.request.vocabulary.read_rules(next(iter(lexicons.values())))
-
     def _tune(self, directory: Path, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> None:
         """Choose the settings on held-out speech."""
         (name,) = self.languages
@@ -163,58 +172,50 @@ class CorpusDecoder:
         logger.info(f"{directory}: {decoded.describe(tuning.confidence)} (cross-validated)")
         decoded.write_tuning(self.request.out, tuning)
 
-    def _search(self, decoders: dict[str, LexiconDecoder]) -> Decoded:
+    def _search(self, decoder: BatchDecoder, workers: Workers) -> Decoded:
         request = self.request
-        phones: dict[str, str] = {}
-        frames: dict[str, int] = {}
-        hypotheses: dict[str, list[Hypothesis]] = {}
-        alone: dict[str, Hypothesis] = {}
-        keep: Callable[[str, np.ndarray], object] | None = None
-
-        def of_language(name: str) -> Iterator[tuple[str, np.ndarray]]:
-            own = {utterance for utterance, one in self.spoken.items() if one.name == name} if self.spoken else None
-            for utterance, matrix in self.source.of(request.data, name, len(self.inventories[name]) + 1, own):
-                if decoders:
-                    # The settings are those of the search for words.
-                    phones[utterance] = " ".join(greedy_phones(matrix, self.inventories[name]))
-                else:
-                    alone[utterance] = recognise_phones(matrix, self.inventories[name], self.config)
-                    phones[utterance] = " ".join(alone[utterance].phones)
-                frames[utterance] = len(matrix)
-                if keep is not None:
-                    keep(utterance, matrix)
-                yield utterance, matrix
-
-        def decoder_of(utterance: str) -> LexiconDecoder:
-            return decoders[self.spoken[utterance].name if self.spoken else self.languages[0]]
-
         with contextlib.ExitStack() as stack:
             advance = stack.enter_context(progress_bar("decoding", len(self.data)))
+            keep: Callable[[str, np.ndarray], object] | None = None
             if request.save_posteriors:
                 ark = (request.save_posteriors / "posteriors.ark").absolute()
                 keep = stack.enter_context(write_ark_scp(ark, ark.with_suffix(".scp")))
             started = time.monotonic()
-            posteriors = itertools.chain.from_iterable(of_language(name) for name in self.languages)
-            pairs: Iterable[tuple[str, list[Hypothesis]]] = ((utterance, []) for utterance, _ in posteriors)
-            if decoders:
-                pairs = search(posteriors, decoder_of, nbest=request.nbest, times=request.times, jobs=request.jobs)
-            for utterance, best in pairs:
-                hypotheses[utterance] = best
+            every: list[DecodedUtterance] = []
+            problems: dict[str, str] = {}
+            for one in spread(workers, decoder, self._batches(), lambda batch: batch.work, _FIRST_FRAMES):
+                if one.problem:
+                    problems[one.id] = one.problem
+                else:
+                    every.append(one._replace(posteriors=None))
+                if keep is not None and one.posteriors is not None:
+                    keep(one.id, one.posteriors)
                 advance()
-        if not hypotheses:
-            wanted = "stored posteriors" if request.posteriors else "features"
-            raise DataError(f"{request.data}: no utterance has {wanted}; nothing to decode")
+            if not every:
+                wanted = "stored posteriors" if request.posteriors else "features"
+                listed = [f"utterance {name}: {problem}" for name, problem in sorted(problems.items())]
+                message = f"{request.data}: no utterance has {wanted}; nothing to decode"
+                raise DataError(list_problems(f"{request.data}: nothing can be decoded", listed) if listed else message)
         return Decoded(
             out=request.out,
             config=self.config,
             data=self.data,
-            phones=phones,
-            frames=frames,
-            hypotheses=hypotheses if decoders else {},
-            spoken=self.spoken,
+            phones={one.id: one.phones for one in every},
+            frames={one.id: one.frames for one in every},
+            hypotheses={one.id: list(one.hypotheses) for one in every} if decoder.decoders else {},
+            spoken={one.id: self.spoken[one.id] for one in every} if self.spoken else {},
             seconds=time.monotonic() - started,
-            phones_alone=alone,
+            phones_alone={one.id: one.alone for one in every if one.alone is not None},
+            problems=problems,
         )
+
+    def _batches(self) -> list[SpokenBatch]:
+        """Return the utterances of all languages in batches."""
+        batches = []
+        for name in self.languages:
+            own = {utterance for utterance, one in self.spoken.items() if one.name == name} if self.spoken else None
+            batches += self.source.plan(self.request.data, name, own)
+        return batches
 
     def _by_embedding(self, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> Decoded:
         """Find the words whose pronunciations are nearest to the utterances."""
@@ -250,7 +251,10 @@ class CorpusDecoder:
             logger.info(f"{request.out}: {describe_languages(self.spoken)}")
         if found.calibration is not None:
             logger.info(f"{request.out}: {decoded.describe(found.calibration)}")
-        missing = sorted(set(self.data.utterance_ids) - set(found.frames))
+        if found.problems:
+            listed = [f"{utterance}: {problem}" for utterance, problem in sorted(found.problems.items())]
+            logger.warning(list_problems(f"{data}: {len(listed)} utterances could not be decoded", listed))
+        missing = sorted(set(self.data.utterance_ids) - found.frames.keys() - found.problems.keys())
         if missing:
             lacking = "stored posteriors" if request.posteriors else "features"
             names = dict.fromkeys(missing, "")

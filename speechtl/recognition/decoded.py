@@ -35,6 +35,7 @@ class Decoded:
         spoken: utterance to its language, where that was given or recognised for each.
         seconds: that decoding took.
         phones_alone: where no words were looked for, utterance to its phones in time.
+        problems: utterance to what is wrong with it, of those that could not be decoded.
     """
 
     out: Path
@@ -46,6 +47,7 @@ class Decoded:
     spoken: dict[str, SpokenLanguage]
     seconds: float
     phones_alone: dict[str, Hypothesis] = dataclasses.field(default_factory=dict)
+    problems: dict[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def text(self) -> dict[str, str]:

@@ -2,23 +2,29 @@
 
 import dataclasses
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from speechtl.alignment.align_corpus import WORTH_REFINING, CorpusAlignment, align_corpus
+from speechtl.alignment.align_corpus import WORTH_REFINING, CorpusAlignment, align_corpus_by
 from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
+from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, LexiconError, list_problems
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lock import alone_in
+from speechtl.pieces import Here, Workers, spread
 from speechtl.recognition.alignment_results import write_alignment
+from speechtl.recognition.batch_aligner import BatchAligner, TranscribedBatch
 from speechtl.recognition.load_model import load_model
 from speechtl.recognition.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
+
+_FIRST_FRAMES = 60_000.0  # Of a piece, before it is known how long that takes: ten minutes of speech.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,20 +66,24 @@ class AlignRequest:
             raise ConfigError("--phones says that transcripts are phones; leave --lexicon and --add-word out")
 
 
-def align_data(request: AlignRequest) -> CorpusAlignment:
+def align_data(request: AlignRequest, workers: Workers | None = None) -> CorpusAlignment:
     """Align the transcripts of a data directory with their speech, and write when each word and phone was said.
 
     Writes into ``out``: ``ctm``, ``phones.ctm``, ``textgrid/`` and ``log.jsonl``. Utterances that cannot be aligned are
     listed in the result and logged; all others are aligned.
 
+    Args:
+        request: what, and how.
+        workers: that align by CTC; None for this process, which in any case refines.
+
     Raises:
         SpeechtlError: the model, the data or the lexicon are missing or wrong; no utterance could be aligned.
     """
     with alone_in(request.out):
-        return _align(request)
+        return _align(request, workers or Here())
 
 
-def _align(request: AlignRequest) -> CorpusAlignment:
+def _align(request: AlignRequest, workers: Workers) -> CorpusAlignment:
     data = DataDir.load(request.data)
     experiment = load_model(request.model, request.speaker)
     vocabulary = request.vocabulary
@@ -92,7 +102,19 @@ def _align(request: AlignRequest) -> CorpusAlignment:
     config = AlignmentConfig(
         silence_phone=experiment.directory.decoding_config().silence_phone, refine=request.refine, jobs=request.jobs
     )
-    alignment = align_corpus(corpus, experiment.posteriors_of(request.data, language), config)
+    lexicons = [vocabulary.lexicon] if vocabulary.lexicon else []
+    workers.require([request.model, request.data, request.speaker, *lexicons])
+
+    def align(aligner: CtcAligner) -> Iterable[CtcAligned]:
+        aligns = BatchAligner(request.model, request.speaker, language, aligner)
+        aligns.model = experiment
+        batches = [
+            TranscribedBatch(batch, tuple(corpus.spoken(one.id) for one in batch))
+            for batch in experiment.plan(request.data)
+        ]
+        return spread(workers, aligns, batches, lambda batch: batch.work, _FIRST_FRAMES)
+
+    alignment = align_corpus_by(align, corpus, config)
     write_alignment(request.out, alignment, data, textgrids=request.textgrids)
     _report(request, alignment)
     return alignment

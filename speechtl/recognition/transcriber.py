@@ -159,8 +159,12 @@ class Transcriber:
     def _items(self, recordings: Iterable[Recording]) -> Iterator[_Piece | _End]:
         """Yield the pieces of all recordings with their posteriors, and the ends between them."""
         gathered: list[_Piece | _End] = []
-        frames = 0
+        frames = group = 0
         for recording in recordings:
+            if recording.group != group:
+                self._compute(gathered)
+                yield from gathered
+                gathered, frames, group = [], 0, recording.group
             seconds = [0.0]
             error = None
             try:

@@ -23,12 +23,14 @@ class Recording:
             ``(samples, channels)``, floating-point in [-1, 1] or 16-bit integers.
         rate: Hz, of samples; of a file or pipe only where it has no header and holds raw 16-bit samples.
         channel: of several, ``"mix"``, ``"first"`` or a number from 0; None for that of the model's features.
+        group: segments of recordings of one group pass through the model together.
     """
 
     name: str
     audio: Audio
     rate: int | None = None
     channel: str | int | None = None
+    group: int = 0
 
     @classmethod
     def of(cls, audio: "Audio | Recording", rate: int | None = None) -> "Recording":

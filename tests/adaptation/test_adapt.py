@@ -8,10 +8,11 @@ from invented_corpus import corpus_maker
 import speechtl
 from speechtl.adaptation.adapt import adapt
 from speechtl.adaptation.config import choose_config
+from speechtl.adaptation.draws import draws
 from speechtl.adaptation.learner import Learner
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.result import save_speaker_alone
-from speechtl.adaptation.study import Study, draws, run_study
+from speechtl.adaptation.study import Study, run_study
 from speechtl.adaptation.study_report import study_rows
 from speechtl.batches.config import DataConfig
 from speechtl.batches.labelling import Labelling

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from command_line import verb
 
+from speechtl.batches.stored_batch import StoredUtterance
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError
@@ -40,7 +41,8 @@ def experiment(tmp_path):
         frame_shift=0.03,
         language=lambda name: name or "xx",
         inventory=lambda language: PHONES,
-        posteriors_of=lambda data, language: iter([(key, np.log(posteriors)) for key in ("s-1", "s-2")]),
+        plan=lambda data: [(StoredUtterance("s-1", "", "", FRAMES), StoredUtterance("s-2", "", "", FRAMES))],
+        posteriors_of_stored=lambda batch, language: iter([(one.id, np.log(posteriors)) for one in batch]),
     )
 
 

@@ -1,0 +1,1 @@
+"""Pieces computed by a Dask cluster: on this machine, at an address, through a queue of jobs or in Kubernetes."""
