@@ -1,7 +1,7 @@
 """Files that are elsewhere: read over HTTP, from S3 and from Google Cloud Storage, whole or in part.
 
-HTTP takes the standard library. S3 and Google Cloud Storage take TensorFlow's file systems, S3 with tensorflow-io; they
-find credentials where the providers' own tools do, and another S3 than Amazon's by ``$S3_ENDPOINT``.
+HTTP and S3 (`speechtl.s3_request`) take the standard library, Google Cloud Storage the file system that TensorFlow has
+for it, which finds credentials where Google's own tools do.
 """
 
 import http.client
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from speechtl.errors import DataError
+from speechtl.s3_request import s3_request
 
 # A Path makes one slash of two.
 _SCHEME = re.compile(r"(https?|s3|gs):/{1,2}(?=[^/])")
@@ -47,7 +48,7 @@ def read_remote(place: str, first: int = 0, size: int | None = None) -> bytes:
     Raises:
         DataError: it cannot be read, or ends before; names it.
     """
-    read = _read_http if place.startswith("http") else _read_cloud
+    read = _read_google if place.startswith("gs:") else _read_http
     content = _tried(place, lambda: read(place, first, size))
     if size is not None and len(content) < size:
         raise DataError(f"{place}: truncated (got {len(content)} of {size} bytes at {first}); copy the file again")
@@ -60,7 +61,7 @@ def fetch(place: str, path: Path) -> None:
     Raises:
         DataError: it cannot be read; names it.
     """
-    copy = _copy_http if place.startswith("http") else _copy_cloud
+    copy = _copy_google if place.startswith("gs:") else _copy_http
     _tried(place, lambda: copy(place, path))
 
 
@@ -81,13 +82,16 @@ class _Passing(Exception):
 
 
 def _open_http(place: str, headers: dict[str, str]) -> Any:
+    in_s3 = place.startswith("s3:")
+    request = s3_request(place, headers) if in_s3 else urllib.request.Request(place, headers=headers)
     try:
-        return urllib.request.urlopen(urllib.request.Request(place, headers=headers), timeout=_TIMEOUT)
+        return urllib.request.urlopen(request, timeout=_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 429 or error.code >= 500:
             raise _Passing(f"{error.code} {error.reason}") from error
-        raise DataError(f"{place}: cannot read: {error.code} {error.reason}; check the address") from error
+        advice = "check the address, AWS_REGION, AWS_ENDPOINT_URL and your keys" if in_s3 else "check the address"
+        raise DataError(f"{place}: cannot read: {error.code} {error.reason}; {advice}") from error
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise _Passing(str(getattr(error, "reason", error))) from error
 
@@ -119,8 +123,8 @@ def _copy_http(place: str, path: Path) -> None:
             raise _Passing(f"the connection broke off after {file.tell()} of {expected} bytes")
 
 
-def _read_cloud(place: str, first: int, size: int | None) -> bytes:
-    gfile, errors = _file_systems(place)
+def _read_google(place: str, first: int, size: int | None) -> bytes:
+    gfile, errors = _tensorflow()
     try:
         with gfile.GFile(place, "rb") as file:
             if first:
@@ -132,8 +136,8 @@ def _read_cloud(place: str, first: int, size: int | None) -> bytes:
         raise _explained(place, errors, error) from error
 
 
-def _copy_cloud(place: str, path: Path) -> None:
-    gfile, errors = _file_systems(place)
+def _copy_google(place: str, path: Path) -> None:
+    gfile, errors = _tensorflow()
     try:
         gfile.copy(place, os.fspath(path), overwrite=True)
     except errors.OpError as error:
@@ -147,16 +151,7 @@ def _explained(place: str, errors: Any, error: Any) -> Exception:
     return _Passing(message)
 
 
-def _file_systems(place: str) -> tuple[Any, Any]:
-    """Return TensorFlow's ``gfile`` and ``errors``."""
+def _tensorflow() -> tuple[Any, Any]:
     import tensorflow as tf
 
-    if place.startswith("s3://"):
-        try:
-            import tensorflow_io  # noqa: F401 (it registers the file system)
-        except ImportError as error:
-            raise DataError(
-                f"{place}: reading from S3 needs tensorflow-io ({error}); install tensorflow-io==0.37.1 with "
-                "tensorflow 2.17, or offer the folder over HTTP"
-            ) from error
     return tf.io.gfile, tf.errors

@@ -76,7 +76,13 @@ ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
 ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
-MAY_IMPORT |= {"pieces": {"errors"}, "lock": {"errors"}, "decompress": {"errors"}, "remote_file": {"errors"}}
+MAY_IMPORT |= {
+    "pieces": {"errors"},
+    "lock": {"errors"},
+    "decompress": {"errors"},
+    "remote_file": {"errors", "s3_request"},
+    "s3_request": set(),
+}
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 
 # Importing TensorFlow takes seconds, so only what computes with tensors may do it.

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, decode_lines, read_bytes
+from speechtl.remote_file import address
 
 # Kaldi separates keys and values by these only; str.split() would also split at a no-break space within a word.
 BLANKS = " \t"
@@ -45,7 +46,7 @@ class Problem:
         return not self.warning and self.kind != "order"
 
     def __str__(self) -> str:
-        place = f"{self.path}:{self.line}" if self.line else str(self.path)
+        place = address(self.path) + (f":{self.line}" if self.line else "")
         return f"{place}: {self.message}"
 
 

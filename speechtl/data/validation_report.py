@@ -5,6 +5,7 @@ from pathlib import Path
 
 from speechtl.audio.header import AudioHeader
 from speechtl.data.tables import Problem
+from speechtl.remote_file import address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,4 +45,4 @@ class Report:
             parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
             rates = sorted({header.sample_rate for header in self.headers.values()})
             parts.append(f"{', '.join(map(str, rates))} Hz")
-        return f"{self.path}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"
+        return f"{address(self.path)}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from speechtl.data.datadir import DataDir
+from speechtl.data.shard_index import is_shard_set
 from speechtl.data.table_kinds import format_seconds
 from speechtl.data.tables import write_table
-from speechtl.errors import ConfigError, list_problems
+from speechtl.errors import ConfigError, DataError, list_problems
 from speechtl.features import cmvn
 from speechtl.features.archives import append_matrix, free_archive, read_double_matrix
 from speechtl.features.compute_parts import compute_parts, describe, in_groups
@@ -24,6 +25,7 @@ from speechtl.features.parts import (
 )
 from speechtl.files import atomic_write, replacing_together
 from speechtl.pieces import Here, Workers
+from speechtl.remote_file import address
 
 _logger = logging.getLogger(__name__)
 
@@ -79,8 +81,15 @@ def compute_features(
 
     Raises:
         ConfigError: the stored features were computed with another configuration and ``overwrite`` is off.
-        DataError: features cannot be written (full disk). Finished parts are kept, and the next run continues.
+        DataError: features cannot be written (full disk). Finished parts are kept, and the next run continues. Or it is
+            a set of shards.
     """
+    if is_shard_set(data_dir.path):
+        place = address(data_dir.path)
+        raise DataError(
+            f"{place}: is a set of shards, which has no place for features; training computes them. To store them, "
+            f"make a data directory first: speechtl data combine OUT {place}"
+        )
     feature_dir = Path(feature_dir)
     parts = read_parts(feature_dir)
     if not overwrite:

@@ -224,20 +224,26 @@ def load_utterance(
     Raises:
         DataError: the audio cannot be read; names the file, but not the utterance.
     """
-    return _load(utterance, config, allow_pipes, Findings(), content)[0]
+    waveform = _waveform(utterance, config, allow_pipes, Findings(), content)
+    return fill_digital_silence(waveform, config.sample_rate, utterance.audio)
 
 
 def _load(
-    utterance: Utterance,
-    config: FeatureConfig,
-    allow_pipes: bool,
-    findings: Findings,
-    content: bytes | None = None,
+    utterance: Utterance, config: FeatureConfig, allow_pipes: bool, findings: Findings
 ) -> tuple[np.ndarray, bool]:
     """Read the audio of one utterance, and whether it is nothing but digital silence."""
+    waveform = _waveform(utterance, config, allow_pipes, findings)
+    silent = bool((frame_levels(waveform, config.sample_rate) <= DIGITAL_SILENCE).all())
+    noted = None if silent else findings  # What is silent from end to end is said elsewhere.
+    return fill_digital_silence(waveform, config.sample_rate, utterance.audio, noted), silent
+
+
+def _waveform(
+    utterance: Utterance, config: FeatureConfig, allow_pipes: bool, findings: Findings, content: bytes | None = None
+) -> np.ndarray:
     if not utterance.audio:
         raise DataError(f"recording '{utterance.recording}' has no audio; add it to wav.scp")
-    waveform = read_waveform(
+    return read_waveform(
         utterance.audio,
         config.sample_rate,
         channel=config.channel,
@@ -249,6 +255,3 @@ def _load(
         findings=findings,
         content=content,
     )
-    silent = bool((frame_levels(waveform, config.sample_rate) <= DIGITAL_SILENCE).all())
-    noted = None if silent else findings  # What is silent from end to end is said elsewhere.
-    return fill_digital_silence(waveform, config.sample_rate, utterance.audio, noted), silent

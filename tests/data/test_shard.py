@@ -102,6 +102,8 @@ def test_a_set_is_a_data_directory(data, shards, tmp_path):
     run("data subset", shards, tmp_path / "few", speakers="s1")
     few = DataDir.load(tmp_path / "few")
     assert AudioHeader.read(few.wav_scp["s1-u.2"]).frames == round(0.7 * RATE)
+    with pytest.raises(DataError, match=r"set: is a set of shards, .*speechtl data combine OUT .*set"):
+        run("features", shards)
     with served(shards.parent) as address:
         remote = DataDir.load(f"{address}/set")
         assert same(

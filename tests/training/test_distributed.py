@@ -35,6 +35,9 @@ def write_slowly(*arguments):  # the other worker must wait for the chief's file
     write(*arguments)
 if devices == 1:
     speechtl.training.trainer.save_arrays = write_slowly
+if lives:
+    import speechtl.training.worker_watch
+    speechtl.training.worker_watch._EVERY = speechtl.training.worker_watch._NOTICE = 0.5
 step = speechtl.training.trainer.Trainer._step
 def mortal_step(*arguments):
     global lives
