@@ -8,6 +8,9 @@ from typing import Literal
 
 from speechtl.errors import ConfigError
 
+OWN_PORT = "127.0.0.1:0"
+"""Where Dask's pages about a scheduler listen: for this machine alone, and not where others do."""
+
 Kind = Literal["local", "address", "queue", "kubernetes"]
 
 QUEUES: Mapping[str, tuple[str, str]] = MappingProxyType(

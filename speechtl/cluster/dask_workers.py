@@ -15,7 +15,7 @@ from typing import Any
 from distributed import Client, Future, KilledWorker, LocalCluster
 from distributed.comm.core import CommClosedError
 
-from speechtl.cluster.cluster_spec import ClusterSpec
+from speechtl.cluster.cluster_spec import OWN_PORT, ClusterSpec
 from speechtl.cluster.piece_task import Answer, Request, compute_piece, keep, unreadable, versions
 from speechtl.errors import ConfigError, DataError, SpeechtlError, list_problems
 from speechtl.pieces import ONE_THREAD, Done, Workers
@@ -166,7 +166,7 @@ def _cluster(spec: ClusterSpec, refusals: list[str]) -> Any:
         processes=True,
         # Dask would end a worker that uses its share of the memory, and cannot know what TensorFlow needs.
         memory_limit=0,
-        dashboard_address=None,
+        dashboard_address=OWN_PORT,
         silence_logs=logging.CRITICAL,
         env=environment,
     )

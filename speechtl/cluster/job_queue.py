@@ -7,7 +7,7 @@ import dask
 import dask_jobqueue
 from distributed.core import Status
 
-from speechtl.cluster.cluster_spec import QUEUES, ClusterSpec
+from speechtl.cluster.cluster_spec import OWN_PORT, QUEUES, ClusterSpec
 from speechtl.errors import ConfigError
 from speechtl.pieces import ONE_THREAD
 
@@ -65,5 +65,5 @@ def job_options(spec: ClusterSpec) -> dict[str, Any]:
         "processes": cores,
         "memory": options.get("memory") or configured.get("memory") or f"{4 * cores} GB",
         "job_script_prologue": [*exports, *configured.get("job-script-prologue", [])],
-        "scheduler_options": {"dashboard_address": None, **configured.get("scheduler-options", {})},
+        "scheduler_options": {"dashboard_address": OWN_PORT, **configured.get("scheduler-options", {})},
     }

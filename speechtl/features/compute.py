@@ -111,8 +111,7 @@ def compute_features(
     )
     findings.log(_logger, str(data_dir.path))
 
-    fresh = [part for part in read_parts(feature_dir) if part.number >= number]
-    for part in fresh:
+    for part in read_parts(feature_dir, number):
         known.update(part.utterances)
     stored = {key: known[key] for key in data_dir.utterance_ids if key in known and key not in broken}
     if stored:  # Otherwise the audio is unreachable, perhaps temporarily: the old features are kept.

@@ -8,6 +8,7 @@ increase, so of two parts with the same utterance the one with the higher number
 import contextlib
 import dataclasses
 import json
+import math
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -63,14 +64,25 @@ class Part:
             path.unlink(missing_ok=True)
 
 
-def read_parts(feature_dir: Path) -> list[Part]:
-    """Read the journals of all finished parts, oldest first.
+def read_parts(feature_dir: Path, since: int = 0) -> list[Part]:
+    """Read the journals of finished parts, oldest first.
+
+    Args:
+        feature_dir: the folder.
+        since: the number of the first that is wanted.
 
     Raises:
         DataError: a journal cannot be read or is malformed; names the first.
     """
-    parts = [_read_part(journal) for journal in sorted(feature_dir.glob(_JOURNALS))]
+    journals = [path for path in sorted(feature_dir.glob(_JOURNALS)) if since == 0 or _number_of(path) >= since]
+    parts = [part for part in map(_read_part, journals) if part.number >= since]
     return sorted(parts, key=lambda part: part.number)
+
+
+def _number_of(journal: Path) -> float:
+    """Return the number in the name of a journal; infinity where a name has none, so that the journal is asked."""
+    number = journal.name.split(".")[1].partition("-")[0]
+    return int(number) if number.isascii() and number.isdecimal() else math.inf
 
 
 def _read_part(journal: Path) -> Part:

@@ -20,7 +20,7 @@ class Session:
     Args:
         graph: the ONNX file.
         weights: by path, those that the graph has inputs for.
-        threads: how many threads share an operation; None for as many as there are processors to run on.
+        threads: how many threads share an operation; None for ``OMP_NUM_THREADS``, or the processors to run on.
 
     Raises:
         ModelError: ONNX Runtime is missing, or the graph is damaged or lacks weights.
@@ -55,5 +55,8 @@ class Session:
 
 
 def _processors() -> int:
-    """Return how many processors this process may run on."""
+    """Return how many processors this process may run on; ``OMP_NUM_THREADS`` may say fewer."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isascii() and told.isdecimal() and int(told):
+        return int(told)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -5,7 +5,8 @@
 The corpus is made up: 50 utterances of a speaker in one recording, which is a hard link of one file of noise, with
 transcripts of a lexicon of 50,000 words, and features of 256 utterances in an archive, all of them links of one. Each
 verb runs in a process of its own. Prints a table, and lines ``ratio <name> <value>``: how many times the processor time
-of the last size but one the last size takes. The last one is that of ``shards.py``, which says more about it.
+of the last size but one the last size takes. Further ones are those of ``shards.py`` and ``cluster_rows.py``, which say
+more about them.
 """
 
 import argparse
@@ -204,7 +205,7 @@ def most_memory() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="10000,100000,1000000", help="utterances, separated by commas")
-    everything = ",".join([*VERBS, "shards"])
+    everything = ",".join([*VERBS, "shards", "cluster"])
     parser.add_argument("--only", default=everything, help="verbs, separated by commas; combine needs split")
     parser.add_argument("--folder", type=Path, help="where corpora are made, and kept for the next run")
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -238,8 +239,9 @@ def main() -> None:
     if len(sizes) > 1:
         for name, seconds in times.items():
             print(f"ratio {name} {seconds[-1] / seconds[-2]:.2f}", flush=True)
-    if "shards" in arguments.only.split(","):
-        subprocess.run([sys.executable, Path(__file__).with_name("shards.py")], check=True)
+    for name in ("shards", "cluster_rows"):
+        if name.partition("_")[0] in arguments.only.split(","):
+            subprocess.run([sys.executable, Path(__file__).with_name(f"{name}.py")], check=True)
 
 
 if __name__ == "__main__":
