@@ -67,7 +67,7 @@ def workshop(shared_config_maker):
 def request_of(workshop, tmp_path):
     def make(**fields):
         given = {"source": workshop / "source", "data": workshop / "own", "out": tmp_path / "out", "settings": FEW}
-        return Request(**(given | {"decoding": DECODING} | fields))
+        return Request(**(given | {"decoding": DECODING, "export": False} | fields))
 
     return make
 

@@ -55,7 +55,9 @@ def test_adaptation_is_what_it_is_without(workshop, tmp_path, computed, method):
         out = tmp_path / choice
         settings = (*FEW, *METHODS[method], f"cache_frozen={choice}")
         more = {"decoding": DecodingConfig(), "test": workshop / "dev"}
-        result = adapt(Request(workshop / "source", workshop / "own", out, method=method, settings=settings, **more))
+        result = adapt(
+            Request(workshop / "source", workshop / "own", out, method=method, settings=settings, export=False, **more)
+        )
         found[choice] = result, load_arrays(result.file)[0]
     (once, first), (always, second) = found["always"], found["never"]
     # Recordings, the source's speech that is replayed, the test.
