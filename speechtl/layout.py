@@ -5,7 +5,8 @@ An experiment directory stands alone: ``config.toml`` (every value written out),
 ``log.jsonl``, ``tensorboard/``, and ``state/`` from which a killed run continues. A speaker's directory, made by
 ``speechtl adapt``, may hold ``speaker.h5`` alone. An encoder that ``speechtl import`` made has ``config.toml`` without
 ``[[data]]``, ``weights.h5`` and a model card, ``README.md``. One that is made of a model in the package may have
-``lm/LANGUAGE.arpa.gz``.
+``lm/LANGUAGE.arpa.gz``. A trained or adapted one may have ``speechtl.json`` and ``graphs/NAME.onnx`` of an exported
+model, which take their weights from it as long as these are the ones that they were made of.
 
 An exported model is a zip with the same names, but for ``weights.safetensors`` and ``cmvn.safetensors``; in addition it
 has ``speechtl.json`` and a computation graph or more, ``graphs/NAME.onnx``, that take their weights from there. It is

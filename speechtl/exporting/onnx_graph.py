@@ -50,7 +50,7 @@ def onnx_graph(model: AcousticModel, compute: Compute, outputs: Sequence[str]) -
         try:
             from tf2onnx.tfonnx import process_tf_graph
         except ImportError as error:
-            raise ModelError(f"export needs tf2onnx and onnx ({error}); pip install 'speechtl[export]'") from error
+            raise ModelError(f"export needs tf2onnx and onnx ({error}); pip install tf2onnx 'onnx<1.19'") from error
         concrete = _trace(model, compute)
         names = ["features", "lengths", *model.variables()]
         tensors = [tensor.name for tensor in concrete.inputs], [tensor.name for tensor in concrete.outputs]
