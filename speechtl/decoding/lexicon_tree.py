@@ -1,5 +1,6 @@
 """A lexicon as the search needs it: a prefix tree of pronunciations, and what the word of each leaf costs."""
 
+import copy
 import gc
 import math
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -86,6 +87,16 @@ class LexiconTree:
         missing = [new.words[number] for number in outside]
         new.unknown, new.unreachable = ([], missing) if graph.wildcard is None else (missing, [])
         return new
+
+    def copy(self) -> "LexiconTree":
+        """Return the same words; what is added to either is not in the other."""
+        other = copy.copy(self)
+        other.__dict__.pop("_number", None)
+        other.tree, other.entries = self.tree.copy(), copy.copy(self.entries)
+        other.words, other.unknown, other.unreachable = list(self.words), list(self.unknown), list(self.unreachable)
+        for name in _OF_LEAVES:
+            setattr(other, f"_{name}", getattr(self, f"_{name}").copy())
+        return other
 
     @cached_property
     def _number(self) -> dict[str, int]:

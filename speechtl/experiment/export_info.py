@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field
 
 from speechtl.config import Section, parse
-from speechtl.errors import ModelError
+from speechtl.errors import ModelError, SpeechtlError
 from speechtl.files import file_name, finish_replacing, read_bytes, read_text
 from speechtl.layout import ExperimentLayout
 
@@ -80,7 +80,10 @@ def find_graphs(layout: ExperimentLayout, speaker: Path | None) -> tuple[Experim
     finish_replacing(place.path)
     if not place.export.is_file():
         return None, "is not exported"
-    info = ExportInfo.read(place)
+    try:
+        info = ExportInfo.read(place)
+    except SpeechtlError as error:
+        return None, f"cannot be run as it was exported ({error})"
     digests = weights_digest(layout), None if speaker is None else weights_digest(place)
     if (info.weights, info.speaker) != digests:
         return None, "has changed since it was exported"

@@ -39,6 +39,11 @@ class PackedEntries(MutableMapping[str, list[Pronunciation]]):
         self._first, self._length, self._units, self._probability = (arrays[name] for name in _FIELDS[2:])
         self._changed: dict[str, list[Pronunciation]] = {}
 
+    def __copy__(self) -> "PackedEntries":
+        other = PackedEntries.__new__(PackedEntries)
+        other.__dict__.update(self.__dict__, _changed=dict(self._changed))
+        return other
+
     @cached_property
     def _number(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.words)}

@@ -34,8 +34,8 @@ def load_model(path: str | Path, speaker: str | Path | None = None) -> SpeechMod
     if not layout.speaker.is_file():
         # What is no experiment is told before TensorFlow is loaded, which takes seconds.
         ExperimentDirectory(layout)
-    if layout.weights.is_file():
-        place = None if speaker is None else speaker_file(speaker)
+    place = None if speaker is None else speaker_file(speaker)
+    if layout.weights.is_file() and (place is None or place.is_file()):
         graphs, why = find_graphs(layout, place)
         if graphs is not None:
             from speechtl.runtime.exported_model import ExportedModel

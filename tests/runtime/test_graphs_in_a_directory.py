@@ -75,6 +75,17 @@ def test_other_weights_run_by_tensorflow_and_this_is_said_once(exported, caplog)
     assert isinstance(load_model(exported), ExportedModel)
 
 
+def test_a_damaged_description_is_told(exported, caplog):
+    caplog.set_level(logging.INFO, "speechtl")
+    layout = ExperimentLayout(exported)
+    kept = layout.export.read_bytes()
+    for content in (b"{", kept.replace(b'"format": 1', b'"format": 99'), kept.replace(b"fingerprint", b"toe print")):
+        layout.export.write_bytes(content)
+        assert isinstance(load_model(exported), Experiment)
+    layout.export.write_bytes(kept)
+    assert caplog.text.count("cannot be run as it was exported") == 3
+
+
 def test_a_speakers_layers_have_graphs_of_their_own(exported, tmp_path, caplog):
     caplog.set_level(logging.INFO, "speechtl")
     experiment = Experiment.load(exported)

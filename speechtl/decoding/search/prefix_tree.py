@@ -146,6 +146,10 @@ class PrefixTree:
         tree._set_table(arrays["table"])
         return tree
 
+    def copy(self) -> "PrefixTree":
+        """Return the same tree; what is added to either is not in the other."""
+        return PrefixTree.unpack({name: array.copy() for name, array in self.pack().items()})
+
     def add_chain(self, units: Sequence[int]) -> int:
         """Add a pronunciation as a chain from the root and return its leaf.
 
