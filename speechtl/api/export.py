@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from speechtl.api.paths import StrPath, optional_path
+from speechtl.api.paths import StrPath, model_path, optional_path
 
 if TYPE_CHECKING:
     from speechtl.exporting.export import Exported
@@ -25,7 +25,7 @@ def export(
     It is also a ``source`` to transfer from, and takes a twentieth of the time to load.
 
     Args:
-        model: the experiment directory.
+        model: the experiment directory, or the name of a model that comes with speechtl.
         out: the file, ``NAME.speechtl``; a new folder for other formats; None to put the computation graphs into the
             experiment directory (or that of ``speaker``), which then runs without TensorFlow. `train` and `adapt` do
             so.
@@ -47,5 +47,5 @@ def export(
     chosen = None if precision is None else parse_precision(precision)
     place, directories = optional_path(out), tuple(map(Path, dev))
     if form == "speechtl":
-        return run(Path(model), place, chosen, optional_path(speaker), directories, language)
-    return export_other(Path(model), place, form, chosen, optional_path(speaker), directories, language)
+        return run(model_path(model), place, chosen, optional_path(speaker), directories, language)
+    return export_other(model_path(model), place, form, chosen, optional_path(speaker), directories, language)

@@ -9,7 +9,9 @@ from speechtl.cli import options
 
 
 def export(
-    model: Annotated[Path, typer.Argument(help="Experiment directory of a trained model.")],
+    model: Annotated[
+        str, typer.Argument(help="Experiment directory of a trained model, or name of one of speechtl models.")
+    ],
     out: Annotated[
         Path | None,
         typer.Argument(
