@@ -91,7 +91,7 @@ CHANGES = {
     "over 44.1 kHz and back": _samples(functools.partial(_there_and_back, 44100)),
     "over 22.05 kHz and back": _samples(functools.partial(_there_and_back, 22050)),
     "8 kHz": _samples(functools.partial(_at, 8000), lossy=True, said="has nothing above 4000 Hz"),
-    "11.025 kHz": _samples(functools.partial(_at, 11025), lossy=True, said="has nothing above 5512 Hz"),
+    "11.025 kHz": _samples(functools.partial(_at, 11025), lossy=True, said="has nothing above 5512.5 Hz"),
     "WAV, 16 bits": _stored(subtype="PCM_16"),
     "WAV, 24 bits": _stored(subtype="PCM_24"),
     "WAV, mu-law": _stored(lossy=True, subtype="ULAW"),

@@ -72,8 +72,10 @@ def encoded_audio(
 
 
 def _flac(samples: np.ndarray, rate: int) -> bytes:
-    if np.abs(samples).max(initial=0) > INTEGERS:
-        samples = samples / np.float32(FULL_SCALE)
+    peak = float(np.abs(samples).max(initial=0))
+    if peak > 1:
+        # Louder than full scale is possible in floating-point files alone; it is made quieter rather than clipped.
+        samples = samples / np.float32(FULL_SCALE if peak > INTEGERS else peak)
     bits = 16
     scaled = samples * np.float64(1 << 15)
     if (scaled != np.round(scaled)).any():

@@ -17,8 +17,8 @@ _UNLIKE = 0.05
 _LEAKS = 1 / 400
 # Of full scale. Below it, an offset is nothing that the features or the detector of speech would see.
 LEAST_OFFSET = 0.01
-# No gain makes speech in [-1, 1] as loud as this.
-INTEGERS = 8.0
+# No gain makes speech in [-1, 1] as loud as this; 16-bit integers that are less are silence.
+INTEGERS = 256.0
 
 
 class OneChannel:

@@ -9,6 +9,7 @@ from pathlib import Path
 from speechtl.audio.digital_silence import REMARKABLE
 from speechtl.audio.header import AudioHeader, read_headers
 from speechtl.audio.pipe import is_pipe
+from speechtl.data.datadir import channel_of
 from speechtl.data.shard_index import is_shard_set
 from speechtl.data.structure import Structure, absent_entries, in_order, scan_structure
 from speechtl.data.table_kinds import TABLES
@@ -205,8 +206,13 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
         if not is_pipe(table.entries[recording]) or "--allow-pipes" not in fault:
             yield Problem(table.path, table.lines[recording], f"'{recording}': {fault}", "audio", key=recording)
     speeds = structure.values.get("reco2speed", {})
-    first: dict[tuple[str, float], str] = {}
+    sides = structure.tables.get("reco2file_and_channel")
+    first: dict[tuple[str, float, int | None], str] = {}
     for recording, header in headers.items():
+        side = channel_of(sides.entries.get(recording, "")) if sides and header.channels > 1 else None
+        if sides and side is not None and side >= header.channels:
+            message = f"'{recording}': no channel {side + 1}, its audio has {header.channels}; correct the channel"
+            yield Problem(sides.path, sides.lines[recording], message, "channel", key=recording)
         if header.silence == 1.0:
             message = f"'{recording}': nothing but digital silence; check the recording"
             yield Problem(table.path, table.lines[recording], message, "silent", warning=True, key=recording)
@@ -219,7 +225,7 @@ def _audio(structure: Structure, headers: dict[str, AudioHeader], faults: dict[s
         for sentence, detail in header.findings.items():
             message = f"'{recording}': {sentence}{f' ({detail})' if detail else ''}"
             yield Problem(table.path, table.lines[recording], message, "repaired", warning=True, key=recording)
-        other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0)), recording)
+        other = first.setdefault((table.entries[recording], speeds.get(recording, 1.0), side), recording)
         if other != recording:
             message = f"'{recording}' has the same audio as '{other}' (line {table.lines[other]})"
             yield Problem(table.path, table.lines[recording], message, "same-audio", warning=True, key=recording)

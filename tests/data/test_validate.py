@@ -1,9 +1,11 @@
+import numpy as np
 import pytest
+import soundfile
 from datadir_strategies import data_dirs, few_examples, write_recordings
 from hypothesis import given
 
 from speechtl.audio.audio_file import AudioFile
-from speechtl.data.datadir import Segment
+from speechtl.data.datadir import DataDir, Segment
 from speechtl.data.tables import Problem, archive_of, problem_lines, write_table
 from speechtl.data.validate import validate
 from speechtl.errors import DataError
@@ -201,6 +203,18 @@ def test_a_folder_with_brackets(tmp_path):
         assert not [
             problem for problem in validate(data.path, check_audio=False).problems if problem.kind == "no-archive"
         ]
+
+
+def test_a_channel_that_a_recording_lacks(tmp_path):
+    soundfile.write(tmp_path / "call.wav", np.random.default_rng(0).normal(0, 0.1, (8000, 2)), 8000)
+    names = ("a", "b", "c")
+    data = DataDir(tmp_path / "d", utt2spk={name: name for name in names}, text=dict.fromkeys(names, "x"))
+    data.wav_scp = dict.fromkeys(names, str(tmp_path / "call.wav"))
+    data.reco2file_and_channel = {"a": "call A", "b": "call B", "c": "call C"}
+    data.save(data.path)
+    assert found(data) == ["reco2file_and_channel:3: 'c': no channel 3, its audio has 2; correct the channel"]
+    # Two sides of one call are not the same audio.
+    assert found(data, warnings=True) == []
 
 
 def test_three_problems_of_a_kind_are_enough(tmp_path):
