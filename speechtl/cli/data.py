@@ -257,12 +257,15 @@ def splice(
 
     With --words every speaker says the given words, which need not occur in any recording, surrounded by other pieces.
     """
+    import contextlib
+
     from speechtl.config import parse, read_toml
     from speechtl.data.ctm import read_ctm
-    from speechtl.data.datadir import DataDir, require_vacant
+    from speechtl.data.datadir import DataDir, names_in, require_vacant
     from speechtl.errors import DataError
     from speechtl.features.config import FeatureConfig
     from speechtl.features.parts import check_features, recorded_config
+    from speechtl.files import new_folder
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
     from speechtl.splicing.splicing_lexicon import SplicingLexicon
@@ -280,15 +283,17 @@ def splice(
         features = recorded_config(data) or FeatureConfig()
     timed = read_ctm(phones, data)
     label = "{}" if entries is None else entries.add_phones(one.label for labels in timed.values() for one in labels)
-    if words is not None and entries is not None:
-        options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
-        spoken = entries.pronunciations(words)
-        spliced = splice_words(data, timed, spoken, options, features, destination, label=label)
-    else:
-        splicing = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
-        spliced = splice_phones(data, timed, splicing, features, destination, label=label)
-    if entries is not None:
-        entries.save(destination / "lang")
+    # A new directory is there when all of it is.
+    with contextlib.nullcontext(destination) if names_in(destination) else new_folder(destination) as folder:
+        if words is not None and entries is not None:
+            options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
+            spoken = entries.pronunciations(words)
+            spliced = splice_words(data, timed, spoken, options, features, folder, label=label, place=destination)
+        else:
+            splicing = SplicingConfig(longest_piece=longest_piece, copies=copies, overlap=overlap, seed=seed)
+            spliced = splice_phones(data, timed, splicing, features, folder, label=label, place=destination)
+        if entries is not None:
+            entries.save(folder / "lang")
     hours = sum(spliced.utt2dur.values()) / 3600
     units = sum(len(text.split()) for text in spliced.text.values())
     kinds = "phones" if words is None else "words and phones"

@@ -249,10 +249,10 @@ def split_line(line: str) -> tuple[str, str]:
     line = line.strip(_LINE_END)
     if "\t" not in line:
         key, _, value = line.partition(" ")
-        return key, value.lstrip(" ")
+        return key, value.lstrip(_LINE_END)
     for position, character in enumerate(line):
         if character in BLANKS:
-            return line[:position], line[position:].lstrip(BLANKS)
+            return line[:position], line[position:].lstrip(_LINE_END)
     return line, ""
 
 

@@ -17,7 +17,9 @@ _HEADER = struct.Struct("<2s3sbibi")  # Binary marker, type of matrix, then rows
 
 
 @contextlib.contextmanager
-def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callable[[str, np.ndarray], str]]:
+def write_ark_scp(
+    ark_path: str | Path, scp_path: str | Path, folder: Path | None = None
+) -> Iterator[Callable[[str, np.ndarray], str]]:
     """Write matrices to an archive and its table; both are created when the block succeeds, neither if it fails.
 
     If they are there already, in one folder, they are replaced together (`replacing_together`): an old table would
@@ -27,6 +29,7 @@ def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callab
         ark_path: the archive. It is written to the table as given here: it should be absolute if readers may have
             another working directory.
         scp_path: the table, ``key ark_path:offset``.
+        folder: where the archive will be, if it is moved there later.
 
     Yields:
         ``write(key, matrix)``: store a float32 or float64 matrix ``(rows, columns)``; returns ``ark_path:offset``.
@@ -35,16 +38,17 @@ def write_ark_scp(ark_path: str | Path, scp_path: str | Path) -> Iterator[Callab
         DataError: a file cannot be written (full disk).
     """
     ark_path, scp_path = Path(ark_path), Path(scp_path)
+    told = ark_path if folder is None else folder / ark_path.name
     with contextlib.ExitStack() as stack:
         new_ark, new_scp = ark_path, scp_path
         if scp_path.exists() and ark_path.parent == scp_path.parent:
-            folder = stack.enter_context(replacing_together(scp_path.parent))
-            new_ark, new_scp = folder / ark_path.name, folder / scp_path.name
+            new = stack.enter_context(replacing_together(scp_path.parent))
+            new_ark, new_scp = new / ark_path.name, new / scp_path.name
         scp = stack.enter_context(atomic_write(new_scp))
         ark = stack.enter_context(atomic_write(new_ark, "wb"))
 
         def write(key: str, matrix: np.ndarray) -> str:
-            place = f"{ark_path}:{append_matrix(ark, key, matrix)}"
+            place = f"{told}:{append_matrix(ark, key, matrix)}"
             scp.write(f"{key} {place}\n")
             return place
 

@@ -61,7 +61,11 @@ class Part:
         """Delete the part; the journal first, so that a partly deleted part is ignored."""
         stem = self.journal.with_suffix("")
         for path in (self.journal, Path(f"{stem}.ark"), Path(f"{stem}.stats.ark")):
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                advice = "correct the permissions of its folder"
+                raise DataError(f"{path}: cannot remove: {error.strerror or error}; {advice}") from error
 
 
 def read_parts(feature_dir: Path, since: int = 0) -> list[Part]:
@@ -212,8 +216,10 @@ def write_part(
             yield store
         write_journal(stem, number, config, stored)
     except BaseException:
-        features_path.unlink(missing_ok=True)
-        stats_path.unlink(missing_ok=True)
+        # What cannot be removed has no journal, and nobody reads it.
+        with contextlib.suppress(OSError):
+            features_path.unlink(missing_ok=True)
+            stats_path.unlink(missing_ok=True)
         raise
 
 

@@ -129,6 +129,10 @@ def _read_entries(
                 continue
             before = len(problems)
             phones = _read_phones(word, fields[start:], read_phone, single, number, problems)
+            # Marks that are no sounds may have been around it.
+            if phones and len(problems) == before and is_noise(word, phones):
+                noise.append(f"{fields[0]} {' '.join(fields[start:])}")
+                continue
             if not phones:
                 if len(problems) == before:
                     problems.append((number, f"'{word}' has no phones but tones; add them or remove the line"))
@@ -179,7 +183,7 @@ def _read_phones(
         except LexiconError as error:
             problems.append((number, f"'{word}': {error}"))
             continue
-        if len(read) == 1:
+        if len(read) == 1 and not is_noise("", read):
             single[field] = read[0]
         phones += read
     return tuple(phones)
@@ -234,12 +238,28 @@ def _strip_cmu_comments(fields: list[str], text: str) -> list[str]:
 def _phone_reader(notation: Notation, stress: Stress, tone: Tone) -> Callable[[str], tuple[str, ...]]:
     """Return what turns one field of a line into phones: one, none (a dropped tone) or two (a separate tone)."""
     if notation == "arpabet":
-        return lambda field: (arpabet_to_ipa(field, stress),)
+        return _remembering(lambda field: (arpabet_to_ipa(field, stress),))
     if notation == "xsampa":
-        return lambda field: _read_ipa_phone(xsampa_to_ipa(field), stress, tone, field)
+        return _remembering(lambda field: _read_ipa_phone(xsampa_to_ipa(field), stress, tone, field))
     if notation == "ipa":
-        return functools.partial(_read_ipa_phone, stress=stress, tone=tone)
+        return _remembering(functools.partial(_read_ipa_phone, stress=stress, tone=tone))
     raise LexiconError(f"unknown notation '{notation}'; expected ipa, arpabet or xsampa")
+
+
+def _remembering(read: Callable[[str], tuple[str, ...]]) -> Callable[[str], tuple[str, ...]]:
+    """Return a reader that says the same of a wrong phone again without looking at it; a file may be full of one."""
+    wrong: dict[str, LexiconError] = {}
+
+    def remembering(field: str) -> tuple[str, ...]:
+        if field in wrong:
+            raise wrong[field].with_traceback(None)
+        try:
+            return read(field)
+        except LexiconError as error:
+            wrong[field] = error
+            raise
+
+    return remembering
 
 
 def _read_ipa_phone(text: str, stress: Stress, tone: Tone, shown: str = "") -> tuple[str, ...]:

@@ -46,6 +46,7 @@ def splice(
     out: str | Path,
     *,
     label: str = "{}",
+    place: str | Path | None = None,
 ) -> DataDir:
     """Cut each speaker's features at phone boundaries and concatenate the pieces in random order.
 
@@ -59,6 +60,7 @@ def splice(
         features: configuration of the features, for the times of frames.
         out: data directory to write.
         label: format of a phone in ``text``, for example ``"_{}"`` if a lexicon has words for phones.
+        place: where the directory will be, if it is moved there when all of it is written.
 
     Returns:
         The new data directory.
@@ -82,7 +84,7 @@ def splice(
                 said = " ".join(label.format(phone) for piece in chosen for phone in piece.phones)
                 yield f"{speaker}-spliced{config.seed}-{number:04}", speaker, said, chosen
 
-    return write_joined(out, data, features, utterances())
+    return write_joined(out, data, features, utterances(), place)
 
 
 def _pieces(spoken: Spoken, config: SplicingConfig, rng: random.Random) -> Iterator[Piece]:

@@ -159,6 +159,7 @@ def write_joined(
     data: DataDir,
     features: FeatureConfig,
     utterances: Iterable[tuple[str, str, str, Sequence[Piece]]],
+    place: str | Path | None = None,
 ) -> DataDir:
     """Write a data directory of spliced utterances: archives in ``out/feats``, tables and ``phones.ctm``; no audio.
 
@@ -167,17 +168,19 @@ def write_joined(
         data: the origin of the pieces, with the statistics and gender of each speaker.
         features: configuration of the features.
         utterances: ``(id, speaker, transcript, pieces)`` of each.
+        place: where the directory will be, if it is moved there when all of it is written.
 
     Raises:
         DataError: it cannot be written.
     """
     joined, archives = DataDir(Path(out)), Path(out).absolute() / "feats"
+    final = (Path(out) if place is None else Path(place)).absolute() / "feats"
     clock = FrameClock.of(features)
     timed: dict[str, list[TimedLabel]] = {}
     stored: dict[str, Stored] = {}
     # Named like an archive of computed features, so that its configuration is recorded in the same way.
     stem = archives / "spliced.000001-joined"
-    with write_ark_scp(Path(f"{stem}.ark"), Path(f"{stem}.scp")) as write:
+    with write_ark_scp(Path(f"{stem}.ark"), Path(f"{stem}.scp"), final) as write:
         for key, speaker, text, pieces in utterances:
             matrix = join(pieces)
             joined.feats_scp[key], joined.utt2num_frames[key] = write(key, matrix), len(matrix)

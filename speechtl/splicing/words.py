@@ -56,6 +56,7 @@ def splice_words(
     out: str | Path,
     *,
     label: str = "{}",
+    place: str | Path | None = None,
 ) -> DataDir:
     """Splice words for every speaker, from pieces of all speakers' recordings.
 
@@ -67,6 +68,7 @@ def splice_words(
         features: configuration of the features.
         out: data directory to write.
         label: format in ``text`` of a phone between two words.
+        place: where the directory will be, if it is moved there when all of it is written.
 
     Returns:
         The new data directory, with features but without audio.
@@ -114,7 +116,7 @@ def splice_words(
                 pieces += _some_pause(pauses[speaker], rng)
                 yield f"{speaker}-words{config.seed}-{number:04}", speaker, " ".join(said), pieces
 
-    return write_joined(out, data, features, utterances())
+    return write_joined(out, data, features, utterances(), place)
 
 
 def _some_pause(pauses: Sequence[Piece], rng: random.Random) -> list[Piece]:

@@ -108,3 +108,12 @@ def test_what_would_not_read_back_is_not_written(tmp_path, entries):
         write_table(path, entries)
     assert read_table(path) == {"old": "content"}
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_read_is_what_is_written(tmp_path):
+    """A carriage return in front of a value, as files that were joined have it."""
+    (tmp_path / "text").write_bytes(b"a \rb c\n1\t\rd\n")
+    table = read_table(tmp_path / "text")
+    assert table == {"a": "b c", "1": "d"}
+    write_table(tmp_path / "again", table)
+    assert read_table(tmp_path / "again") == table

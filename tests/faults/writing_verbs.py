@@ -297,6 +297,8 @@ def make_speech(folder):
 
 
 _TOKENS = re.compile(rb"-[0-9a-f]{6}(?=\.(?:ark|stats|json))")
+# Of statistics, a new archive takes one of two names, whichever the table does not lead to.
+_OTHER_NAME = re.compile(rb"-2(?=\.ark)")
 _TIMES = re.compile(rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e0-9]+|; [0-9.]+ s\. Use it')
 
 
@@ -307,7 +309,8 @@ def left_by(folder):
         name = path.relative_to(folder)
         if path.is_file() and not any(part.startswith(".") for part in name.parts) and "tensorboard" not in name.parts:
             content = _TIMES.sub(b"", _TOKENS.sub(b"-TOKEN", path.read_bytes()))
-            found[_TOKENS.sub(b"-TOKEN", str(name).encode()).decode()] = content
+            place = _OTHER_NAME.sub(b"", _TOKENS.sub(b"-TOKEN", str(name).encode())).decode()
+            found[place] = _OTHER_NAME.sub(b"", content) if name.suffix == ".scp" else content
     return found
 
 

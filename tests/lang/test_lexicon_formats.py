@@ -114,3 +114,7 @@ def test_commas_and_tabs_may_be_in_a_lexicon(tmp_path):
     assert read(tmp_path, "one.txt", "1,000 t a\nno n o\n")["1,000"] == [("t a", 1.0)]
     assert read(tmp_path, "two.txt", "yes 0.5\tj e s\nno\tn o\n")["yes"] == [("j e s", 0.5)]
     assert read(tmp_path, "three.txt", "yes j\te s\nno n\to\n")["yes"] == [("j e s", 1.0)]
+
+
+def test_silence_with_a_mark_around_it_is_silence(tmp_path):
+    assert read(tmp_path, "lexicon.txt", "<unk> spn|\n<noise> spn|\nno n o\n") == {"no": [("n o", 1.0)]}
