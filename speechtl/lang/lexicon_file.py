@@ -178,6 +178,9 @@ def _read_phones(
     """Read the phones of one line, remembering in ``single`` the fields that are one phone each."""
     phones: list[str] = []
     for field in fields:
+        if field in single:
+            phones.append(single[field])
+            continue
         try:
             read = read_phone(field)
         except LexiconError as error:
