@@ -257,15 +257,12 @@ def splice(
 
     With --words every speaker says the given words, which need not occur in any recording, surrounded by other pieces.
     """
-    import contextlib
-
     from speechtl.config import parse, read_toml
     from speechtl.data.ctm import read_ctm
-    from speechtl.data.datadir import DataDir, names_in, require_vacant
+    from speechtl.data.datadir import DataDir, filled_at_once, require_vacant
     from speechtl.errors import DataError
     from speechtl.features.config import FeatureConfig
     from speechtl.features.parts import check_features, recorded_config
-    from speechtl.files import new_folder
     from speechtl.splicing.phones import SplicingConfig
     from speechtl.splicing.phones import splice as splice_phones
     from speechtl.splicing.splicing_lexicon import SplicingLexicon
@@ -283,8 +280,7 @@ def splice(
         features = recorded_config(data) or FeatureConfig()
     timed = read_ctm(phones, data)
     label = "{}" if entries is None else entries.add_phones(one.label for labels in timed.values() for one in labels)
-    # A new directory is there when all of it is.
-    with contextlib.nullcontext(destination) if names_in(destination) else new_folder(destination) as folder:
+    with filled_at_once(destination) as folder:
         if words is not None and entries is not None:
             options = WordSplicingConfig(copies=copies, overlap=overlap, seed=seed)
             spoken = entries.pronunciations(words)

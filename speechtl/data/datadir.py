@@ -1,5 +1,6 @@
 """A Kaldi data directory in memory."""
 
+import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -253,6 +254,17 @@ def names_in(folder: Path) -> set[str]:
         return set()
     finish_replacing(folder)
     return {path.name for path in folder.iterdir() if not is_staged(Path(path.name))}
+
+
+@contextlib.contextmanager
+def filled_at_once(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write; one that was missing or empty is there when all of it is written, or not at all.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    with contextlib.nullcontext(folder) if names_in(folder) else new_folder(folder) as place:
+        yield place
 
 
 def channel_of(file_and_channel: str) -> int | None:
