@@ -8,7 +8,7 @@ from speechtl.data.datadir import DataDir, attribute_of
 from speechtl.data.structure import scan_structure
 from speechtl.data.table_kinds import TABLES, Segment
 from speechtl.data.tables import Problem, raise_problems
-from speechtl.data.validate import validate
+from speechtl.data.validate import validate, validate_structure
 from speechtl.data.validation_report import Report
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, read_bytes, replacing_together
@@ -65,12 +65,14 @@ def fix(
         DataError: it is not a directory, cannot be written, or no utterance would be left; it is then unchanged.
     """
     path = Path(path)
-    report = validate(path, require_text=False, check_audio=check_audio, decode=decode, allow_pipes=allow_pipes)
+    structure = scan_structure(path)
+    report = validate_structure(
+        structure, require_text=False, check_audio=check_audio, decode=decode, allow_pipes=allow_pipes
+    )
     beyond_help = [problem for problem in report.problems if problem.kind == "unreadable" or _unmakeable(problem)]
     if beyond_help:
         raise_problems(path, beyond_help)
-    values = scan_structure(path).values
-    plan = _Plan(values)
+    plan = _Plan(structure.values)
     for problem in report.problems:
         plan.add(problem, report)
     if plan.actions:

@@ -50,7 +50,19 @@ def validate(
     """
     if is_shard_set(path):
         return validate_shards(path, require_text=require_text, check_audio=check_audio, decode=decode)
-    structure = scan_structure(path)
+    return validate_structure(
+        scan_structure(path),
+        require_text=require_text,
+        check_audio=check_audio,
+        decode=decode,
+        allow_pipes=allow_pipes,
+    )
+
+
+def validate_structure(
+    structure: Structure, *, require_text: bool, check_audio: bool, decode: bool, allow_pipes: bool
+) -> Report:
+    """Validate a data directory whose tables are read already; see `validate`."""
     problems = list(structure.problems)
     if require_text and not (structure.path / "text").exists():
         message = "missing; write 'utterance transcript' lines, or pass --no-text"
