@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _REACHED_WITHIN = 30.0  # Seconds in which a scheduler answers ...
 _STARTED_WITHIN = 60.0  # ... and has a worker, if nobody has to wait for a queue.
+_COUNT_HOLDS = 5.0  # Seconds for which the number of workers is not asked again: the scheduler has other work.
 _GONE_FOR = 300.0  # Seconds without any worker after which a run ends, unless a queue will start others.
 
 
@@ -39,12 +40,15 @@ class DaskWorkers(Workers):
 
     def __init__(self, client: Client, patient: bool):
         self.client, self.patient = client, patient
+        self._counted: tuple[float, int] | None = None
 
     @property
     def count(self) -> int:
-        """Threads of all workers."""
-        with _explained():
-            return max(1, sum(self.client.nthreads().values()))
+        """Threads of all workers, as they were some seconds ago at most."""
+        if self._counted is None or time.monotonic() - self._counted[0] > _COUNT_HOLDS:
+            with _explained():
+                self._counted = time.monotonic(), max(1, sum(self.client.nthreads().values()))
+        return self._counted[1]
 
     def run(self, function: Callable[[Any], Any], pieces: Iterable[Any]) -> Iterator[Done]:
         """Compute pieces; those of workers that are lost are computed again by others. See `Workers.run`."""

@@ -212,10 +212,10 @@ def main() -> None:
         costs = {name: ask(name, folder, most // 5) for name in STAGES}
         costs["training"] = ask("training", folder, STEPS)
         report(costs, table, arguments)
-        print()
+        print(flush=True)
         for name in STAGES:
             ratio = ask(name, folder, most)["seconds"] / costs[name]["seconds"]
-            print(f"check {name}, 5 times as much speech: {ratio:.2f} of the cost for an hour")
+            print(f"check {name}, 5 times as much speech: {ratio:.2f} of the cost for an hour", flush=True)
         larger = tables(folder / "100000", 100_000)
         for what, before, after in zip(("seconds", "memory"), table, larger, strict=True):
             print(f"check tables, 10 times as many utterances: {after / before:.2f} of the {what} for one")
