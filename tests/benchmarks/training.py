@@ -66,7 +66,7 @@ def our_side(folder: Path, threads: int) -> dict[str, Callable[[], object]]:
     class Utterances:  # What the trainer asks of its data before the first step.
         language, weight, utterance_ids = "und", 1.0, [f"utterance{number}" for number in range(UTTERANCES)]
         frames, labels = np.full(UTTERANCES, FRAMES), [[1]] * UTTERANCES
-        feature_frames, shards, targets = frames, None, {}  # noqa: RUF012
+        feature_frames, shards, targets = frames, None, {}
 
         def __len__(self) -> int:
             return UTTERANCES
