@@ -3,8 +3,11 @@
 import ast
 import gzip
 import io
+import os
 import re
 import resource
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -190,3 +193,13 @@ def test_a_small_file_takes_little_memory(tmp_path):
         with pytest.raises(kind, match=re.escape(name)):
             read(tmp_path / name)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_onnx_runtime_reports_nothing(tmp_path):
+    code = "from speechtl.runtime.session import load_onnxruntime; load_onnxruntime(); import os; print(os.environ)"
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment | {"TMPDIR": str(tmp_path)}, capture_output=True, text=True)
+    assert "'ORT_DISABLE_TELEMETRY': '1'" in done.stdout, done.stderr
+    # Where telemetry is on, it keeps its session in a file.
+    assert not list(tmp_path.iterdir())

@@ -12,6 +12,7 @@ import tensorflow as tf
 from speechtl.errors import ModelError
 from speechtl.exporting.convertible import convert_lstm, convertible
 from speechtl.models.acoustic_model import AcousticModel
+from speechtl.runtime.session import load_onnxruntime
 from speechtl.staging import scratch_folder
 
 # The newest that tf2onnx's operations and ONNX Runtime 1.14 both know.
@@ -90,8 +91,8 @@ def _trace(model: AcousticModel, compute: Compute) -> Any:
 def _simplified(proto: Any) -> Any:
     """Return a graph without what can be computed beforehand or left out, whatever the weights are."""
     import onnx
-    import onnxruntime
 
+    onnxruntime = load_onnxruntime()
     options = onnxruntime.SessionOptions()
     # Nothing that suits one kind of processor alone.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC

@@ -11,6 +11,21 @@ from speechtl.errors import ModelError
 from speechtl.files import read_bytes
 
 
+def load_onnxruntime() -> Any:
+    """Return the module of ONNX Runtime, which reports nothing to its makers.
+
+    Release 1.32 for Linux makes its telemetry ready as soon as it is imported, and leaves a file ``.ses`` among the
+    temporary ones, unless ``ORT_DISABLE_TELEMETRY`` is set.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 class Session:
     """A computation graph of an exported model, run by ONNX Runtime.
 
@@ -28,7 +43,7 @@ class Session:
 
     def __init__(self, graph: Path, weights: Mapping[str, np.ndarray], threads: int | None = None):
         try:
-            import onnxruntime
+            onnxruntime = load_onnxruntime()
         except ImportError as error:
             raise ModelError(f"{graph}: exported models run on ONNX Runtime; pip install onnxruntime") from error
         content = read_bytes(graph, error=ModelError, advice="export the model again")
