@@ -7,8 +7,9 @@
 # --corpora DIR holds the folders an4, speechocean762, persian (and persian_dictionaries), twi, dspspeech20, gcin_voice,
 # arabic_commands, kerstin_de, festvox_ru; recipes/corpora/README.md says how to get each. Encoders are names or folders.
 #
-# Stages: 0 data directories, 1 lexicons and features, 2 encoders, 3 base-whisper, 4 base. Everything is written below data/
-# and exp/ of this folder; training resumes.
+# Stages: 0 data directories, 1 lexicons and features, 2 encoders, 3 base-whisper, 4 base; only if it is asked for, 5: a larger one
+# with all corpora of run.sh, whose weights are not to be passed on. Everything is written below data/ and exp/ of this folder;
+# training resumes.
 set -euo pipefail
 
 stage=0
@@ -69,4 +70,8 @@ fi
 
 if run_stage 4 "base"; then
   speechtl train conf/base.toml exp/base
+fi
+
+if run_stage 5 "a larger model for own use"; then
+  speechtl train conf/large.toml exp/large
 fi
