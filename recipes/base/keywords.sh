@@ -6,7 +6,8 @@
 # Twenty words that training has and twenty that it has not, of at least five phones, drawn by the seed (local/draw_keywords.py).
 # The lexicon has nothing but these words; everything else is phones (--oov phones). What a phone that is in no keyword costs
 # says how readily something is taken for a keyword: the curve goes through these costs, and the confidences within each, so
-# that nothing is chosen on the test. Results: exp/evaluation/MODEL/keywords/keywords_SEED.md and curve_SEED.svg.
+# that nothing is chosen on the test. Results: exp/evaluation/MODEL/keywords/keywords_SEED.md and curve_SEED.svg, and phones.md: the
+# error rates of the phones of that speech.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 
@@ -14,6 +15,8 @@ have speechocean762/test || exit 0
 data=data/speechocean762
 out=$results/keywords
 is_new "$out/test/phones" || speechtl decode "$model" $data/test "$out/test" --language en --save-posteriors "$out/test"
+speechtl score $data/test "$out/test/phones" --unit phone --lexicon $data/lexicon.txt --out "$out/test/per" | grep '^%P' |
+  tee "$out/phones.md"
 for seed in $seeds; do
   keywords=$out/keywords_$seed.txt runs=()
   python local/draw_keywords.py $data/test/text --lexicon $data/lexicon.txt --training data/an4/train/text $data/train/text \
