@@ -266,6 +266,9 @@ BY_WAY_OF_REPLACING = {
     ("exchange/export_audio.py", "write_text"),
     ("exchange/export_audio.py", "copyfile"),
     ("exchange/export_audio.py", "write_bytes"),
+    # Into a staged folder.
+    ("data/shard.py", "rename"),
+    ("remote_file.py", "open"),
     # A stream of speech, no file.
     ("recognition/recogniser.py", "open"),
 }

@@ -1,7 +1,6 @@
 """Validate a set of shards: index and tar files, read from beginning to end as any other reader of tar files would."""
 
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from speechtl.data.validation_report import Report
 from speechtl.errors import DataError
 from speechtl.progress import progress_bar
 from speechtl.remote_file import fetch, is_remote
+from speechtl.staging import scratch_folder
 
 _ADVICE = "copy the shard again, or make it again (speechtl data shard)"
 _DURATION_TOLERANCE = 0.05
@@ -66,8 +66,8 @@ def _check(index: ShardIndex, name: str, entries: Sequence[ShardEntry]) -> list[
     try:
         if not is_remote(index.place):
             return [_problem(index, message, key, name) for key, message in _faults(Path(file), index, name, entries)]
-        with tempfile.TemporaryDirectory() as folder:
-            copy = Path(folder) / name
+        with scratch_folder() as folder:
+            copy = folder / name
             fetch(file, copy)
             return [_problem(index, message, key, name) for key, message in _faults(copy, index, name, entries)]
     except DataError as error:

@@ -5,7 +5,6 @@ its features are computed.
 """
 
 import re
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -23,6 +22,7 @@ from speechtl.exporting.onnx_graph import onnx_graph
 from speechtl.features.cmvn import VARIANCE_FLOOR, mean_and_scale
 from speechtl.files import atomic_write, new_folder
 from speechtl.models.weights import arrays_of
+from speechtl.staging import scratch_folder
 
 Format = Literal["saved-model", "onnx", "litert"]
 INPUTS, OUTPUTS = ("features", "lengths"), ("log_posteriors", "frames")
@@ -164,9 +164,9 @@ def _onnx(experiment: Experiment, compute: Compute, folder: Path) -> Path:
 
 
 def _litert(experiment: Experiment, compute: Compute, folder: Path) -> Path:
-    with tempfile.TemporaryDirectory() as saved:
-        _save(experiment, compute, Path(saved), lambda model: convertible(model, for_onnx=False))
-        converter = tf.lite.TFLiteConverter.from_saved_model(saved)
+    with scratch_folder() as saved:
+        _save(experiment, compute, saved, lambda model: convertible(model, for_onnx=False))
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(saved))
         try:
             content = converter.convert()
             _check(experiment, compute, content)

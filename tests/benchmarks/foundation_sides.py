@@ -156,7 +156,7 @@ def _our_steps(part: str, folder: Path) -> dict[str, Callable[[], object]]:
         return {"weights": weights, "values": [float(loss), float(norm)]}
 
     def step() -> list[float]:
-        return [update(batch, "xx", next(numbers), 0.0)["ctc"] for batch in made]
+        return [update([batch], "xx", next(numbers), 0.0)["ctc"] for batch in made]
 
     return {"facts": facts, "step": step}
 

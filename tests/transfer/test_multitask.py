@@ -83,10 +83,10 @@ def test_steps_on_one_language_leave_what_is_the_others_alone(shared, own):
 
     # Momentum of the first language's steps must not go on in the second's.
     for step in range(2):
-        update(speech(step), "xx", step, 0.1)
+        update([speech(step)], "xx", step, 0.1)
     before = arrays_of(model.variables())
     for step in range(3):
-        terms = update(speech(step), "yy", 2 + step, 0.2)
+        terms = update([speech(step)], "yy", 2 + step, 0.2)
     assert np.isfinite(list(terms.values())).all()
     changed = {name.split("/conv")[0].split("/norm")[0] for name in moved(before, model)}
     through = {f"private/yy/{name}" if name in own else f"encoder/{name}" for name in BLOCKS}
@@ -109,14 +109,14 @@ def test_what_is_kept_stays_to_the_bit_and_with_the_trunk_all_that_it_says():
     assert trained[False] == {"private/zz", "heads/zz", *(f"encoder/{name}" for name in BLOCKS)}
     assert trained[True] == {"private/zz", "heads/zz"}
     for step in range(2):
-        update(speech(step), "zz", step, 0.1)
+        update([speech(step)], "zz", step, 0.1)
     after = arrays_of(model.variables())
     for name, array in before.items():
         if not name.startswith("heads/zz/"):
             np.testing.assert_array_equal(after[name], array, err_msg=name)
     np.testing.assert_array_equal(says(model, "xx"), said)
     with pytest.raises(ModelError, match="language xx: nothing that its speech passes through is trained"):
-        update(speech(0), "xx", 0, 0.1)
+        update([speech(0)], "xx", 0, 0.1)
 
 
 @pytest.mark.parametrize("stopped", [True, False])
@@ -126,7 +126,7 @@ def test_the_language_head_learns_without_moving_the_trunk_unless_it_may(stopped
     batch = speech(0)
     batch = batch._replace(label_lengths=0 * batch.label_lengths)  # without transcripts, nothing else moves the trunk
     before = arrays_of(model.variables())
-    losses = [update(batch, "xx", 0, 0.1)["language"] for _ in range(5)]
+    losses = [update([batch], "xx", 0, 0.1)["language"] for _ in range(5)]
     assert losses[0] == pytest.approx(np.log(2)) and losses[-1] < 0.9 * losses[0]
     kernels = {
         name for name, a in arrays_of(model.variables()).items() if "kernel" in name and np.any(a != before[name])
