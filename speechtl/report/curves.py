@@ -57,12 +57,14 @@ def draw_curves(title: str, curves: Sequence[Curve], x_name: str, y_name: str, *
     with picture_style():
         figure = Figure(figsize=(8, 4.4), layout="constrained")
         axes = figure.add_subplot(title=title, xlabel=x_name, ylabel=y_name)
-        if log_x and min(point[0] for curve in curves for point in curve.points) > 0:
+        all_x = [point[0] for curve in curves for point in curve.points]
+        logarithmic = log_x and min(all_x) > 0
+        if logarithmic:
             axes.set_xscale("log")
             axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        elif all(point[0] == round(point[0]) for curve in curves for point in curve.points):
+        elif all(x == round(x) for x in all_x):
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         coloured = sum(not curve.reference for curve in curves)
         number = 0
@@ -80,9 +82,20 @@ def draw_curves(title: str, curves: Sequence[Curve], x_name: str, y_name: str, *
             place = axes.transData + ScaledTranslation(aside / 72, 0, figure.dpi_scale_trans)
             axes.errorbar(x, y, errors, label=curve.name, capsize=2, elinewidth=0.8, transform=place, **look(number))
             number += 1
+        # Not left to matplotlib, which takes what is drawn aside for other values.
+        axes.set_xlim(*_with_margin(min(all_x), max(all_x), logarithmic))
         axes.set_ylim(0, 1.05 * max(max(point[1], point[3]) for curve in curves for point in curve.points) or 1.0)
         figure.legend(loc="outside right upper")
     return figure
+
+
+def _with_margin(low: float, high: float, logarithmic: bool) -> tuple[float, float]:
+    if low == high:
+        return (low / 2, high * 2) if logarithmic else (low - 0.5, high + 0.5)
+    if logarithmic:
+        margin = (high / low) ** 0.05
+        return low / margin, high * margin
+    return low - 0.05 * (high - low), high + 0.05 * (high - low)
 
 
 def read_curves(path: str | Path) -> list[Curve]:

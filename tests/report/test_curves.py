@@ -99,3 +99,13 @@ def test_matplotlib_is_loaded_when_something_is_drawn():
     code = "import sys, speechtl.report.curves, speechtl.report.page; print('matplotlib' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.stdout == "False\n"
+
+
+@pytest.mark.parametrize("log_x", [True, False])
+def test_every_point_is_within_the_picture(log_x):
+    shorter = [(1.0, 20.0, 20.0, 20.0), (10.0, 10.0, 10.0, 10.0)]
+    curves = [Curve("a", shorter), Curve("b", [*shorter, (60.0, 5.0, 4.0, 6.0)]), Curve("c", [(0.2, 9.0, 9.0, 9.0)])]
+    axes = draw_curves("t", curves, "minutes", "%", log_x=log_x).axes[0]
+    low, high = axes.get_xlim()
+    assert low < 0.2 and 60 < high < 90 and (low > 0) == log_x
+    assert draw_curves("t", [Curve("a", shorter[:1])], "minutes", "%", log_x=log_x).axes[0].get_xlim()[0] < 1
