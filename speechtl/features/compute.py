@@ -26,6 +26,7 @@ from speechtl.features.parts import (
 from speechtl.files import atomic_write, replacing_together
 from speechtl.pieces import Here, Workers
 from speechtl.remote_file import address
+from speechtl.staging import sweep
 
 _logger = logging.getLogger(__name__)
 
@@ -109,6 +110,8 @@ def compute_features(
     broken, findings = compute_parts(
         [group for group in groups if group], config, feature_dir, number, workers or Here(), allow_pipes
     )
+    # A worker that was lost may have left a part unfinished after the others had begun to write here.
+    sweep(feature_dir)
     findings.log(_logger, str(data_dir.path))
 
     for part in read_parts(feature_dir, number):
