@@ -78,9 +78,14 @@ class ExperimentLayout:
         """What is particular to an exported model: versions, names, the speaker's weights."""
         return self.path / "speechtl.json"
 
+    @property
+    def graphs(self) -> Path:
+        """The computation graphs of an exported model."""
+        return self.path / "graphs"
+
     def graph(self, name: str) -> Path:
         """Return a computation graph of an exported model."""
-        return self.path / "graphs" / f"{name}.onnx"
+        return self.graphs / f"{name}.onnx"
 
     @property
     def log(self) -> Path:

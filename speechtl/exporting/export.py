@@ -80,7 +80,7 @@ def export(
                 f"--precision {precision} is of a file; graphs in an experiment directory take its weights as they are"
             )
         place, precision = export_graphs(model, speaker), "float32"
-        size = sum(path.stat().st_size for path in ExperimentLayout(place).graph("x").parent.glob("*.onnx"))
+        size = sum(path.stat().st_size for path in ExperimentLayout(place).graphs.glob("*.onnx"))
         out, exported = place, ExportedModel(model, speaker, ExperimentLayout(place))
         experiment = Experiment.load(model, speaker) if dev else None
     else:

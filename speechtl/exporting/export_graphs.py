@@ -45,8 +45,7 @@ def export_graphs(model: Path, speaker: Path | None = None) -> Path:
     graphs = model_graphs(experiment.model)
     info = export_info(experiment.model, graphs, "float32").model_copy(update=about)
     names = {place.graph(name).relative_to(place.path).as_posix() for name in graphs}
-    folder = place.graph("x").parent
-    old = {path.relative_to(place.path).as_posix() for path in folder.glob("*.onnx")} if folder.is_dir() else set()
+    old = {path.relative_to(place.path).as_posix() for path in place.graphs.glob("*.onnx")}
     with replacing_together(place.path, old - names) as new:
         written = ExperimentLayout(new)
         for name, graph in graphs.items():

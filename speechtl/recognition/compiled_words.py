@@ -40,9 +40,7 @@ def is_worth_keeping(lexicon: Lexicon, rules: Path | None) -> TypeGuard[StoredLe
         lexicon: the words.
         rules: the file of the language model or the grammar, or None.
     """
-    return isinstance(lexicon, StoredLexicon) and (
-        lexicon.size >= WORTH_KEEPING or len(_content(rules)) >= WORTH_KEEPING
-    )
+    return isinstance(lexicon, StoredLexicon) and (lexicon.size >= WORTH_KEEPING or _size(rules) >= WORTH_KEEPING)
 
 
 def compiled(
@@ -92,6 +90,12 @@ def compiled(
         except DataError as error:
             logger.info(f"{error}; without it, the words are compiled at every start (SPEECHTL_CACHE)")
     return decoder
+
+
+def _size(rules: Path | None) -> int:
+    with contextlib.suppress(OSError):
+        return 0 if rules is None else rules.stat().st_size
+    return 0
 
 
 def _content(rules: Path | None) -> bytes:
