@@ -1,11 +1,10 @@
 """Audio as the bytes of a file of its own: as it is stored, or as FLAC."""
 
-import io
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from speechtl.audio.encode import encode_audio
 from speechtl.audio.header import AudioHeader
 from speechtl.audio.one_channel import INTEGERS
 from speechtl.audio.pipe import is_pipe
@@ -84,9 +83,4 @@ def _flac(samples: np.ndarray, rate: int) -> bytes:
             bits, scaled = 24, finer
     most = 1 << (bits - 1)
     whole = np.clip(np.round(scaled), -most, most - 1).astype(np.int32) << (32 - bits)
-    file = io.BytesIO()
-    try:
-        soundfile.write(file, whole, rate, format="FLAC", subtype=f"PCM_{bits}")
-    except soundfile.SoundFileError as error:
-        raise DataError(f"cannot be written as FLAC at {rate} Hz: {error}; resample it") from error
-    return file.getvalue()
+    return encode_audio(whole, rate, "FLAC", bits=bits)
