@@ -13,6 +13,9 @@ has ``speechtl.json`` and a computation graph or more, ``graphs/NAME.onnx``, tha
 read without being extracted.
 """
 
+import errno
+import os
+import stat
 import zipfile
 import zlib
 from pathlib import Path
@@ -155,3 +158,11 @@ class _PathWithin(zipfile.Path):
             return super().read_bytes()
         except (KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise OSError(f"damaged ({error})") from error
+
+    def stat(self) -> os.stat_result:
+        """Return the size; the other numbers are 0."""
+        try:
+            size = self.root.getinfo(self.at).file_size
+        except KeyError as error:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self)) from error
+        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, 0, 0))

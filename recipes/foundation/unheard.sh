@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What training never heard, by pronunciation alone: 40 Arabic words after no Arabic at all, and ten words of AN4 that no
-# training utterance has.
+# training utterance has, neither of the model of three languages nor of one of the rest of AN4 alone.
 #
 #   recipes/foundation/unheard.sh [--seeds "1 2 3"] [--nj N]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/local/systems.sh"
+source ../shared/without_words.sh
 
 if have arabic_commands dspspeech20 && [ -e exp/source/weights.h5 ]; then
   # Penalties are chosen on words of another language that training has not either.
@@ -22,27 +23,29 @@ if have an4; then
   words=../corpora/an4_unseen_words.txt
   cat data/an4/lexicon.txt ../corpora/an4_unseen_variants.txt >data/an4/lexicon_unseen.txt
   for part in train dev; do
-    awk 'NR == FNR { held[$1]; next } { for (i = 2; i <= NF; i++) if ($i in held) next; print $1 }' \
-      $words data/an4/$part/text >data/an4/${part}_seen.list
-    speechtl data subset data/an4/$part data/an4/${part}_seen --utterance-list data/an4/${part}_seen.list --overwrite
+    without_words $words data/an4/$part data/an4/${part}_seen
   done
   speechtl lm data/an4/train_all/text -o data/an4/lm_all.arpa --order 4 --vocabulary data/an4/lexicon_unseen.txt
   speechtl lm data/an4/train/text -o data/an4/lm.arpa --order 4 --vocabulary data/an4/lexicon_unseen.txt
   for seed in $seeds; do
-    exp=exp/an4_unseen_$seed
-    train conf/an4_unseen.toml "$exp" seed="$seed"
+    train conf/an4_unseen.toml exp/an4_unseen_$seed seed="$seed"
+  done
+  # shellcheck disable=SC2086 # seeds are words of one string
+  for exp in exp/source $(printf 'exp/an4_unseen_%s ' $seeds); do
+    [ -e "$exp/weights.h5" ] || continue
+    out=$exp/an4_unseen
     # Without a language model, and with one of all training transcripts: speech is held out, text is not.
     for way in none all_text; do
       lm_dev=() lm_test=()
       [ $way = none ] || lm_dev=(--lm data/an4/lm.arpa) lm_test=(--lm data/an4/lm_all.arpa)
-      [ ! -e "$exp/$way/wer/wer" ] || continue
-      speechtl decode "$exp" data/an4/dev_seen "$exp/${way}_dev" --lexicon data/an4/lexicon_unseen.txt \
+      [ ! -e "$out/$way/wer/wer" ] || continue
+      speechtl decode "$exp" data/an4/dev_seen "$out/${way}_dev" --language en --lexicon data/an4/lexicon_unseen.txt \
         "${lm_dev[@]}" --tune data/an4/dev_seen
-      speechtl decode "$exp" data/an4/test "$exp/$way" --lexicon data/an4/lexicon_unseen.txt "${lm_test[@]}" \
-        --config "$exp/${way}_dev/tuned.toml"
-      speechtl score data/an4/test "$exp/$way/text" --out "$exp/$way/wer"
+      speechtl decode "$exp" data/an4/test "$out/$way" --language en --lexicon data/an4/lexicon_unseen.txt "${lm_test[@]}" \
+        --config "$out/${way}_dev/tuned.toml"
+      speechtl score data/an4/test "$out/$way/text" --out "$out/$way/wer"
     done
     python ../shared/held_out_accuracy.py data/an4/test --words $words --training data/an4/train_seen/text \
-      "none=$exp/none/text" "of all text=$exp/all_text/text"
+      "none=$out/none/text" "of all text=$out/all_text/text" | tee "$out/table.md"
   done
 fi
