@@ -5,8 +5,10 @@
 #                             [--minutes "1 10 60"] [--seeds "1"] [--nj N]
 #
 # --systems: scratch, a small network on filter banks (it does not depend on the model); encoder, new blocks and a new head on the base
-# model's encoder; after, the base model goes on learning, its attributes score the language's phones. Greedy phone error rates without lexicon or language model on the test part; of
-# Taiwanese (nan) also the error rate of syllables without tones, with a bigram of the syllables of all training transcripts.
+# model's encoder; after, the base model goes on learning, its attributes score the language's phones; after_conservative,
+# after_multitask, after_adversarial, after_progressive, the same with a further term or table, conf/NAME.toml.
+# Greedy phone error rates without lexicon or language model on the test part; of Taiwanese (nan) also the error rate of
+# syllables without tones, with a bigram of the syllables of all training transcripts.
 # Dev chooses nothing but the decoding of the syllables: its phones are more than a minute of training has.
 # Results: exp/evaluation/MODEL/languages.md and .svg.
 set -euo pipefail
@@ -16,6 +18,7 @@ languages="nan cs nl"
 minutes="1 10 60"
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 
+all_systems=(scratch encoder after after_conservative after_multitask after_adversarial after_progressive)
 declare -A place_of=([nan]=taiwanese [cs]=fillets/cs [nl]=fillets/nl)
 # About as many updates with little speech as pay off, and fewer passes over more.
 declare -A passes=([1]=100 [10]=30 [60]=10)
@@ -36,7 +39,10 @@ configure() { # configure SYSTEM OUT: the config of a system, with the tables of
   {
     awk '/^\[/ { wanted = /^\[(features|normalisation|model)[].]/ } wanted' "$model/config.toml"
     echo
-    cat "conf/$1.toml"
+    case $1 in
+      after_*) cat conf/after.toml <(echo) "conf/$1.toml" ;;
+      *) cat "conf/$1.toml" ;;
+    esac
   } >"$2"
 }
 
@@ -53,12 +59,19 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
     encoder)
       settings=(--set transfer.0.source="$model" --set batches.frames="${batch[$3]}")
       ;;
-    after)
+    after*)
       settings=(--set transfer.0.source="$model" --set transfer.1.source="$model" --set batches.frames="${batch[$3]}")
       # The last two blocks of the encoder learn, too; masks come before them.
       blocks=$(awk '/^\[/ { inside = /^\[model\.encoder\]/ } inside && /^blocks = / { print $3 }' "$model/config.toml")
       settings+=(--set transfer.1.blocks="first:$((blocks - 1))" --set augmentation.after="transformer$((blocks - 2))")
       settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
+      case $1 in
+        after_conservative) settings+=(--set transfer.2.source="$model") ;;
+        after_progressive) settings+=(--set transfer.2.columns="$model") ;;
+        after_multitask | after_adversarial)
+          [ -e data/an4/train/feats.scp ] || speechtl features data/an4/train --config conf/features.toml --nj "$nj"
+          ;;
+      esac
       ;;
   esac
   # Without quotes nan is a number.
@@ -115,7 +128,7 @@ done
   for language in nan cs nl; do
     for length in 1 10 60; do
       rows=()
-      for system in scratch encoder after; do
+      for system in "${all_systems[@]}"; do
         rows+=("$system=$(experiment $system $language $length '{seed}')")
       done
       echo
@@ -123,12 +136,12 @@ done
       python ../shared/rates_table.py "${rows[@]}" --parts test
     done
   done
-  for path in exp/evaluation/scratch/nan_*/test/ser/wer "$results"/{encoder,after}/nan_*/test/ser/wer; do
+  for path in exp/evaluation/scratch/nan_*/test/ser/wer "$results"/{encoder,after*}/nan_*/test/ser/wer; do
     [ ! -e "$path" ] || echo "syllables, $(cut -d/ -f3- <<<"${path%/test/ser/wer}"): $(head -1 "$path")"
   done
 } | tee "$results/languages.md"
 for language in nan cs nl; do
-  for system in scratch encoder after; do
+  for system in "${all_systems[@]}"; do
     for length in 1 10 60; do
       for path in "$(experiment $system $language $length '')"*/test/per/wer; do
         [ ! -e "$path" ] || printf '%s\t%s\t%s\n' "$language, $system" $length "$(cut -d' ' -f2 "$path" | head -1)"

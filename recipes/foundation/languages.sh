@@ -21,7 +21,6 @@ for language in $languages; do
         exp=exp/${conf}_${language}_${length}min_$seed
         [ "$conf" = head ] || [ -e exp/source/weights.h5 ] || continue
         epochs=20 frames=3200
-        [ "$conf" = head ] || epochs=30
         # With a tenth of the speech twice as many updates: CTC leaves the blanks after some hundred.
         [ "$length" = 10 ] || epochs=$((5 * epochs)) frames=800
         train "conf/$conf.toml" "$exp" seed="$seed" data.0.language="$language" \

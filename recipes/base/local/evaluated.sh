@@ -11,6 +11,11 @@ source ../shared/env.sh
 name=$(basename "$model" .speechtl)
 results=exp/evaluation/$name
 
+# The name of a model that comes with speechtl will do, too.
+if [ "$name" = "$model" ] && [ ! -e "$model" ]; then
+  model=$(python -c 'import sys; from speechtl.pretrained.model_path import source_path; print(source_path(sys.argv[1]))' "$model")
+fi
+
 have_model() {
   if [ ! -e "$model" ] || { [ -d "$model" ] && [ ! -e "$model/weights.h5" ]; }; then
     echo "left out: $model is not there, or not trained (run.sh, stage 2)" >&2
