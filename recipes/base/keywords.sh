@@ -11,12 +11,29 @@
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 
-have speechocean762/test || exit 0
+have speechocean762/dev speechocean762/test || exit 0
 data=data/speechocean762
 out=$results/keywords
-is_new "$out/test/phones" || speechtl decode "$model" $data/test "$out/test" --language en --save-posteriors "$out/test"
-speechtl score $data/test "$out/test/phones" --unit phone --lexicon $data/lexicon.txt --out "$out/test/per" | grep '^%P' |
-  tee "$out/phones.md"
+mkdir -p "$out"
+
+phone_errors() { # phone_errors PART PENALTY: error rates of phones and of their features with a blank penalty
+  local place=$out/$1/blank_$2
+  is_new "$out/$1/phones" || speechtl decode "$model" "$data/$1" "$out/$1" --language en --save-posteriors "$out/$1"
+  speechtl decode "$model" "$data/$1" "$place" --language en --posteriors "$out/$1/posteriors.scp" \
+    --set decoding.blank_penalty="$2"
+  speechtl score "$data/$1" "$place/phones" --unit phone --lexicon $data/lexicon.txt --out "$place/per" | grep '^%P'
+}
+
+if ! is_new "$out/penalty"; then
+  for penalty in 0 0.5 1 1.5 2 3; do
+    echo "$penalty $(phone_errors dev $penalty | sed -n 's/^%PFER \([0-9.]*\).*/\1/p')"
+  done | tee "$out/dev.txt"
+  sort -k 2,2n "$out/dev.txt" | head -1 | cut -d' ' -f1 >"$out/penalty"
+fi
+{
+  echo "$name, blank penalty $(cat "$out/penalty")"
+  phone_errors test "$(cat "$out/penalty")"
+} | tee "$out/phones.md"
 for seed in $seeds; do
   keywords=$out/keywords_$seed.txt runs=()
   python local/draw_keywords.py $data/test/text --lexicon $data/lexicon.txt --training data/an4/train/text $data/train/text \

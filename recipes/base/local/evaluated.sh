@@ -11,9 +11,9 @@ source ../shared/env.sh
 name=$(basename "$model" .speechtl)
 results=exp/evaluation/$name
 
-# The name of a model that comes with speechtl will do, too.
-if [ "$name" = "$model" ] && [ ! -e "$model" ]; then
-  model=$(python -c 'import sys; from speechtl.pretrained.model_path import source_path; print(source_path(sys.argv[1]))' "$model")
+# The name of a model that comes with speechtl will do, too: parse_options.sh has taken it for a path.
+if [ ! -e "$model" ] && [ "$model" = "$OLDPWD/$name" ]; then
+  model=$(python -c 'import sys; from speechtl.pretrained.model_path import source_path; print(source_path(sys.argv[1]))' "$name")
 fi
 
 have_model() {
