@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from speechtl.audio.encoded import encoded_audio
+from speechtl.audio.utterance_file import utterance_file
 from speechtl.data.datadir import DataDir, Utterance, require_vacant
 from speechtl.data.shard_index import FORMAT, INDEX, ShardIndex
 from speechtl.data.shard_writer import Sample, ShardWriter, sample_key
@@ -192,7 +192,7 @@ def _encoded(utterances: Iterable[Utterance], jobs: int, allow_pipes: bool) -> I
 
 def _encode(one: Utterance, allow_pipes: bool) -> Sample:
     try:
-        suffix, audio, seconds = encoded_audio(
+        suffix, audio, seconds = utterance_file(
             one.audio, start=one.start, end=one.end, speed=one.speed, channel=one.channel, allow_pipes=allow_pipes
         )
     except DataError as error:

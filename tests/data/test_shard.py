@@ -124,7 +124,7 @@ def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, 
     class Killed(BaseException):
         pass
 
-    plain, left = shard_module.encoded_audio, [8]
+    plain, left = shard_module.utterance_file, [8]
 
     def encode(*arguments, **options):
         left[0] -= 1
@@ -133,7 +133,7 @@ def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, 
         return plain(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_module, "encoded_audio", encode)
+        patch.setattr(shard_module, "utterance_file", encode)
         with pytest.raises(Killed):
             shard(data, tmp_path / "killed", megabytes=SIZE)
     with pytest.raises(DataError, match="utt2spk"):
