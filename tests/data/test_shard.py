@@ -117,6 +117,17 @@ def test_a_set_is_a_data_directory(data, shards, tmp_path):
         np.testing.assert_array_equal(read_waveform(place, RATE), read_waveform(loaded.wav_scp["s3-u.0"], RATE))
 
 
+def test_a_kill_before_anything_was_written_is_no_reason_to_refuse(data, shards, tmp_path):
+    (tmp_path / "x" / ".unfinished").mkdir(parents=True)
+    (tmp_path / "x" / ".lock").touch()
+    shard(data, tmp_path / "x", megabytes=SIZE)
+    assert contents(tmp_path / "x") == contents(shards)
+    (tmp_path / "y" / ".unfinished").mkdir(parents=True)
+    (tmp_path / "y" / "mine").touch()
+    with pytest.raises(DataError, match="exists and is not empty"):
+        shard(data, tmp_path / "y", megabytes=SIZE)
+
+
 def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, tmp_path, monkeypatch):
     shard(data, tmp_path / "three", megabytes=SIZE, jobs=3)
     assert contents(tmp_path / "three") == contents(shards)
