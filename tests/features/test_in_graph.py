@@ -166,6 +166,6 @@ def test_digital_silence_is_filled_as_outside_the_graph(gap, level):
     between = {"zeros": np.zeros(4000), "dither": np.round(rng.normal(0, 0.9, 4000)) / level, "faint": pause[:4000] / 9}
     samples = (level * np.concatenate([loud, between.get(gap, []), pause, loud[:77]])).astype(np.float32)
     expected = outside_the_graph(samples, 16000)
-    if gap in ("zeros", "none"):
-        assert (expected != samples).any() == (gap == "zeros")
+    filled = (expected != samples).mean()
+    assert filled > 0.15 if gap == "zeros" else gap != "none" or filled < 0.03
     np.testing.assert_allclose(inside_the_graph(tf.constant(samples), 16000), expected, rtol=1e-4, atol=1e-4)
