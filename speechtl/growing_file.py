@@ -1,17 +1,45 @@
 """A file that grows by lines while a command runs, such as a log."""
 
 import contextlib
+import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from speechtl.errors import DataError
-from speechtl.files import atomic_write
+from speechtl.errors import DataError, list_problems
+from speechtl.files import atomic_write, read_text
 
 
 def whole_lines(path: Path) -> list[str]:
-    """Return the lines of a file, without line ends; none if it is missing, nor one that a killed process left half."""
-    return path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+    """Return the lines of a file, without line ends; none if it is missing, nor one that a killed process left half.
+
+    Raises:
+        DataError: it cannot be read, or is not UTF-8.
+    """
+    return read_text(path).split("\n")[:-1] if path.exists() else []
+
+
+def objects(lines: Iterable[str], path: Path, advice: str) -> list[dict[str, Any]]:
+    """Return what lines say that hold a JSON object each.
+
+    Args:
+        lines: of a file, from its first one.
+        path: the file.
+        advice: what to do about one that is damaged.
+
+    Raises:
+        DataError: lists all damaged lines.
+    """
+    found, problems = [], []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(dict(json.loads(line)))
+        except (ValueError, TypeError, RecursionError) as error:
+            problems.append(f"{path}:{number}: {error} (got {line[:60]!r})")
+    if problems:
+        raise DataError(list_problems(f"{path}: damaged; {advice}", problems))
+    return found
 
 
 class GrowingFile:

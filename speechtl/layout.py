@@ -14,17 +14,33 @@ read without being extracted.
 """
 
 import errno
+import fnmatch
+import io
+import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
-from pathlib import Path
-from typing import cast
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, cast
 
 from speechtl.errors import ModelError
 
 # Bytes of what is compressed in an exported model, all together: texts and graphs. Weights are stored as they are.
 _LARGEST_TEXTS = 1 << 28
+# What a damaged zip raises; a RuntimeError where it is encrypted, or compressed in an unknown way.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    ValueError,
+    RuntimeError,
+    LookupError,
+)
 
 
 class ExperimentLayout:
@@ -136,7 +152,7 @@ def _within(file: Path) -> Path:
     """
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, OSError) as error:
+    except (*_DAMAGE, OSError) as error:
         raise ModelError(
             f"{file}: neither an experiment directory nor an exported model ({error}); give what speechtl train or "
             "speechtl export made"
@@ -146,17 +162,66 @@ def _within(file: Path) -> Path:
     sizes = all(one.file_size == one.compress_size for one in members if one.compress_type == zipfile.ZIP_STORED)
     if texts > _LARGEST_TEXTS or not sizes:
         raise ModelError(f"{file}: not what speechtl export makes, or damaged; export the model again")
-    # All that is done with paths that are read.
     return cast(Path, _PathWithin(archive))
 
 
 class _PathWithin(zipfile.Path):
-    """A path within an exported model, of which damage is an `OSError`, as of any other file."""
+    """A path within an exported model, to be read as any other `Path`: with all that one has for reading, and no more.
+
+    Damage is an `OSError`, as of any other file. Whoever uses more of `Path` adds it here, for no checker of types
+    knows the difference: to it, this is a `Path` (``tests/test_layout.py``).
+    """
+
+    # Of Python 3.11 and later.
+    @property
+    def suffix(self) -> str:
+        return PurePosixPath(self.name).suffix
+
+    @property
+    def stem(self) -> str:
+        return PurePosixPath(self.name).stem
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _PathWithin) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __lt__(self, other: "_PathWithin") -> bool:
+        return str(self) < str(other)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A process that is given it opens the file for itself.
+        return _unpickled, (Path(self.root.filename or ""), self.at)
+
+    def as_posix(self) -> str:
+        """Return the path with the file of the model in front."""
+        return str(self)
+
+    def glob(self, pattern: str) -> Iterator["_PathWithin"]:
+        """Yield the paths in this folder whose names match; a pattern of folders is none of what models need."""
+        if "/" in pattern:
+            raise NotImplementedError(pattern)
+        if self.is_dir():
+            yield from (path for path in self.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
+
+    def open(self, mode: str = "r", *arguments: Any, pwd: bytes | None = None, **options: Any) -> IO[Any]:
+        """Open a copy in memory, so that whatever is damaged is found here."""
+        if "r" not in mode or "+" in mode:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+        stream = io.BytesIO(self.read_bytes())
+        return stream if "b" in mode else io.TextIOWrapper(stream, *arguments, **options)
 
     def read_bytes(self) -> bytes:
+        """Return the content.
+
+        Raises:
+            OSError: damaged, or not there.
+        """
+        self.stat()
         try:
-            return super().read_bytes()
-        except (KeyError, zipfile.BadZipFile, zlib.error) as error:
+            return self.root.read(self.at)
+        except _DAMAGE as error:
             raise OSError(f"damaged ({error})") from error
 
     def stat(self) -> os.stat_result:
@@ -166,3 +231,7 @@ class _PathWithin(zipfile.Path):
         except KeyError as error:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self)) from error
         return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, 0, 0))
+
+
+def _unpickled(file: Path, at: str) -> Path:
+    return _within(file) / at if at else _within(file)

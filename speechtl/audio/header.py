@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from speechtl.audio.audio_file import AudioFile
+from speechtl.audio.digital_silence import find_digital_silence
 from speechtl.audio.findings import Findings
 from speechtl.audio.mains_hum import MainsHum
 from speechtl.audio.one_channel import OneChannel
 from speechtl.audio.tar_part import audio_source
-from speechtl.audio.voice_activity import frame_levels, silent_frames
 from speechtl.audio.waveform import FULL_SCALE
 from speechtl.errors import DataError
 from speechtl.progress import progress_bar
@@ -132,7 +132,7 @@ def _decode(file: AudioFile, findings: Findings) -> tuple[int, float]:
         frames += len(block)
         signal = mono(block)
         hum.add(signal)
-        quiet = silent_frames(frame_levels(signal * np.float32(FULL_SCALE), file.sample_rate))
+        _, quiet, _ = find_digital_silence(signal * np.float32(FULL_SCALE), file.sample_rate)
         silent += int(quiet.sum())
         total += len(quiet)
     hum.note(file.name, findings)

@@ -130,6 +130,6 @@ def _read(journal: Path) -> dict[str, Stored]:
             digest: Stored(f"{archive}:{int(offset)}", int(frames), int(columns))
             for digest, (offset, frames, columns) in content["utterances"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         logger.warning(f"{archive}: damaged ({error}); the outputs in it are computed again, it can be deleted")
         return {}

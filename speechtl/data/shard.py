@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from speechtl.audio.encoded import encoded_audio
-from speechtl.data.datadir import DataDir, Utterance, require_vacant
+from speechtl.audio.utterance_file import utterance_file
+from speechtl.data.datadir import DataDir, Utterance, names_in, require_vacant
 from speechtl.data.shard_index import FORMAT, INDEX, ShardIndex
 from speechtl.data.shard_writer import Sample, ShardWriter, sample_key
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, finish_replacing, read_bytes, replacing_together
-from speechtl.lock import alone_in
+from speechtl.lock import LOCK, alone_in
 from speechtl.progress import progress_bar
 
 # Until all of them are there, shards are in this folder within theirs, with a file that says of what they are made.
@@ -88,7 +88,9 @@ def shard(
     finish_replacing(folder)
     staged = folder / _UNFINISHED
     made, begun = _digest_in(folder / INDEX), _digest_in(staged / _REQUEST)
-    if made != digest and (begun != digest or (folder / INDEX).exists()):
+    # Before that is written, nothing is.
+    nothing = names_in(folder) <= {_UNFINISHED, LOCK} and not (staged / _REQUEST).exists()
+    if made != digest and (begun != digest or (folder / INDEX).exists()) and not nothing:
         require_vacant(folder, overwrite=overwrite, sources=[data.path])
     with alone_in(folder):
         if made == digest and _is_whole(index := ShardIndex.load(folder)):
@@ -192,7 +194,7 @@ def _encoded(utterances: Iterable[Utterance], jobs: int, allow_pipes: bool) -> I
 
 def _encode(one: Utterance, allow_pipes: bool) -> Sample:
     try:
-        suffix, audio, seconds = encoded_audio(
+        suffix, audio, seconds = utterance_file(
             one.audio, start=one.start, end=one.end, speed=one.speed, channel=one.channel, allow_pipes=allow_pipes
         )
     except DataError as error:

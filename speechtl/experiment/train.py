@@ -15,7 +15,7 @@ from speechtl.batches.frame_labels import label_frames
 from speechtl.batches.global_stats import global_stats
 from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Normaliser, Source
-from speechtl.errors import ConfigError
+from speechtl.errors import ConfigError, ModelError
 from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.directory import ExperimentDirectory, write_config, write_experiment
 from speechtl.experiment.sources import check_sources, located
@@ -68,9 +68,11 @@ def train(
     Raises:
         ConfigError: the directory holds another experiment, or a source experiment does not fit.
         DataError: another process trains in the directory; or a worker has died.
-        DataError, LexiconError, ModelError: the data, lexicons or sources are wrong.
+        DataError, LexiconError, ModelError: the data, lexicons or sources are wrong; ``directory`` is a file.
     """
     layout = ExperimentLayout(directory)
+    if layout.exported:
+        raise ModelError(f"{directory}: is an exported model, to which nothing is added; train into a directory")
     with watched_cluster() as watch:
         # The strategy comes first: a cluster cannot be joined after other TensorFlow operations have run.
         strategy = _strategy()

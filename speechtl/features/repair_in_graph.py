@@ -5,7 +5,7 @@ What is repaired in a graph cannot be counted and said; ``speechtl data validate
 
 import tensorflow as tf
 
-from speechtl.audio.digital_silence import QUIETEST, noise_table
+from speechtl.audio.digital_silence import BELOW_LOUD, MOST_DEVIATION, QUIETEST, noise_table
 from speechtl.audio.one_channel import CANCELS, INTEGERS, LEAST_OFFSET
 from speechtl.audio.voice_activity import ABOVE_DITHER, DIGITAL_SILENCE, DITHER, FRAMES_PER_SECOND, SPEECH
 
@@ -54,8 +54,12 @@ def fill_digital_silence(samples: tf.Tensor, sample_rate: int) -> tf.Tensor:
     heard = tf.boolean_mask(levels, levels > DITHER)
     loud = (tf.size(heard) > 0) & (_percentile(heard, SPEECH) >= DITHER + ABOVE_DITHER)
     silent = levels <= tf.where(loud, DITHER, DIGITAL_SILENCE)
+    deviations = tf.math.reduce_std(blocks, axis=1)
+    most = tf.minimum(_percentile(deviations, SPEECH) / BELOW_LOUD, MOST_DEVIATION)
+    silent &= deviations <= most
     loudness = tf.boolean_mask(tf.sqrt(tf.reduce_mean(tf.square(blocks), axis=1)), ~silent)
-    deviation = tf.maximum(_percentile(loudness, QUIETEST), 1.0)
+    least = tf.where((most > 0.0) & (tf.size(loudness) > 0), tf.minimum(most, 1.0), 1.0)
+    deviation = tf.maximum(_percentile(loudness, QUIETEST), least)
     table = tf.constant(noise_table())
     noise = tf.reshape(tf.gather(table, tf.range(count * step) % tf.size(table)), [count, step]) * deviation
     return tf.reshape(tf.where(silent[:, tf.newaxis], noise, blocks), [-1])[:length]

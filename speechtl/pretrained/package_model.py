@@ -84,6 +84,8 @@ def package_model(
     import tomli_w
 
     layout = ExperimentLayout(experiment)
+    if layout.exported:
+        raise ModelError(f"{experiment}: is exported already; package the experiment directory that it was made of")
     if not (layout.config.is_file() and layout.weights.is_file()):
         raise ModelError(f"{experiment}: no finished experiment (config.toml and weights.h5); train one first")
     if folder.exists() and any(folder.iterdir()) and not (folder / CARD).is_file():

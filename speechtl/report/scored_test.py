@@ -16,8 +16,11 @@ MEASURES = tuple(_UNITS)
 _RATE = re.compile(r"%(WER|CER|PER) ")
 _MISSING = re.compile(r"Scored \d+ sentences, (\d+) not present")
 _AGAIN = "score again with speechtl score --out"
-_FEATURE_RATE = re.compile(r"%PFER (\S+) \[ (\S+) / (\d+) segments")
-_INTERVAL = re.compile(r"(?P<note>\S+ % confidence) interval (?P<low>\S+) to (?P<high>\S+) \((?P<how>.*)\)")
+_NUMBER = r"-?\d+(?:\.\d+)?"
+_FEATURE_RATE = re.compile(rf"%PFER ({_NUMBER}) \[ ({_NUMBER}) / (\d+) segments")
+_INTERVAL = re.compile(
+    rf"(?P<note>\S+ % confidence) interval (?P<low>{_NUMBER}) to (?P<high>{_NUMBER}) \((?P<how>.*)\)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,11 +174,11 @@ def _read_speakers(path: Path) -> dict[str, ErrorCounts]:
     """Read the rows between the heading and the sum."""
     speakers = {}
     for number, line in enumerate(read_lines(path, advice=_AGAIN)[1:-1], start=2):
-        name, *cells = split_words(line)
         try:
+            name, *cells = split_words(line)
             sentences, words, substitutions, deletions, insertions = map(int, cells[:5])
             wrong = round(float(cells[7]) * sentences / 100)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise DataError(f"{path}:{number}: not a row of a speaker; {_AGAIN}") from error
         speakers[name] = ErrorCounts(substitutions, deletions, insertions, words, sentences, wrong)
     return speakers

@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow as tf
 
 from speechtl.errors import DataError
-from speechtl.growing_file import GrowingFile, whole_lines
+from speechtl.growing_file import GrowingFile, objects, whole_lines
 from speechtl.layout import ExperimentLayout
 from speechtl.training.state import Progress
 
@@ -27,7 +27,7 @@ class TrainingLog:
         """Continue the log of a run, dropping later entries of a killed run.
 
         Raises:
-            DataError: something cannot be written.
+            DataError: something cannot be written, or the log is damaged.
         """
         layout = ExperimentLayout(directory)
         self.path = layout.log
@@ -35,7 +35,8 @@ class TrainingLog:
         if progress.logged >= 0:
             kept = kept[: progress.logged]
         else:
-            kept = [line for line in kept if json.loads(line)["step"] <= progress.step]
+            events = objects(kept, self.path, "remove these lines to continue the run")
+            kept = [line for line, event in zip(kept, events) if _step(event) <= progress.step]
         self._file = GrowingFile(self.path, kept)
         self.lines = len(kept)
         with _explained(layout.tensorboard):
@@ -89,3 +90,9 @@ def describe_epoch(entry: Mapping[str, Any], epochs: int) -> str:
     if rates:
         text += f" ({', '.join(rates)})"
     return text
+
+
+def _step(event: dict[str, Any]) -> float:
+    """Return the step of an event; one without any stays where it is."""
+    step = event.get("step", 0)
+    return step if isinstance(step, int | float) else 0

@@ -33,6 +33,26 @@ def test_without_digital_silence_nothing_changes():
     assert fill_digital_silence(samples, RATE) is samples
 
 
+def room(samples, level):
+    """Return sound as a microphone gives it: white noise for speech, and pauses with what rooms have at low pitches."""
+    generator = np.random.default_rng(2)
+    low = np.convolve(generator.normal(0, 1, samples + 99), np.hanning(100), "valid") * 4
+    speech = np.where(np.arange(samples) // (RATE // 4) % 2, 0, generator.normal(0, 2000, samples))
+    return (level * (low + speech)).astype(np.float32)
+
+
+@pytest.mark.parametrize("level", [1, 0.3, 0.1, 0.03, 0.01])
+def test_pauses_of_quiet_recordings_are_no_digital_silence(level):
+    samples = room(2 * RATE, level)
+    assert (fill_digital_silence(samples, RATE) == samples).mean() > 0.97
+    samples[RATE // 2 : RATE // 2 + 1600] = 0
+    filled = fill_digital_silence(samples, RATE)
+    gap = slice(RATE // 2, RATE // 2 + 1600)
+    assert (np.delete(filled, gap) == np.delete(samples, gap)).mean() > 0.97
+    # As the pauses are, at any level.
+    assert 0.3 < filled[gap].std() / room(2 * RATE, level)[RATE // 4 : RATE // 2].std() < 3
+
+
 @pytest.mark.parametrize("samples", [np.zeros(0, np.float32), np.zeros(5, np.float32), np.zeros(RATE, np.float32)])
 def test_nothing_but_silence(samples):
     filled = fill_digital_silence(samples, RATE)

@@ -338,7 +338,7 @@ def prepare(folder, heavy):
         mark = folder / f"{name}.made"
         if not mark.exists():
             (folder / "material").mkdir(parents=True, exist_ok=True)
-            outcome, _ = faults.Forked(lambda make=make: make(folder / "material")).wait()
+            outcome, _ = faults.Forked(lambda make=make: make(folder / "material")).wait(3600)
             if outcome != "done":
                 raise SystemExit(f"{folder}/material: {outcome}; remove it and try again")
             mark.touch()

@@ -117,6 +117,17 @@ def test_a_set_is_a_data_directory(data, shards, tmp_path):
         np.testing.assert_array_equal(read_waveform(place, RATE), read_waveform(loaded.wav_scp["s3-u.0"], RATE))
 
 
+def test_a_kill_before_anything_was_written_is_no_reason_to_refuse(data, shards, tmp_path):
+    (tmp_path / "x" / ".unfinished").mkdir(parents=True)
+    (tmp_path / "x" / ".lock").touch()
+    shard(data, tmp_path / "x", megabytes=SIZE)
+    assert contents(tmp_path / "x") == contents(shards)
+    (tmp_path / "y" / ".unfinished").mkdir(parents=True)
+    (tmp_path / "y" / "mine").touch()
+    with pytest.raises(DataError, match="exists and is not empty"):
+        shard(data, tmp_path / "y", megabytes=SIZE)
+
+
 def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, tmp_path, monkeypatch):
     shard(data, tmp_path / "three", megabytes=SIZE, jobs=3)
     assert contents(tmp_path / "three") == contents(shards)
@@ -124,7 +135,7 @@ def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, 
     class Killed(BaseException):
         pass
 
-    plain, left = shard_module.encoded_audio, [8]
+    plain, left = shard_module.utterance_file, [8]
 
     def encode(*arguments, **options):
         left[0] -= 1
@@ -133,7 +144,7 @@ def test_the_same_bytes_by_any_number_of_threads_and_after_a_kill(data, shards, 
         return plain(*arguments, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(shard_module, "encoded_audio", encode)
+        patch.setattr(shard_module, "utterance_file", encode)
         with pytest.raises(Killed):
             shard(data, tmp_path / "killed", megabytes=SIZE)
     with pytest.raises(DataError, match="utt2spk"):

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from mutations import random_file
-from parsers import PARSERS
+from own_file_parsers import PARSERS
 
 from speechtl.errors import SpeechtlError
 

@@ -7,12 +7,14 @@ import pytest
 import soundfile
 import tensorflow as tf
 
+from speechtl.audio.digital_silence import fill_digital_silence as outside_the_graph
 from speechtl.data.datadir import DataDir, Segment
 from speechtl.errors import DataError
 from speechtl.features import in_graph
 from speechtl.features.archives import read_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
+from speechtl.features.repair_in_graph import fill_digital_silence as inside_the_graph
 
 tensorflow_io = pytest.importorskip("tensorflow_io")
 
@@ -154,3 +156,16 @@ def test_samples_that_are_not_numbers_stop_the_pipeline(tmp_path):
     data = directory(tmp_path, {"a": str(tmp_path / "a.wav")})
     with pytest.raises(tf.errors.InvalidArgumentError, match="not numbers"):
         list(in_graph.features_dataset(data, FeatureConfig()))
+
+
+@pytest.mark.parametrize("level", [1.0, 0.1, 0.01])
+@pytest.mark.parametrize("gap", ["zeros", "dither", "faint", "none"])
+def test_digital_silence_is_filled_as_outside_the_graph(gap, level):
+    rng = np.random.default_rng(4)
+    loud, pause = rng.normal(0, 3000, 8000), np.convolve(rng.normal(0, 2, 8099), np.hanning(100), "valid")
+    between = {"zeros": np.zeros(4000), "dither": np.round(rng.normal(0, 0.9, 4000)) / level, "faint": pause[:4000] / 9}
+    samples = (level * np.concatenate([loud, between.get(gap, []), pause, loud[:77]])).astype(np.float32)
+    expected = outside_the_graph(samples, 16000)
+    filled = (expected != samples).mean()
+    assert filled > 0.15 if gap == "zeros" else gap != "none" or filled < 0.03
+    np.testing.assert_allclose(inside_the_graph(tf.constant(samples), 16000), expected, rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""Audio as the bytes of a file of its own: as it is stored, or as FLAC."""
+"""An utterance as the content of an audio file of its own: the file that it is, or FLAC."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _KEPT = {".flac", ".ogg", ".opus", ".mp3"}
 _MOST_CHANNELS = 8
 
 
-def encoded_audio(
+def utterance_file(
     audio: str,
     *,
     start: float | None = None,
@@ -28,7 +28,7 @@ def encoded_audio(
     channel: int | None = None,
     allow_pipes: bool = False,
 ) -> tuple[str, bytes, float]:
-    """Return audio as a file of its own: whole FLAC, Ogg and MP3 files as they are, all other audio as FLAC.
+    """Return an utterance as a file of its own: whole FLAC, Ogg and MP3 files as they are, all other audio as FLAC.
 
     Samples that are integers of 16 or 24 bits stay as they are, and so do the channels; other samples are rounded to 16
     bits. Audio of another speed is one channel.
