@@ -49,6 +49,12 @@ def recogniser_path(model: str | os.PathLike[str]) -> Path:
     return file
 
 
+def config_path(model: str | os.PathLike[str]) -> Path:
+    """Return where the config of a model is, by its name or path: nothing of it is made ready or fetched."""
+    name = _name(model)
+    return Path(model) if name is None else named_models.FOLDER / name
+
+
 def source_path(source: str) -> Path:
     """Return the experiment directory that a ``source`` in a config means: a model by name, or see `locate`.
 

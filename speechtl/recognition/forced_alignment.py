@@ -11,7 +11,8 @@ from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
 from speechtl.data.datadir import DataDir
-from speechtl.errors import ConfigError, LexiconError, list_problems
+from speechtl.errors import ConfigError, list_problems
+from speechtl.experiment.directory import no_lexicon
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
@@ -126,10 +127,7 @@ def _lexicon(vocabulary: Vocabulary, experiment: SpeechModel, wanted: str | None
     lexicon = vocabulary.words(experiment.directory, language)
     if lexicon is None:
         path = experiment.directory.lexicon(str(language))
-        raise LexiconError(
-            f"{path}: this model was trained without a lexicon; give one with --lexicon, or align transcripts of "
-            "phones with --phones"
-        )
+        raise no_lexicon(path, str(language), ", or align transcripts of phones with --phones")
     return lexicon
 
 

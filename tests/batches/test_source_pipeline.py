@@ -117,6 +117,15 @@ def test_utterances_without_features_are_left_out_and_counted(make_corpus, lexic
         make_source(folder, lexicon_file)
 
 
+def test_a_directory_without_features_is_told_how_to_get_the_right_ones(make_corpus, lexicon_file):
+    """In one line: its language is nothing that anyone has said where speech is decoded."""
+    folder = make_corpus("train")
+    (folder / "feats.scp").unlink()
+    advice = f"run speechtl features {folder}, with --model MODEL or the --config of the training"
+    with pytest.raises(DataError, match=f"^{folder}/feats.scp: missing; {advice}$"):
+        make_source(folder, lexicon_file)
+
+
 def test_an_utterance_without_transcript_is_named(make_corpus, lexicon_file):
     folder = make_corpus("train")
     text = read_table(folder / "text")

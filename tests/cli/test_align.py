@@ -92,7 +92,7 @@ def test_mistakes(align, experiment, tmp_path):
     (tmp_path / "conf.txt").unlink()
     with pytest.raises(
         LexiconError,
-        match=r"trained without a lexicon; .*or align transcripts of phones with --phones",
+        match=r"comes without words of .*; .*or align transcripts of phones with --phones",
     ):
         align()
     assert not (tmp_path / "out").exists()

@@ -194,7 +194,7 @@ def test_broken_files_are_told_by_name(tmp_path):
     experiment = Experiment.load(small_experiment(tmp_path / "exp", TDNN))
     file = tmp_path / "model.speechtl"
     exported(experiment, tmp_path)
-    with pytest.raises(ModelError, match=r"conf\.toml: neither an experiment directory nor an exported model"):
+    with pytest.raises(ModelError, match=r"conf\.toml: where a model is expected, but neither an experiment"):
         (tmp_path / "conf.toml").write_text("x = 1")
         ExportedModel(tmp_path / "conf.toml")
     with pytest.raises(ModelError, match="is exported already"):
