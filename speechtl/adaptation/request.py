@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.vocabulary import new_words
 from speechtl.decoding.config import DecodingConfig
+from speechtl.exchange.read_source import kind_of_source
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import choose_pronouncer
 from speechtl.g2p.word_list import guessed_lexicon
@@ -106,8 +108,15 @@ def read_request(
     Raises:
         SpeechtlError: a file is missing or wrong, or a word cannot be read or guessed.
     """
-    kept = ExperimentDirectory(source)
+    # What is mistaken is told before TensorFlow is loaded, which takes seconds.
     mine = [setting for setting in settings if setting.startswith("decoding.")]
+    of_method = tuple(setting for setting in settings if setting not in mine)
+    if fields.get("method") is not None:
+        choose_config(0.0, fields["method"], of_method)
+    for place in (data, *(fields.get(name) for name in ("test", "source_speech", "replay"))):
+        if place is not None:
+            kind_of_source(place)
+    kept = ExperimentDirectory(source)
     name = kept.data_of(language or kept.default_language).language
     given = None
     if lexicon is not None:
@@ -130,7 +139,7 @@ def read_request(
         source=source,
         data=data,
         out=out,
-        settings=tuple(setting for setting in settings if setting not in mine),
+        settings=of_method,
         language=language,
         lexicon=given,
         new_words=words,

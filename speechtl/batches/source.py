@@ -221,7 +221,7 @@ class _Tables:
             archives = data.feats_scp
         rows = []
         reasons = {
-            "no features": f"{directory}: no features; run speechtl features",
+            "no features": f"{directory}: no features; run speechtl features again, with the same options",
             "too short": f"{directory}: too short for one frame of features",
             "no transcript": f"{directory}/text: no transcript",
         }
@@ -238,7 +238,7 @@ class _Tables:
                 self._leave_out(reasons["no transcript"], {name: ""})
                 continue
             if self.by_speaker and speaker not in data.cmvn_scp:
-                fault = f"/cmvn.scp: no statistics of '{speaker}'; run speechtl features {directory}"
+                fault = f"/cmvn.scp: no statistics of '{speaker}'; run speechtl features {directory} again"
             else:
                 cmvn = data.cmvn_scp[speaker] if self.by_speaker else ""
                 rows.append(_Row(name, speaker, data.utt2dom.get(name, ""), text, archives[name], cmvn, frames[name]))

@@ -11,7 +11,7 @@ from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
 from speechtl.data.datadir import DataDir
-from speechtl.errors import ConfigError, list_problems
+from speechtl.errors import ConfigError, list_problems, quantity
 from speechtl.experiment.directory import no_lexicon
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
@@ -134,7 +134,9 @@ def _lexicon(vocabulary: Vocabulary, experiment: SpeechModel, wanted: str | None
 def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:
     if alignment.problems:
         listed = [f"{utterance}: {problem}" for utterance, problem in alignment.problems.items()]
-        logger.warning(list_problems(f"{request.data}: {len(listed)} utterances are not aligned", listed))
+        logger.warning(
+            list_problems(f"{request.data}: {quantity(len(listed), 'utterance')} could not be aligned", listed)
+        )
     if alignment.refined:
         coarse = sum(not one.refined for one in alignment.utterances.values())
         how = "boundaries refined on this speech" + (f" (not in {coarse} utterances)" if coarse else "")
@@ -142,4 +144,4 @@ def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:
         why = f" (less than {WORTH_REFINING:g} s of speech)" if request.refine == "auto" else ""
         how = f"boundaries of the model, not refined{why}"
     minutes = alignment.seconds / 60
-    logger.info(f"{request.out}: {len(alignment.utterances)} utterances, {minutes:.1f} minutes, {how}")
+    logger.info(f"{request.out}: {quantity(len(alignment.utterances), 'utterance')}, {minutes:.1f} minutes, {how}")

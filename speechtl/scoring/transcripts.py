@@ -73,6 +73,12 @@ def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dic
             raise DataError(f"{folder}: has phones and no words; decode with --lexicon, or score with --unit phone")
     hypotheses = read_table(path)
     extra = sorted(hypotheses.keys() - references.text.keys())
+    if extra and len(extra) == len(hypotheses):
+        heading = (
+            f"{path}: none of its {len(extra)} ids is one of {references.path}; recognise the data directory itself, "
+            "whose ids they then are (speechtl transcribe MODEL DATA -o FILE), not its audio:"
+        )
+        raise DataError(list_problems(heading, extra, limit=20))
     if extra:
         heading = f"{path}: {len(extra)} utterances are not in {references.path}; score them against their references:"
         raise DataError(list_problems(heading, extra, limit=20))

@@ -232,5 +232,10 @@ def test_words_are_not_scored_as_phones_without_a_warning(tmp_path):
     for references, more in (("phones", {}), ("words", {"lexicon": lexicon})):
         result = run("score", tmp_path / references, tmp_path / "out", unit="phone", **more)
         assert "%PER 7.69" in result.stdout and said not in result.stderr
+    write(tmp_path / "hyp", {"talks/one.wav": "seven nine", "talks/two.wav": "seven"})
+    with pytest.raises(
+        DataError, match=r"hyp: none of its 2 ids is one of .*text; recognise the data directory itself"
+    ):
+        run("score", tmp_path / "words", tmp_path / "hyp")
     with pytest.raises(DataError, match="out: has phones and no words; decode with --lexicon, or score with --unit ph"):
         run("score", tmp_path / "words", tmp_path / "out")
