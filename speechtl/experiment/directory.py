@@ -178,7 +178,9 @@ class ExperimentDirectory(ExperimentLayout):
         given = read_toml(config) if config else {}
         mine = [setting for setting in settings if setting.partition(".")[0] == name]
         table = override({name: {**self._table.get(name, {}), **given.get(name, {})}}, mine)[name]
-        return parse(section, table, f"{config or self.config}: [{name}]")
+        # What the experiment itself says was checked when it was written.
+        origin = config or ("--set" if mine else self.config)
+        return parse(section, table, f"{origin}: [{name}]")
 
 
 def no_lexicon(path: Path, language: str, instead: str = "") -> LexiconError:
@@ -193,12 +195,6 @@ def no_lexicon(path: Path, language: str, instead: str = "") -> LexiconError:
     """
     lacking = f"missing; this model comes without words of '{language}'"
     return LexiconError(f"{path}: {lacking}; give a lexicon with --lexicon{instead}")
-
-
-def speaker_file(path: str | Path) -> Path:
-    """Return the file of a speaker's layers: the given one, or that in the directory that ``speechtl adapt`` wrote."""
-    finish_replacing(path)
-    return ExperimentLayout(path).speaker if Path(path).is_dir() else Path(path)
 
 
 def only(sections: Sequence[str], settings: Sequence[str]) -> Sequence[str]:

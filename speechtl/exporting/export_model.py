@@ -28,9 +28,9 @@ from speechtl.transfer.speaker_layers import fingerprint, speaker_variables
 def export_model(experiment: Experiment, path: str | Path, precision: Precision = "float16") -> None:
     """Write a file that `speechtl.runtime.exported_model.ExportedModel` runs and `Experiment.load` rebuilds.
 
-    It holds the config, the phones, lexicons and CMVN statistics of the experiment, all weights (those of a speaker's
-    layers included, if it was loaded with some), a graph for the encoder, one for each language that has blocks of its
-    own, one for the recognition of languages, and a model card.
+    It holds the config, the phones, lexicons, language models and CMVN statistics of the experiment, all weights (those
+    of a speaker's layers included, if it was loaded with some), a graph for the encoder, one for each language that has
+    blocks of its own, one for the recognition of languages, and a model card.
 
     Args:
         experiment: the model.
@@ -64,6 +64,9 @@ def export_model(experiment: Experiment, path: str | Path, precision: Precision 
             lexicon = experiment.directory.lexicon(language)
             if lexicon.is_file():
                 _add(archive, f"lexicon/{language}.txt", lexicon.read_bytes())
+            rules = experiment.directory.language_model(language)
+            if rules.is_file():
+                _add(archive, f"lm/{language}.arpa.gz", rules.read_bytes(), zipfile.ZIP_STORED)
         for name, graph in graphs.items():
             _add(archive, f"graphs/{name}.onnx", graph.content)
         kept = {name: array for name, array in stats.items() if array is not None}
