@@ -172,7 +172,7 @@ class Adaptation:
         if not (directory / "feats.scp").is_file():
             if request.replay is not None:
                 raise DataError(
-                    f"{directory}: has no features; run speechtl features {directory} --model {request.source}"
+                    f"{directory}: has no features; run speechtl features {directory} --model {request.called}"
                 )
             self.warnings.append(
                 f"{directory}, which the source was trained on, is not here, so nothing of it is repeated; name it "

@@ -47,6 +47,7 @@ class Request:
         allow_pipes: run the commands of ``wav.scp``.
         overwrite: replace another result in ``out``.
         export: export the result into ``out``, so that it recognises speech without TensorFlow.
+        name: that the source was called by, for the user; empty for its path.
     """
 
     source: Path
@@ -70,6 +71,12 @@ class Request:
     allow_pipes: bool = False
     overwrite: bool = False
     export: bool = True
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What a command calls the source by."""
+        return self.name or str(self.source)
 
 
 def read_request(
