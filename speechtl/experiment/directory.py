@@ -242,7 +242,10 @@ def choose_language(
         problem = "say which language" if wanted is None else f"no head for language '{wanted}'"
     known = ", ".join(languages) or "none"
     other = "; of any other, give a --lexicon of its words" if any_phone and wanted is not None else ""
-    raise ModelError(f"{origin}: {problem}; this model has: {known} (--language){other}")
+    # Only here: what fetches models is not loaded for those that are there.
+    from speechtl.pretrained.model_path import shown_path
+
+    raise ModelError(f"{shown_path(origin)}: {problem}; this model has: {known} (--language){other}")
 
 
 def write_experiment(

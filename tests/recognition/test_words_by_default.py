@@ -182,5 +182,5 @@ def test_adapting_to_a_speaker_of_a_new_language(data, tmp_path, method):
 def test_a_language_without_words_is_one_message(recording):
     with pytest.raises(LexiconError, match=r"yy.txt: missing; this model comes without words of 'yy'; give"):
         run("transcribe", "two", recording, language="yy")
-    with pytest.raises(ModelError, match=r"no head for language 'sw'; this model has: en, yy .* --lexicon of it"):
+    with pytest.raises(ModelError, match=r"^two: no head for language 'sw'; this model has: en, yy .* --lexicon of"):
         run("transcribe", "two", recording, language="sw")
