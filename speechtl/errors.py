@@ -84,6 +84,11 @@ def _alike(lines: Iterable[str]) -> list[list[str]]:
     return list(groups.values())
 
 
+def quantity(number: int, what: str) -> str:
+    """Return a number of things for people: ``1 utterance``, ``2 utterances``."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 def counted(sentence: str, items: Mapping[str, str], what: str = "recording") -> str:
     """Return one line about any number of things: how many, what about them, and three examples.
 
@@ -94,7 +99,7 @@ def counted(sentence: str, items: Mapping[str, str], what: str = "recording") ->
     """
     shown = [printable(name) + (f": {detail}" if detail else "") for name, detail in list(items.items())[:_EXAMPLES]]
     more = ["..."] if len(items) > _EXAMPLES else []
-    return f"{len(items)} {what}{'s' * (len(items) > 1)}: {sentence} ({'; '.join(shown + more)})"
+    return f"{quantity(len(items), what)}: {sentence} ({'; '.join(shown + more)})"
 
 
 def printable(name: str) -> str:

@@ -154,8 +154,8 @@ def _within(file: Path) -> Path:
         archive = zipfile.ZipFile(file)
     except (*_DAMAGE, OSError) as error:
         raise ModelError(
-            f"{file}: neither an experiment directory nor an exported model ({error}); give what speechtl train or "
-            "speechtl export made"
+            f"{file}: where a model is expected, but neither an experiment directory nor an exported model ({error}); "
+            "give what speechtl train or speechtl export made, or a name that speechtl models lists"
         ) from error
     members = archive.infolist()
     texts = sum(one.file_size for one in members if one.compress_type != zipfile.ZIP_STORED)

@@ -1,7 +1,7 @@
 import pytest
 
 from speechtl import errors
-from speechtl.errors import grouped, list_problems
+from speechtl.errors import grouped, list_problems, quantity
 
 
 def test_every_error_of_the_user_is_a_speechtl_error():
@@ -47,3 +47,7 @@ def test_what_occurs_a_hundred_thousand_times_is_three_examples_and_a_count():
     ]
     assert grouped(["a 1", "a 2", "a 3", "a 4"], limit=3) == ["a 1", "a 2", "a 3", "a 4"]
     assert grouped(str(number) for number in range(50)) == [str(number) for number in range(50)]
+
+
+def test_one_thing_is_no_things():
+    assert [quantity(number, "utterance") for number in (0, 1, 2)] == ["0 utterances", "1 utterance", "2 utterances"]

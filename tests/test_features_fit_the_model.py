@@ -66,8 +66,8 @@ def place(tmp_path_factory):
 def refuses(folder):
     """Expect the error that names the directory, the differing keys with both values, and the command."""
     message = (
-        f"{folder}: features differ from the model's in sample_rate; compute them as the model requires: "
-        f"speechtl features {folder} --overwrite --config EXP/config.toml\n  sample_rate: stored 8000, expected 16000"
+        f"{folder}: features differ from the model's in sample_rate; compute those of the model: "
+        f"speechtl features {folder} --overwrite --model MODEL\n  sample_rate: stored 8000, expected 16000"
     )
     return pytest.raises(DataError, match=f"^{re.escape(message)}$")
 

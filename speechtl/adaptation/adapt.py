@@ -171,7 +171,9 @@ class Adaptation:
             return
         if not (directory / "feats.scp").is_file():
             if request.replay is not None:
-                raise DataError(f"{directory}: no data directory with features (feats.scp is missing)")
+                raise DataError(
+                    f"{directory}: has no features; run speechtl features {directory} --model {request.called}"
+                )
             self.warnings.append(
                 f"{directory}, which the source was trained on, is not here, so nothing of it is repeated; name it "
                 "with --replay: the result is better on words that were not recorded"

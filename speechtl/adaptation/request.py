@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.vocabulary import new_words
 from speechtl.decoding.config import DecodingConfig
+from speechtl.exchange.read_source import kind_of_source
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.g2p.new_words import choose_pronouncer
 from speechtl.g2p.word_list import guessed_lexicon
@@ -45,6 +47,7 @@ class Request:
         allow_pipes: run the commands of ``wav.scp``.
         overwrite: replace another result in ``out``.
         export: export the result into ``out``, so that it recognises speech without TensorFlow.
+        name: that the source was called by, for the user; empty for its path.
     """
 
     source: Path
@@ -68,6 +71,12 @@ class Request:
     allow_pipes: bool = False
     overwrite: bool = False
     export: bool = True
+    name: str = ""
+
+    @property
+    def called(self) -> str:
+        """What a command calls the source by."""
+        return self.name or str(self.source)
 
 
 def read_request(
@@ -106,8 +115,15 @@ def read_request(
     Raises:
         SpeechtlError: a file is missing or wrong, or a word cannot be read or guessed.
     """
-    kept = ExperimentDirectory(source)
+    # What is mistaken is told before TensorFlow is loaded, which takes seconds.
     mine = [setting for setting in settings if setting.startswith("decoding.")]
+    of_method = tuple(setting for setting in settings if setting not in mine)
+    if fields.get("method") is not None:
+        choose_config(0.0, fields["method"], of_method)
+    for place in (data, *(fields.get(name) for name in ("test", "source_speech", "replay"))):
+        if place is not None:
+            kind_of_source(place)
+    kept = ExperimentDirectory(source)
     name = kept.data_of(language or kept.default_language).language
     given = None
     if lexicon is not None:
@@ -130,7 +146,7 @@ def read_request(
         source=source,
         data=data,
         out=out,
-        settings=tuple(setting for setting in settings if setting not in mine),
+        settings=of_method,
         language=language,
         lexicon=given,
         new_words=words,

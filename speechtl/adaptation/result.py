@@ -149,8 +149,11 @@ def lines_of(result: Adapted, request: Request, taken: float) -> list[str]:
         lines.append("adaptation did not help on held-out speech: the source model is kept as it is")
     else:
         lines.append(f"trained on everything for {result.epochs} of at most {config.epochs} epochs")
-    how = f"decode {request.source} --speaker {request.out}" if config.stored_alone else f"decode {request.out}"
-    lines.append(f"{result.file}: {result.size / 1000:.1f} kB; {taken:.1f} s. Use it: speechtl {how}")
+    lines.append(f"{result.file}: {result.size / 1000:.1f} kB; {taken:.1f} s")
+    if result.epochs:
+        # A method that puts nothing on top of the source makes a model of its own.
+        how = f"{request.called} AUDIO --speaker {request.out}" if config.stored_alone else f"{request.out} AUDIO"
+        lines.append(f"use it: speechtl transcribe {how} (likewise decode, align and export)")
     return lines
 
 

@@ -87,7 +87,7 @@ def align_corpus_by(
             advance()
     for utterance in data.utterance_ids:
         if utterance not in data.feats_scp:
-            problems[utterance] = f"has no features; run speechtl features {data.path}"
+            problems[utterance] = f"has no features; run speechtl features {data.path} --model MODEL"
     problems = dict(sorted(problems.items()))
     if not found:
         listed = [f"{utterance}: {problem}" for utterance, problem in problems.items()]

@@ -102,5 +102,6 @@ def adapt(
         allow_pipes=allow_pipes,
         overwrite=overwrite,
         export=export,
+        name=str(model),
     )
     return run(request)

@@ -39,15 +39,16 @@ def find_audio(folder: str | Path) -> list[Path]:
     found = []
     for place, folders, names in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [
-            Path(place, name)
-            for name in names
-            if Path(name).suffix.lower() in AUDIO_SUFFIXES and not name.startswith(".")
-        ]
+        found += [Path(place, name) for name in names if has_audio_suffix(name) and not name.startswith(".")]
     if not found:
         known = " ".join(sorted(AUDIO_SUFFIXES))
         raise DataError(f"{folder}: no audio in this folder or below; files that end in one of {known} are looked for")
     return sorted(found)
+
+
+def has_audio_suffix(name: str | Path) -> bool:
+    """Tell whether a file is called as audio is, whatever is in it."""
+    return Path(name).suffix.lower() in AUDIO_SUFFIXES
 
 
 def duration(audio: str | Path) -> float | None:

@@ -62,7 +62,15 @@ class Labelling:
         phones = {phone for options in pronunciations.values() for option in options for phone in option}
         foreign = sorted(phones - set(self.inventory.phones))
         if foreign:
-            lines = [f"{phone}: nearest here: {' '.join(self.inventory.nearest(phone))}" for phone in foreign]
-            heading = f"language {language}: phones of the lexicon that the model's inventory lacks"
+            needs = {phone: word for word, said in pronunciations.items() for option in said for phone in option}
+            lines = [
+                f"{phone} (in '{needs[phone]}', first in {first[needs[phone]]}): "
+                f"nearest here: {' '.join(self.inventory.nearest(phone))}"
+                for phone in foreign
+            ]
+            heading = (
+                f"language {language}: phones of the lexicon that the model's inventory lacks; a model in training has "
+                'those of its training transcripts, or with phones = "lexicon" in [[data]] all of the lexicon:'
+            )
             raise LexiconError(list_problems(heading, lines))
         return {word: [self.inventory.encode(option) for option in options] for word, options in pronunciations.items()}

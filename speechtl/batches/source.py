@@ -123,9 +123,9 @@ class Source:
         if report:
             tables.log()
         if tables.problems:
-            count = len(tables.problems)
-            heading = f"language {config.language}: {count} problem{'s' * (count > 1)} in the data"
-            raise DataError(list_problems(heading, tables.problems))
+            if len(tables.problems) == 1:
+                raise DataError(tables.problems[0])
+            raise DataError(list_problems(f"{len(tables.problems)} problems in the data", tables.problems))
         rows.sort()
         repeated = sorted({row.id for row, after in pairwise(rows) if row.id == after.id})
         if repeated:
@@ -212,7 +212,8 @@ class _Tables:
             self._leave_out(f"{directory}: audio cannot be read; see speechtl data validate", faults)
             archives = dict.fromkeys(frames, "")
         elif not data.feats_scp:
-            self.problems.append(f"{directory}/feats.scp: missing; run speechtl features {directory}")
+            advice = f"run speechtl features {directory}, with --model MODEL or the --config of the training"
+            self.problems.append(f"{directory}/feats.scp: missing; {advice}")
             return []
         else:
             check_features(data, self.features)
@@ -220,7 +221,7 @@ class _Tables:
             archives = data.feats_scp
         rows = []
         reasons = {
-            "no features": f"{directory}: no features; run speechtl features",
+            "no features": f"{directory}: no features; run speechtl features again, with the same options",
             "too short": f"{directory}: too short for one frame of features",
             "no transcript": f"{directory}/text: no transcript",
         }
@@ -237,7 +238,7 @@ class _Tables:
                 self._leave_out(reasons["no transcript"], {name: ""})
                 continue
             if self.by_speaker and speaker not in data.cmvn_scp:
-                fault = f"/cmvn.scp: no statistics of '{speaker}'; run speechtl features {directory}"
+                fault = f"/cmvn.scp: no statistics of '{speaker}'; run speechtl features {directory} again"
             else:
                 cmvn = data.cmvn_scp[speaker] if self.by_speaker else ""
                 rows.append(_Row(name, speaker, data.utt2dom.get(name, ""), text, archives[name], cmvn, frames[name]))

@@ -12,7 +12,9 @@ from speechtl.cli.word_options import PronunciationOptions, with_options
 @with_options
 def align(
     model: options.Model,
-    data: Annotated[Path, typer.Argument(help="Data directory with text and features.")],
+    data: Annotated[
+        Path, typer.Argument(help="Data directory with text and features (speechtl features DATA --model MODEL).")
+    ],
     out: Annotated[Path, typer.Argument(help="Folder of the results: ctm, phones.ctm, textgrid/, log.jsonl.")],
     *,
     words: PronunciationOptions,

@@ -1,7 +1,12 @@
-"""Where the library's log goes when the command line runs it: the library logs, the command line prints."""
+"""What the command line prints: where the library's log goes, and how much data there is."""
 
 import logging
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from speechtl.data.datadir import DataDir
 
 
 class ConsoleLog(logging.Handler):
@@ -31,3 +36,10 @@ def show_log(notes: bool = False) -> None:
     logger = logging.getLogger("speechtl")
     logger.handlers = [ConsoleLog(notes)]
     logger.setLevel(logging.INFO)
+
+
+def size_of(path: Path, data: "DataDir") -> str:
+    """Return one line about a data directory: ``data/dev: 12 utterances of 1 speaker``."""
+    from speechtl.errors import quantity
+
+    return f"{path}: {quantity(len(data), 'utterance')} of {quantity(len(data.spk2utt), 'speaker')}"

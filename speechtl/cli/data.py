@@ -1,12 +1,11 @@
 """``speechtl data``: validate, repair, subset, split, combine, perturb and splice Kaldi data directories."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
-if TYPE_CHECKING:
-    from speechtl.data.datadir import DataDir
+from speechtl.cli.console import size_of
 
 app = typer.Typer(
     help="Validate, repair, subset, split, combine, perturb and splice data directories.", no_args_is_help=True
@@ -123,7 +122,7 @@ def subset(
         short = short_speakers(chosen, seconds_per_speaker, allow_pipes=allow_pipes)
         for line in grouped(f"warning: speaker '{name}' has only {seconds:.1f} s" for name, seconds in short.items()):
             typer.echo(line, err=True)
-    typer.echo(_size(destination, chosen))
+    typer.echo(size_of(destination, chosen))
 
 
 @app.command("split")
@@ -147,7 +146,7 @@ def split(
     parts = split(DataDir.load(source), by=by, fraction=fraction, speakers=speakers, seed=seed)
     save_parts(source, parts, (rest, held_out), overwrite=overwrite)
     for part, path in zip(parts, (rest, held_out)):
-        typer.echo(_size(path, part))
+        typer.echo(size_of(path, part))
 
 
 @app.command("combine")
@@ -165,7 +164,7 @@ def combine(
     joined.save(destination)
     for note in notes:
         typer.echo(f"warning: {note}", err=True)
-    typer.echo(_size(destination, joined))
+    typer.echo(size_of(destination, joined))
 
 
 @app.command("perturb-speed")
@@ -183,7 +182,7 @@ def perturb_speed(
     require_vacant(destination, overwrite=overwrite, sources=[source])
     perturbed = perturb_speed(DataDir.load(source), speeds)
     perturbed.save(destination)
-    typer.echo(_size(destination, perturbed))
+    typer.echo(size_of(destination, perturbed))
 
 
 @app.command("perturb-pitch")
@@ -216,7 +215,7 @@ def perturb_pitch(
         allow_pipes=allow_pipes,
         overwrite=overwrite,
     )
-    typer.echo(f"{destination}: {len(perturbed)} utterances of {len(perturbed.spk2utt)} speakers")
+    typer.echo(size_of(destination, perturbed))
 
 
 def _amounts(option: str, given: str, example: str) -> list[float]:
@@ -293,8 +292,4 @@ def splice(
     hours = sum(spliced.utt2dur.values()) / 3600
     units = sum(len(text.split()) for text in spliced.text.values())
     kinds = "phones" if words is None else "words and phones"
-    typer.echo(f"{_size(destination, spliced)}, {hours:.2f} h, {units} {kinds}")
-
-
-def _size(path: Path, data: "DataDir") -> str:
-    return f"{path}: {len(data)} utterances of {len(data.spk2utt)} speakers"
+    typer.echo(f"{size_of(destination, spliced)}, {hours:.2f} h, {units} {kinds}")

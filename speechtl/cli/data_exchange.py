@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from speechtl.cli.console import size_of
 from speechtl.cli.data import AllowPipes, Destination, Overwrite, Source
 
 # Spelled out, so that --help loads nothing; a test compares them with what there is.
@@ -36,8 +37,7 @@ def import_data(
     imported = import_data(source, destination, kind=kind, speaker=speaker, language=language)
     for note in imported.notes:
         typer.echo(f"note: {note}", err=True)
-    data = imported.data
-    typer.echo(f"{destination}: {len(data)} utterances of {len(data.spk2utt)} speakers")
+    typer.echo(size_of(destination, imported.data))
 
 
 def export_data(
@@ -57,4 +57,4 @@ def export_data(
     data = DataDir.load(source)
     for note in export_data(data, out, kind, allow_pipes=allow_pipes):
         typer.echo(f"note: {note}", err=True)
-    typer.echo(f"{out}: {len(data)} utterances of {len(data.spk2utt)} speakers")
+    typer.echo(size_of(out, data))

@@ -24,11 +24,13 @@ def shard(
     """
     from speechtl.data.datadir import DataDir
     from speechtl.data.shard import shard
+    from speechtl.errors import quantity
 
     data = DataDir.load(source)
     done = shard(data, folder, megabytes=megabytes, seed=seed, jobs=jobs, allow_pipes=allow_pipes, overwrite=overwrite)
     found = f" ({done.found} found)" if done.found else ""
     hours = f"{done.seconds / 3600:.2f} h"
     typer.echo(
-        f"{folder}: {done.utterances} utterances, {hours}, {done.size / 1e6:,.1f} MB in {done.shards} shards{found}"
+        f"{folder}: {quantity(done.utterances, 'utterance')}, {hours}, {done.size / 1e6:,.1f} MB in "
+        f"{quantity(done.shards, 'shard')}{found}"
     )

@@ -26,7 +26,7 @@ class DecodeOptions(DecodingOptions):
 @with_options
 def decode(
     model: options.Model,
-    data: Annotated[Path, typer.Argument(help="Data directory with features.")],
+    data: Annotated[Path, typer.Argument(help="Data directory with features (speechtl features DATA --model MODEL).")],
     out: Annotated[
         Path,
         typer.Argument(

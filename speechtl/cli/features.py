@@ -10,6 +10,14 @@ from speechtl.cli import options
 
 def features(
     data: Annotated[list[Path], typer.Argument(help="Data directories.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            help="In place of --config, the model that is to read them: experiment directory, file of speechtl export, "
+            "or name of one of speechtl models.",
+        ),
+    ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="TOML file; its [features] table is used.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Override one setting: features.num_mel_bins=40. Repeatable.")
@@ -28,19 +36,26 @@ def features(
         bool, typer.Option("--skip-broken", help="End with exit code 0 even if some utterances could not be read.")
     ] = False,
 ) -> None:
-    """Compute fbank or MFCC features and CMVN statistics; run again, it continues where it stopped.
+    """Compute features and CMVN statistics; run again, it continues where it stopped.
+
+    They are those of a --model, those of [features] in a --config, or filter banks (fbank) of 80 bins.
 
     Utterances that cannot be read are left out of feats.scp and listed at the end, with exit code 1.
     """
     from speechtl.cluster.open_workers import open_workers
     from speechtl.config import override, parse, read_toml
     from speechtl.data.datadir import DataDir
-    from speechtl.errors import DataError, counted, list_problems
+    from speechtl.errors import ConfigError, DataError, counted, list_problems
+    from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.features.compute import compute_features
     from speechtl.features.config import FeatureConfig
     from speechtl.pieces import limit_threads
+    from speechtl.pretrained.model_path import config_path
 
-    table = override(read_toml(config) if config else {}, settings or [])
+    if model is not None and config is not None:
+        raise ConfigError("--model and --config both say which features; give one of them")
+    stored = ExperimentDirectory(config_path(model)).features.model_dump() if model is not None else {}
+    table = override(read_toml(config) if config else {"features": stored}, settings or [])
     if channel is not None:
         table.setdefault("features", {})["channel"] = options.channel_number(channel)
     section = parse(FeatureConfig, table.get("features", {}), f"{config or '--set'}: [features]")

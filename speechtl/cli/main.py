@@ -65,6 +65,11 @@ app.command("probe")(probe.probe)
 app.command("chart")(chart.chart)
 
 
+# What a shell expects of a program that Ctrl-C has ended; and the verbs that continue where that was.
+_INTERRUPTED = 130
+_RESUMED = [("train",), ("study",), ("features",), ("data", "shard"), ("data", "perturb-pitch")]
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         print(f"speechtl {__version__}")
@@ -88,6 +93,11 @@ def main() -> None:
     except SpeechtlError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            again = any(sys.argv[1 : 1 + len(verb)] == list(verb) for verb in _RESUMED)
+            print(f"stopped{'; the same command goes on from here' if again else ''}", file=sys.stderr)
+        raise
     except BrokenPipeError:
         # The reader of a pipe (head) has seen enough.
         sys.stderr.close()

@@ -8,8 +8,11 @@ import typer
 from speechtl.cli import options
 
 if TYPE_CHECKING:
+    from speechtl.scoring.error_rate import ErrorRate
     from speechtl.scoring.feature_error_rate import FeatureErrorRate
 
+# Sounds on average of what is to be a phone: diphthongs and affricates have two, few words so few.
+_WORDS = 2.0
 Reference = Annotated[Path, typer.Argument(metavar="REF", help="Text table, or a data directory with one.")]
 Unit = Annotated[Literal["word", "character", "phone"], typer.Option(help="What to count.")]
 Speakers = Annotated[
@@ -72,6 +75,7 @@ def score(
         )
     if unit == "phone":
         _warn_unknown(result.features)
+        _warn_words(result.errors, result.features)
     if result.interval is None:
         typer.echo("warning: one utterance or speaker alone has no confidence interval", err=True)
     if out is not None:
@@ -103,6 +107,7 @@ def compare(
         typer.echo(f"{name} {errors.kaldi_line()} {path}")
     if unit == "phone":
         _warn_unknown(*(result.features or [None]))
+        _warn_words(result.first, result.features[0] if result.features else None)
     for line in result.lines(scoring):
         typer.echo(line)
 
@@ -113,6 +118,17 @@ def _warn_missing(path: Path, missing: list[str]) -> None:
 
         heading = f"warning: {path}: no hypothesis of {len(missing)}; all their words count as deletions:"
         typer.echo(list_problems(heading, missing, limit=20), err=True)
+
+
+def _warn_words(errors: "ErrorRate", features: "FeatureErrorRate | None") -> None:
+    """Say that references are words, if what counts as a phone is several sounds on average."""
+    if features is None or features.total.reference_length <= _WORDS * errors.total.reference_length:
+        return
+    typer.echo(
+        "warning: the references look like words, each of which counts as one phone; give their pronunciations with "
+        "--lexicon",
+        err=True,
+    )
 
 
 def _warn_unknown(*systems: "FeatureErrorRate | None") -> None:

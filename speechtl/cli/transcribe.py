@@ -90,7 +90,7 @@ def transcribe(
     import sys
 
     import speechtl
-    from speechtl.audio.stream import duration
+    from speechtl.audio.stream import duration, has_audio_suffix
     from speechtl.cli.console import show_log
     from speechtl.cluster.open_workers import open_workers
     from speechtl.errors import ConfigError
@@ -104,6 +104,8 @@ def transcribe(
 
     # Standard output is for the transcripts.
     show_log(notes=True)
+    if has_audio_suffix(model) and not Path(model).is_dir():
+        raise ConfigError(f"{model}: is audio, where the model is expected: speechtl transcribe base {model}")
     if phones and (words.lexicon or words.add_word or words.lm or words.grammar or words.oov):
         raise ConfigError("--phones finds no words; leave --lexicon, --add-word, --lm, --grammar and --oov out")
     if phones and form in ("srt", "vtt"):

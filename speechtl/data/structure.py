@@ -58,6 +58,8 @@ def scan_structure(path: str | Path) -> Structure:
         DataError: ``path`` is not a directory.
     """
     path = Path(path)
+    if path.is_file():
+        raise DataError(f"{path}: a file, where a data directory is expected; {_import(path, 'a table or manifest')}")
     if not path.is_dir():
         raise DataError(f"{path}: no such data directory; check the path")
     finish_replacing(path)
@@ -160,8 +162,16 @@ def _inverted_spk2utt(path: Path) -> Table:
     return table
 
 
+def _import(path: Path, what: str) -> str:
+    return f"of {what}, speechtl data import {path} NEW makes one"
+
+
 def _missing_tables(structure: Structure) -> Iterable[Problem]:
     path = structure.path
+    if not any((path / name).exists() for name in ("utt2spk", "spk2utt", "wav.scp", "feats.scp")):
+        message = f"not a data directory (no wav.scp); {_import(path, 'audio and texts')}"
+        yield Problem(path, 0, message, "missing-table")
+        return
     if not (path / "utt2spk").exists():
         advice = (
             "create it from spk2utt (fix does)" if (path / "spk2utt").exists() else "write 'utterance speaker' lines"

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from speechtl.audio.header import AudioHeader
 from speechtl.data.tables import Problem
+from speechtl.errors import quantity
 from speechtl.remote_file import address
 
 
@@ -40,9 +41,11 @@ class Report:
 
     def summary(self) -> str:
         """Return one line: the amount of data, and the number of problems."""
-        parts = [f"{self.utterances} utterances", f"{self.speakers} speakers", f"{self.recordings} recordings"]
+        amounts = {"utterance": self.utterances, "speaker": self.speakers, "recording": self.recordings}
+        parts = [quantity(number, what) for what, number in amounts.items()]
         if self.headers:
             parts.append(f"{sum(header.seconds for header in self.headers.values()) / 3600:.2f} h")
             rates = sorted({header.sample_rate for header in self.headers.values()})
             parts.append(f"{', '.join(map(str, rates))} Hz")
-        return f"{address(self.path)}: {', '.join(parts)}: {len(self.errors)} errors, {len(self.warnings)} warnings"
+        problems = f"{quantity(len(self.errors), 'error')}, {quantity(len(self.warnings), 'warning')}"
+        return f"{address(self.path)}: {', '.join(parts)}: {problems}"

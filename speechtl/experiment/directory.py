@@ -34,8 +34,8 @@ class ExperimentDirectory(ExperimentLayout):
             finish_replacing(self.path)
         if not self.config.is_file():
             raise ModelError(
-                f"{self.origin}: not an experiment directory (no config.toml); give one that speechtl train made, or a "
-                "file of speechtl export"
+                f"{self.origin}: not an experiment directory (no config.toml); give one that speechtl train made, a "
+                "file of speechtl export, or a name that speechtl models lists"
             )
         self._table = read_toml(self.config)
 
@@ -136,11 +136,12 @@ class ExperimentDirectory(ExperimentLayout):
         """Return the lexicon that a language was trained with.
 
         Raises:
-            LexiconError: it was trained on phone transcripts, without a lexicon.
+            LexiconError: there is none, see `no_lexicon`.
         """
-        path = self.lexicon(self.language(language))
+        name = self.language(language)
+        path = self.lexicon(name)
         if not path.is_file():
-            raise LexiconError(f"{path}: this model was trained without a lexicon; give one with --lexicon")
+            raise no_lexicon(path, name)
         return StoredLexicon(path, stress="keep", tone="keep")
 
     def read_lexicon(self, path: str | Path, language: str | None = None, notation: Notation = "ipa") -> Lexicon:
@@ -177,13 +178,23 @@ class ExperimentDirectory(ExperimentLayout):
         given = read_toml(config) if config else {}
         mine = [setting for setting in settings if setting.partition(".")[0] == name]
         table = override({name: {**self._table.get(name, {}), **given.get(name, {})}}, mine)[name]
-        return parse(section, table, f"{config or self.config}: [{name}]")
+        # What the experiment itself says was checked when it was written.
+        origin = config or ("--set" if mine else self.config)
+        return parse(section, table, f"{origin}: [{name}]")
 
 
-def speaker_file(path: str | Path) -> Path:
-    """Return the file of a speaker's layers: the given one, or that in the directory that ``speechtl adapt`` wrote."""
-    finish_replacing(path)
-    return ExperimentLayout(path).speaker if Path(path).is_dir() else Path(path)
+def no_lexicon(path: Path, language: str, instead: str = "") -> LexiconError:
+    """Return what to raise where words are wanted of a language that a model comes without a lexicon of.
+
+    It was trained on phone transcripts, or is one of the package's, most of whose lexicons are not in it.
+
+    Args:
+        path: where the lexicon would be.
+        language: whose words are wanted.
+        instead: what else can be done, after a comma.
+    """
+    lacking = f"missing; this model comes without words of '{language}'"
+    return LexiconError(f"{path}: {lacking}; give a lexicon with --lexicon{instead}")
 
 
 def only(sections: Sequence[str], settings: Sequence[str]) -> Sequence[str]:
@@ -199,7 +210,12 @@ def only(sections: Sequence[str], settings: Sequence[str]) -> Sequence[str]:
 
 
 def choose_language(
-    wanted: str | None, languages: Sequence[str], heads: Collection[str], origin: Path, private_blocks: bool = False
+    wanted: str | None,
+    languages: Sequence[str],
+    heads: Collection[str],
+    origin: Path,
+    private_blocks: bool = False,
+    any_phone: bool = False,
 ) -> str:
     """Return the language that is meant: the one that is named, or the only one.
 
@@ -211,6 +227,7 @@ def choose_language(
         heads: names of its heads.
         origin: the experiment, for errors.
         private_blocks: whether languages have encoder blocks of their own, so that a head does not say enough.
+        any_phone: whether the model scores the phones of any language, if it has their lexicon.
 
     Raises:
         ModelError: the model lacks that language, or has several and none was named.
@@ -224,7 +241,11 @@ def choose_language(
     else:
         problem = "say which language" if wanted is None else f"no head for language '{wanted}'"
     known = ", ".join(languages) or "none"
-    raise ModelError(f"{origin}: {problem}; this model has: {known} (--language)")
+    other = "; of any other, give a --lexicon of its words" if any_phone and wanted is not None else ""
+    # Only here: what fetches models is not loaded for those that are there.
+    from speechtl.pretrained.model_path import shown_path
+
+    raise ModelError(f"{shown_path(origin)}: {problem}; this model has: {known} (--language){other}")
 
 
 def write_experiment(

@@ -11,8 +11,9 @@ import tensorflow as tf
 from speechtl.batches.source import Normaliser
 from speechtl.errors import ModelError
 from speechtl.experiment.config import ExperimentConfig, load_config
-from speechtl.experiment.directory import ExperimentDirectory, read_inventories, speaker_file
+from speechtl.experiment.directory import ExperimentDirectory, read_inventories
 from speechtl.experiment.export_info import ExportInfo
+from speechtl.experiment.speaker_file import speaker_file
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.files import finish_replacing
 from speechtl.lang.phone_inventory import PhoneInventory

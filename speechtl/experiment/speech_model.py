@@ -122,7 +122,7 @@ class SpeechModel(abc.ABC):
             ModelError: the model lacks that language, or has several and none was named.
         """
         name = name or self.directory.default_language
-        return choose_language(name, self.languages, self.heads, self.path, bool(self.private))
+        return choose_language(name, self.languages, self.heads, self.path, bool(self.private), self.scores_any_phone)
 
     def has_head(self, language: str) -> bool:
         """Whether there is a head for a language, or one of this name."""

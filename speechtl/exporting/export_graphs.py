@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from speechtl.errors import ModelError, SpeechtlError
-from speechtl.experiment.directory import speaker_file
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.export_info import find_graphs, weights_digest
+from speechtl.experiment.speaker_file import speaker_file
 from speechtl.exporting.export_model import export_info, model_graphs
 from speechtl.files import atomic_write, replacing_together
 from speechtl.layout import ExperimentLayout

@@ -64,9 +64,9 @@ def export_model(experiment: Experiment, path: str | Path, precision: Precision 
             lexicon = experiment.directory.lexicon(language)
             if lexicon.is_file():
                 _add(archive, f"lexicon/{language}.txt", lexicon.read_bytes())
-            words = experiment.directory.language_model(language)
-            if words.is_file():
-                _add(archive, f"lm/{language}.arpa.gz", words.read_bytes(), zipfile.ZIP_STORED)
+            rules = experiment.directory.language_model(language)
+            if rules.is_file():
+                _add(archive, f"lm/{language}.arpa.gz", rules.read_bytes(), zipfile.ZIP_STORED)
         for name, graph in graphs.items():
             _add(archive, f"graphs/{name}.onnx", graph.content)
         kept = {name: array for name, array in stats.items() if array is not None}

@@ -117,7 +117,7 @@ def check_features(data: DataDir, config: FeatureConfig) -> None:
         DataError: names the directory, every setting that differs with both values, and the command that computes the
             features as the model needs them.
     """
-    advice = f"compute them as the model requires: speechtl features {data.path} --overwrite --config EXP/config.toml"
+    advice = f"compute those of the model: speechtl features {data.path} --overwrite --model MODEL"
     archives: dict[Path, str] = {}
     for place in data.feats_scp.values():
         archives.setdefault(archive_of(place), place)

@@ -6,6 +6,7 @@ from typing import NamedTuple, Protocol
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
+from speechtl.g2p.kept_model import learned_from
 from speechtl.g2p.spelling_rules import SpellingRules
 from speechtl.lang.ipa import normalise_ipa, split_ipa
 from speechtl.lang.lexicon import Lexicon
@@ -75,7 +76,7 @@ def choose_pronouncer(
     """Return what guesses pronunciations: spelling rules, a stored model, or one that is trained on a lexicon now.
 
     Args:
-        lexicon: to train on if neither of the others is given.
+        lexicon: to train on if neither of the others is given; of a large file the model is kept, see `learned_from`.
         model: the file of a ``GraphemeToPhoneme``.
         rules: the code of a language that has spelling rules, see ``SpellingRules``.
 
@@ -91,7 +92,7 @@ def choose_pronouncer(
         return SpellingRules.load(rules)
     if model is not None:
         return GraphemeToPhoneme.load(model)
-    return GraphemeToPhoneme.train(lexicon) if lexicon is not None and len(lexicon) else None
+    return learned_from(lexicon) if lexicon is not None and len(lexicon) else None
 
 
 def guess_pronunciations(words: Iterable[str], pronouncer: Pronouncer, candidates: int = 3) -> Guesses:

@@ -280,5 +280,5 @@ def _name(character: str) -> str:
 
 def _advice(character: str) -> str:
     if character.isupper() and character.isascii():
-        return "; is it ARPABET or X-SAMPA?"
+        return "; is it ARPABET or X-SAMPA (--notation)?"
     return ""

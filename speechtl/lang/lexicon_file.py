@@ -14,6 +14,7 @@ from speechtl.files import decode_lines, read_bytes
 from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, misread, without_variant
+from speechtl.lang.lexicon_kind import mistaken_for_lexicon
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
 
 Notation = Literal["ipa", "arpabet", "xsampa"]
@@ -62,6 +63,9 @@ def read_lexicon(path: Path, notation: Notation, stress: Stress, tone: Tone) -> 
         if collecting:
             gc.enable()
     if problems:
+        kept = (_strip_cmu_comments(text.split(), text) for _, text in lines)
+        if mistaken := mistaken_for_lexicon([fields for fields in kept if fields], notation):
+            raise LexiconError(f"{path}: {mistaken}")
         shown = [f"{path}:{number}: {problem}" for number, problem in sorted(problems)]
         raise LexiconError(list_problems(f"{path}: {len(shown)} problem{'s' * (len(shown) > 1)}", shown))
     if not entries:

@@ -230,6 +230,11 @@ XSAMPA = {
 _XSAMPA_TOKEN = re.compile("|".join(re.escape(token) for token in sorted(XSAMPA, key=len, reverse=True)) + "|(?s:.)")
 
 
+def is_arpabet(symbol: str) -> bool:
+    """Tell whether a symbol is ARPABET as dictionaries write it, in capitals, with a stress digit or without."""
+    return symbol in ARPABET or (symbol[-1:] in ("0", "1", "2") and symbol[:-1] in _ARPABET_NUCLEI)
+
+
 @functools.cache
 def arpabet_to_ipa(symbol: str, stress: Stress = "drop") -> str:
     """Turn one ARPABET symbol into one IPA phone.
@@ -244,7 +249,7 @@ def arpabet_to_ipa(symbol: str, stress: Stress = "drop") -> str:
     """
     name = symbol.upper()
     digit = ""
-    if name[-1:] in ("0", "1", "2") and name[:-1] in _ARPABET_NUCLEI:
+    if name not in ARPABET and is_arpabet(name):
         name, digit = name[:-1], name[-1]
     if name not in ARPABET:
         raise LexiconError(f"'{symbol}' is not an ARPABET phone; known ones: {' '.join(ARPABET)}")

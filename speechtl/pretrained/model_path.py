@@ -49,6 +49,18 @@ def recogniser_path(model: str | os.PathLike[str]) -> Path:
     return file
 
 
+def config_path(model: str | os.PathLike[str]) -> Path:
+    """Return where the config of a model is, by its name or path: nothing of it is made ready or fetched."""
+    name = _name(model)
+    return Path(model) if name is None else named_models.FOLDER / name
+
+
+def shown_path(path: Path) -> str:
+    """Return what a message calls a model: its name, if it was made ready of one in the package, or its path."""
+    name = path.name.rpartition("-")[0]
+    return name if path.parent == _folder() and name in named_models.model_names() else str(path)
+
+
 def source_path(source: str) -> Path:
     """Return the experiment directory that a ``source`` in a config means: a model by name, or see `locate`.
 
@@ -72,4 +84,8 @@ def _place(name: str) -> Path:
     content = hashlib.blake2b(read_bytes(named_models.FOLDER / name / named_models.CARD), digest_size=8)
     for path in sorted(named_models.WORDS.glob("*/*.gz")):
         content.update(read_bytes(path))
-    return user_cache() / f"models-{_VERSION}" / f"{name}-{content.hexdigest()}"
+    return _folder() / f"{name}-{content.hexdigest()}"
+
+
+def _folder() -> Path:
+    return user_cache() / f"models-{_VERSION}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from speechtl.data.datadir import DataDir
 from speechtl.decoding.tune import parse_grid, tune
-from speechtl.errors import ConfigError, DataError, counted, list_problems
+from speechtl.errors import ConfigError, DataError, counted, list_problems, quantity
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.archives import write_ark_scp
 from speechtl.grammar.ngram_model import NgramModel
@@ -241,7 +241,7 @@ class CorpusDecoder:
             seconds=time.monotonic() - started,
         )
         decoded.write(request.out, found, None)
-        logger.info(f"{request.out}: {len(every)} utterances")
+        logger.info(f"{request.out}: {quantity(len(every), 'utterance')}")
         return found
 
     def _report(self, found: Decoded) -> None:
@@ -253,7 +253,7 @@ class CorpusDecoder:
             logger.info(f"{request.out}: {decoded.describe(found.calibration)}")
         if found.problems:
             listed = [f"{utterance}: {problem}" for utterance, problem in sorted(found.problems.items())]
-            logger.warning(list_problems(f"{data}: {len(listed)} utterances could not be decoded", listed))
+            logger.warning(list_problems(f"{data}: {quantity(len(listed), 'utterance')} could not be decoded", listed))
         missing = sorted(set(self.data.utterance_ids) - found.frames.keys() - found.problems.keys())
         if missing:
             lacking = "stored posteriors" if request.posteriors else "features"
@@ -265,5 +265,6 @@ class CorpusDecoder:
             logger.warning(list_problems(heading, cut, limit=20))
         frames = sum(found.frames.values())
         logger.info(
-            f"{request.out}: {len(found.frames)} utterances, {frames} frames of posteriors, {found.seconds:.1f} s"
+            f"{request.out}: {quantity(len(found.frames), 'utterance')}, {frames} frames of posteriors, "
+            f"{found.seconds:.1f} s"
         )

@@ -11,7 +11,8 @@ from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
 from speechtl.data.datadir import DataDir
-from speechtl.errors import ConfigError, LexiconError, list_problems
+from speechtl.errors import ConfigError, list_problems, quantity
+from speechtl.experiment.directory import no_lexicon
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
@@ -126,17 +127,16 @@ def _lexicon(vocabulary: Vocabulary, experiment: SpeechModel, wanted: str | None
     lexicon = vocabulary.words(experiment.directory, language)
     if lexicon is None:
         path = experiment.directory.lexicon(str(language))
-        raise LexiconError(
-            f"{path}: this model was trained without a lexicon; give one with --lexicon, or align transcripts of "
-            "phones with --phones"
-        )
+        raise no_lexicon(path, str(language), ", or align transcripts of phones with --phones")
     return lexicon
 
 
 def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:
     if alignment.problems:
         listed = [f"{utterance}: {problem}" for utterance, problem in alignment.problems.items()]
-        logger.warning(list_problems(f"{request.data}: {len(listed)} utterances are not aligned", listed))
+        logger.warning(
+            list_problems(f"{request.data}: {quantity(len(listed), 'utterance')} could not be aligned", listed)
+        )
     if alignment.refined:
         coarse = sum(not one.refined for one in alignment.utterances.values())
         how = "boundaries refined on this speech" + (f" (not in {coarse} utterances)" if coarse else "")
@@ -144,4 +144,4 @@ def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:
         why = f" (less than {WORTH_REFINING:g} s of speech)" if request.refine == "auto" else ""
         how = f"boundaries of the model, not refined{why}"
     minutes = alignment.seconds / 60
-    logger.info(f"{request.out}: {len(alignment.utterances)} utterances, {minutes:.1f} minutes, {how}")
+    logger.info(f"{request.out}: {quantity(len(alignment.utterances), 'utterance')}, {minutes:.1f} minutes, {how}")

@@ -70,7 +70,7 @@ def spoken_languages(experiment: SpeechModel, directory: str | Path) -> dict[str
     """
     data = DataDir.load(directory)
     if not data.feats_scp:
-        raise DataError(f"{directory}/feats.scp: missing; run speechtl features {directory}")
+        raise DataError(f"{directory}/feats.scp: missing; run speechtl features {directory} --model MODEL")
     if not data.utt2lang:
         identifier, found = LanguageIdentifier(experiment), dict[str, SpokenLanguage]()
         for names, features, lengths in experiment.batches_of(directory):

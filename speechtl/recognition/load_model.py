@@ -3,8 +3,9 @@
 import logging
 from pathlib import Path
 
-from speechtl.experiment.directory import ExperimentDirectory, speaker_file
+from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.experiment.export_info import find_graphs
+from speechtl.experiment.speaker_file import speaker_file
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.layout import ExperimentLayout
 

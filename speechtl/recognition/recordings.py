@@ -61,7 +61,7 @@ def find_utterances(folders: Sequence[str]) -> dict[str, Utterance]:
                 raise ConfigError(f"{folder}: utterance '{one.id}' is in two of the directories; name one at a time")
             if not one.audio or is_pipe(one.audio):
                 what = "the output of a command" if one.audio else "features alone"
-                advice = "compute features with speechtl features, and take speechtl decode"
+                advice = "compute features with speechtl features --model MODEL, and take speechtl decode"
                 raise DataError(f"{folder}: utterance '{one.id}' is {what}; {advice}")
             found[one.id] = one
     return found

@@ -12,6 +12,7 @@ from speechtl.alignment.span import Hypothesis
 from speechtl.data.ctm import TimedLabel
 from speechtl.data.datadir import DataDir
 from speechtl.errors import printable
+from speechtl.experiment.language_choice import NEW_LANGUAGE
 from speechtl.recognition.spoken_language import SpokenLanguage
 from speechtl.recognition.spoken_segment import spoken_segment
 from speechtl.recognition.transcript import SpokenPhone, SpokenSegment, SpokenWord, Transcript
@@ -126,7 +127,7 @@ def segment_as_json(segment: SpokenSegment, end: float | None = math.inf) -> dic
     end = segment.end if end == math.inf else end
     result: dict[str, Any] = {"start": _rounded(segment.start), "end": None if end is None else _rounded(end)}
     result["text"] = segment.text
-    if segment.language:
+    if segment.language and segment.language != NEW_LANGUAGE:
         result["language"] = segment.language
     if segment.language_probability is not None:
         result["language_probability"] = round(segment.language_probability, 4)

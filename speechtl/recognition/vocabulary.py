@@ -7,7 +7,7 @@ from pathlib import Path
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import ConfigError, LexiconError
-from speechtl.experiment.directory import ExperimentDirectory
+from speechtl.experiment.directory import ExperimentDirectory, no_lexicon
 from speechtl.g2p.new_words import NewWord, Pronouncer, choose_pronouncer, parse_new_words
 from speechtl.g2p.word_list import guessed_lexicon
 from speechtl.grammar.coverage import tell_coverage
@@ -178,10 +178,7 @@ class Vocabulary:
 
 def missing_lexicon(directory: ExperimentDirectory, language: str) -> LexiconError:
     """Return what to raise where words are wanted and a model has no lexicon."""
-    return LexiconError(
-        f"{directory.lexicon(language)}: this model was trained without a lexicon; give one with --lexicon, or words "
-        "with --add-word, or take --phones"
-    )
+    return no_lexicon(directory.lexicon(language), language, ", or words with --add-word, or take --phones")
 
 
 def make_decoder(

@@ -10,8 +10,9 @@ from speechtl.batches.config import BatchConfig, NormalisationConfig
 from speechtl.batches.source import Normaliser
 from speechtl.config import parse, read_toml
 from speechtl.errors import ModelError, list_problems
-from speechtl.experiment.directory import ExperimentDirectory, read_inventories, speaker_file
+from speechtl.experiment.directory import ExperimentDirectory, read_inventories
 from speechtl.experiment.export_info import ExportInfo, encoder_graph
+from speechtl.experiment.speaker_file import speaker_file
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.known_phones import known_phones_only
 from speechtl.lang.phone_inventory import PhoneInventory

@@ -63,13 +63,22 @@ def read_hypotheses(path: str | Path, unit: Unit, references: References) -> dic
         references: the references; every hypothesis must have one.
 
     Raises:
-        DataError: the table cannot be read, has bad lines, or utterances that the references lack; all are listed.
+        DataError: the table cannot be read, has bad lines, or utterances that the references lack (all are listed); or
+            the folder has phones alone.
     """
     path = Path(path)
     if path.is_dir():
-        path = path / ("phones" if unit == "phone" else "text")
+        folder, path = path, path / ("phones" if unit == "phone" else "text")
+        if path.name == "text" and not path.exists() and (folder / "phones").is_file():
+            raise DataError(f"{folder}: has phones and no words; decode with --lexicon, or score with --unit phone")
     hypotheses = read_table(path)
     extra = sorted(hypotheses.keys() - references.text.keys())
+    if extra and len(extra) == len(hypotheses):
+        heading = (
+            f"{path}: none of its {len(extra)} ids is one of {references.path}; recognise the data directory itself, "
+            "whose ids they then are (speechtl transcribe MODEL DATA -o FILE), not its audio:"
+        )
+        raise DataError(list_problems(heading, extra, limit=20))
     if extra:
         heading = f"{path}: {len(extra)} utterances are not in {references.path}; score them against their references:"
         raise DataError(list_problems(heading, extra, limit=20))

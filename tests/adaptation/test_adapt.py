@@ -196,6 +196,7 @@ def test_a_source_that_is_better_is_kept(request_of, workshop, tmp_path, method,
     assert result.epochs == 0
     assert all(one.before.words.total == one.after.words.total for one in result.comparisons)
     assert "adaptation did not help on held-out speech: the source model is kept as it is" in result.lines
+    assert not any("use it" in line for line in result.lines)
     source, features = Experiment.load(workshop / "source"), np.ones((30, 12), np.float32)
     if method == "lhuc":
         adapted = Experiment.load(workshop / "source", speaker=tmp_path / "out")
@@ -297,7 +298,8 @@ def test_the_verb(workshop, tmp_path, capsys):
     place, out = [workshop / "source", workshop / "own"], tmp_path / "out"
     assert verb("adapt", *place, out, method="lhuc", set_=FEW) == 0
     shown = capsys.readouterr().out
-    assert "held out  before" in shown and f"--speaker {out}" in shown
+    assert "held out  before" in shown
+    assert f"use it: speechtl transcribe {place[0]} AUDIO --speaker {out} (likewise" in shown
     with pytest.raises(DataError, match=r"holds another result already \(speaker\.h5\); .*--overwrite"):
         verb("adapt", *place, out)
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import soundfile
 
+import speechtl
 from speechtl.adaptation.recordings import LONGEST, read_recordings
 from speechtl.data.datadir import DataDir
-from speechtl.errors import DataError
+from speechtl.errors import ConfigError, DataError, ModelError
 from speechtl.exchange.read_source import read_tables
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.compute import compute_features
@@ -163,3 +164,20 @@ def test_a_channel_is_chosen(tmp_path):
     assert means[0] > means[1] + 6
     with pytest.raises(DataError, match="give --channel to speechtl features"):
         read_recordings(tmp_path / "0", tmp_path / "again", CONFIG, channel=1, need_text=False)
+
+
+def test_mistakes_are_told_before_the_model_is_loaded(tmp_path):
+    """There is none, and it is looked for last."""
+    write_audio(tmp_path / "anna" / "one.wav")
+    places = tmp_path / "no model", tmp_path / "anna", tmp_path / "out"
+    with pytest.raises(DataError, match="nobody: missing; give a data directory, a folder of audio"):
+        speechtl.adapt(places[0], tmp_path / "nobody", places[2])
+    for name in ("test", "source_speech", "replay"):
+        with pytest.raises(DataError, match="nobody: missing"):
+            speechtl.adapt(*places, **{name: tmp_path / "nobody"})
+    with pytest.raises(ConfigError, match="--method nosuch: unknown; known: fine_tuning"):
+        speechtl.adapt(*places, method="nosuch")
+    with pytest.raises(ConfigError, match="epoch"):
+        speechtl.adapt(*places, method="lhuc", settings=["epoch=3"])
+    with pytest.raises(ModelError, match="no model: not an experiment directory"):
+        speechtl.adapt(*places)

@@ -178,7 +178,9 @@ def test_utterances_without_features(make_world):
     world.data.save(world.folder / "data")
     alignment = world.align(refine="never")
     assert "bert-2" not in alignment.utterances
-    assert alignment.problems["bert-2"] == f"has no features; run speechtl features {world.folder / 'data'}"
+    assert (
+        alignment.problems["bert-2"] == f"has no features; run speechtl features {world.folder / 'data'} --model MODEL"
+    )
 
 
 def test_mistakes(make_world, tmp_path):

@@ -110,10 +110,20 @@ def test_utterances_without_features_are_left_out_and_counted(make_corpus, lexic
     assert make_source(folder, lexicon_file).utterance_ids == [names[1], *names[3:5], *names[6:]]
     assert [record.message for record in caplog.records if "left out" in record.message] == [
         f"1 utterance: left out, {folder}: too short for one frame of features ({names[0]})",
-        f"2 utterances: left out, {folder}: no features; run speechtl features ({names[2]}; {names[5]})",
+        f"2 utterances: left out, {folder}: no features; run speechtl features again, with the same options "
+        f"({names[2]}; {names[5]})",
     ]
     write_table(folder / "utt2num_frames", dict.fromkeys(names, "0"))
     with pytest.raises(DataError, match=r"no utterance is of use \(.*too short"):
+        make_source(folder, lexicon_file)
+
+
+def test_a_directory_without_features_is_told_how_to_get_the_right_ones(make_corpus, lexicon_file):
+    """In one line: its language is nothing that anyone has said where speech is decoded."""
+    folder = make_corpus("train")
+    (folder / "feats.scp").unlink()
+    advice = f"run speechtl features {folder}, with --model MODEL or the --config of the training"
+    with pytest.raises(DataError, match=f"^{folder}/feats.scp: missing; {advice}$"):
         make_source(folder, lexicon_file)
 
 
@@ -145,13 +155,6 @@ def test_unknown_words_and_phones_are_listed(make_corpus, lexicon_file, tmp_path
     assert all(word in str(error.value) for word in ("kus", "ata", "si "))
     with pytest.raises(LexiconError, match=r"u: nearest here: "):
         make_source(folder, lexicon_file, inventory=PhoneInventory(["a", "i", "k", "s", "t"]))
-
-
-def test_features_that_are_missing_say_what_to_run(make_corpus, lexicon_file):
-    folder = make_corpus("train")
-    (folder / "feats.scp").unlink()
-    with pytest.raises(DataError, match=r"feats\.scp: missing; run speechtl features"):
-        make_source(folder, lexicon_file)
 
 
 def test_utterances_without_words_are_left_out_and_told(make_corpus, lexicon_file, caplog):

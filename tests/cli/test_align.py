@@ -80,8 +80,8 @@ def test_auto_says_why_it_does_not_refine(align, capsys):
 def test_what_cannot_be_aligned_is_listed(align, capsys):
     align(text="ka ko", refine="never")
     printed = capsys.readouterr()
-    assert "1 utterances, " in printed.out
-    assert printed.err.startswith("warning: ") and "1 utterances are not aligned" in printed.err
+    assert "1 utterance, " in printed.out
+    assert printed.err.startswith("warning: ") and "1 utterance could not be aligned" in printed.err
     assert "s-2: 'ko' is not in the lexicon" in printed.err
 
 
@@ -92,7 +92,7 @@ def test_mistakes(align, experiment, tmp_path):
     (tmp_path / "conf.txt").unlink()
     with pytest.raises(
         LexiconError,
-        match=r"trained without a lexicon; .*or align transcripts of phones with --phones",
+        match=r"comes without words of .*; .*or align transcripts of phones with --phones",
     ):
         align()
     assert not (tmp_path / "out").exists()

@@ -7,8 +7,11 @@ from command_line import run
 from recordings_of_noise import break_some, write_six
 
 from speechtl.data.datadir import DataDir
-from speechtl.errors import ConfigError, DataError
+from speechtl.errors import ConfigError, DataError, ModelError
+from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.archives import read_matrix
+from speechtl.features.parts import check_features
+from speechtl.pretrained.model_path import config_path
 
 
 @pytest.fixture
@@ -70,3 +73,18 @@ def test_pipes_run_when_allowed(corpus):
 def test_unknown_settings_are_refused(corpus):
     with pytest.raises(ConfigError, match="unknown key"):
         run("features", corpus.path, set_="features.bins=40")
+
+
+def test_features_of_a_model_are_those_that_it_reads(corpus, tmp_path):
+    """By path, by name, and by name where its weights cannot be had: none are needed."""
+    (tmp_path / "exp").mkdir()
+    (tmp_path / "exp" / "config.toml").write_text("[features]\nkind = 'mfcc'\nnum_ceps = 7\n")
+    assert "7 mfcc values per frame" in run("features", corpus.path, model=tmp_path / "exp").output
+    for name, kind in (("base", "whisper"), ("base-whisper", "whisper")):
+        result = run("features", corpus.path, "--overwrite", model=name)
+        assert f"80 {kind} values per frame" in result.output
+        check_features(DataDir.load(corpus.path), ExperimentDirectory(config_path(name)).features)
+    with pytest.raises(ConfigError, match="give one of them"):
+        run("features", corpus.path, model="base", config=tmp_path / "exp" / "config.toml")
+    with pytest.raises(ModelError, match="not an experiment directory"):
+        run("features", corpus.path, model="bse")

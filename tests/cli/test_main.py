@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
 from speechtl.cli import main as command_line
 from speechtl.errors import DataError
@@ -45,6 +46,22 @@ def test_errors_end_as_they_should(monkeypatch, capsys):
     assert "error: [Errno 28] No space left on device: 'log.jsonl'; free some space" in capsys.readouterr().err
     assert isinstance(ending(monkeypatch, OSError(5, "Input/output error")), OSError)
     assert isinstance(ending(monkeypatch, ValueError("a bug")), ValueError)
+
+
+def test_ctrl_c_is_a_word_and_says_whether_the_command_can_go_on(monkeypatch, capsys):
+    def stop():
+        raise KeyboardInterrupt
+
+    for verb, said in (("models", "stopped\n"), ("train", "stopped; the same command goes on from here\n")):
+        app = typer.Typer()
+        app.command(verb)(stop)
+        app.command("other")(stop)
+        monkeypatch.setattr(command_line, "app", app)
+        monkeypatch.setattr(sys, "argv", ["speechtl", verb])
+        with pytest.raises(SystemExit) as end:
+            command_line.main()
+        assert end.value.code == 130
+        assert capsys.readouterr().err == said
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")

@@ -219,3 +219,23 @@ def test_a_write_error_leaves_the_old_files(files):
     assert f"{out / 'per_utt'}: cannot write" in str(error.value)
     assert (out / "per_spk").read_text(encoding="utf-8") == before["per_spk"]
     assert sorted(path.name for path in out.iterdir()) == sorted(before)
+
+
+def test_words_are_not_scored_as_phones_without_a_warning(tmp_path):
+    write(tmp_path / "words" / "text", {"a-1": "seven nine", "a-2": "seven"})
+    write(tmp_path / "phones" / "text", {"a-1": "s ɛ v ə n n a͡ɪ n", "a-2": "s ɛ v ə n"})
+    write(tmp_path / "out" / "phones", {"a-1": "s ɛ v n n a͡ɪ n", "a-2": "s ɛ v ə n"})
+    lexicon = write(tmp_path / "lexicon.txt", {"seven": "s ɛ v ə n", "nine": "n a͡ɪ n"})
+    said = "look like words, each of which counts as one phone; give their pronunciations with --lexicon"
+    assert said in run("score", tmp_path / "words", tmp_path / "out", unit="phone").stderr
+    assert said in run("compare", tmp_path / "words", tmp_path / "out", tmp_path / "out", unit="phone").stderr
+    for references, more in (("phones", {}), ("words", {"lexicon": lexicon})):
+        result = run("score", tmp_path / references, tmp_path / "out", unit="phone", **more)
+        assert "%PER 7.69" in result.stdout and said not in result.stderr
+    write(tmp_path / "hyp", {"talks/one.wav": "seven nine", "talks/two.wav": "seven"})
+    with pytest.raises(
+        DataError, match=r"hyp: none of its 2 ids is one of .*text; recognise the data directory itself"
+    ):
+        run("score", tmp_path / "words", tmp_path / "hyp")
+    with pytest.raises(DataError, match="out: has phones and no words; decode with --lexicon, or score with --unit ph"):
+        run("score", tmp_path / "words", tmp_path / "out")

@@ -79,14 +79,14 @@ def test_decode(source, speech, address, tmp_path):
     found, said = alike(tmp_path, address, "decode", source, data, OUT, lexicon=lexicon, nbest=2)
     assert len(found["text"].splitlines()) == 11
     # One is damaged: it is named, and all others are decoded.
-    assert all(f"1 utterances could not be decoded\n  {bad}: " in one for one in said)
+    assert all(f"1 utterance could not be decoded\n  {bad}: " in one for one in said)
 
 
 def test_align(source, speech, address, tmp_path):
     data, bad = speech
     found, said = alike(tmp_path, address, "align", source, data, OUT, textgrids=False)
     assert len(found["log.jsonl"].splitlines()) == 11
-    assert all(f"1 utterances are not aligned\n  {bad}: " in one for one in said)
+    assert all(f"1 utterance could not be aligned\n  {bad}: " in one for one in said)
 
 
 def test_transcribe(source, address, tmp_path):

@@ -119,6 +119,15 @@ def test_no_such_directory(tmp_path):
         DataDir.load(tmp_path / "none")
 
 
+def test_recordings_that_are_no_data_directory_yet_are_told_how_to_become_one(tmp_path):
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "a.wav").touch()
+    (tmp_path / "new.csv").touch()
+    for place in (tmp_path / "new", tmp_path / "new.csv"):
+        with pytest.raises(DataError, match=f"^{place}: .*speechtl data import {place} NEW makes one$"):
+            DataDir.load(place)
+
+
 def test_unfinished_features_load(tmp_path):
     write(tmp_path, utt2spk="a-1 a\na-2 a\n", wav_scp="a-1 x\na-2 y\n", feats_scp="a-1 f.ark:5\n")
     assert DataDir.load(tmp_path).feats_scp == {"a-1": "f.ark:5"}

@@ -268,7 +268,7 @@ def test_the_verbs(tmp_path):
     sound(tmp_path / "a.wav")
     (tmp_path / "t.csv").write_text("file,text\na.wav,hello\n")
     found = run("data import", tmp_path / "t.csv", tmp_path / "data", speaker="eva", language="en")
-    assert found.stdout == f"{tmp_path}/data: 1 utterances of 1 speakers\n"
+    assert found.stdout == f"{tmp_path}/data: 1 utterance of 1 speaker\n"
     assert "note: 1 utterance: the id is a new one" in found.stderr
     assert DataDir.load(tmp_path / "data").utt2lang == {"eva-a": "en"}
     with pytest.raises(DataError, match="exists and is not empty"):

@@ -299,7 +299,7 @@ def make_speech(folder):
 _TOKENS = re.compile(rb"-[0-9a-f]{6}(?=\.(?:ark|stats|json))")
 # Of statistics, a new archive takes one of two names, whichever the table does not lead to.
 _OTHER_NAME = re.compile(rb"-2(?=\.ark)")
-_TIMES = re.compile(rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e0-9]+|; [0-9.]+ s\. Use it')
+_TIMES = re.compile(rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e0-9]+|; [0-9.]+ s(?=\n)')
 
 
 def left_by(folder):

@@ -145,9 +145,9 @@ def test_all_bad_lines_are_listed_with_file_and_line(tmp_path):
         "F:2: 'lonely' has no phones; add them or remove the line",
         "F:3: 'many': 'həloʊ' is 5 phones (h ə l o ʊ); put spaces between phones",
         "F:4: not UTF-8 (byte 0xFC at column 9); save the file as UTF-8",
-        "F:5: 'cmu': 'AH': 'A' (U+0041 LATIN CAPITAL LETTER A) is not IPA; is it ARPABET or X-SAMPA?; "
-        "'H' (U+0048 LATIN CAPITAL LETTER H) is not IPA; is it ARPABET or X-SAMPA?",
-        "F:5: 'cmu': 'S': 'S' (U+0053 LATIN CAPITAL LETTER S) is not IPA; is it ARPABET or X-SAMPA?",
+        "F:5: 'cmu': 'AH': 'A' (U+0041 LATIN CAPITAL LETTER A) is not IPA; is it ARPABET or X-SAMPA (--notation)?; "
+        "'H' (U+0048 LATIN CAPITAL LETTER H) is not IPA; is it ARPABET or X-SAMPA (--notation)?",
+        "F:5: 'cmu': 'S': 'S' (U+0053 LATIN CAPITAL LETTER S) is not IPA; is it ARPABET or X-SAMPA (--notation)?",
         "F:6: a character U+00A0 that looks like a space; use a plain space or none",
         "F:8: 'stray': 'ː': 'ː' (U+02D0 MODIFIER LETTER TRIANGULAR COLON) has no letter to attach to",
     ]
@@ -179,6 +179,19 @@ def test_other_bad_files(tmp_path):
     path = write(tmp_path, "x.txt", "a EX1\n")
     assert error_of(path, notation="arpabet")[1].startswith("F:1: 'a': 'EX1' is not an ARPABET phone; known ones: AA")
     assert gc.isenabled()
+
+
+def test_what_a_whole_file_is_instead_is_one_line(tmp_path):
+    (words,) = error_of(write(tmp_path, "words.txt", "ano\nne\n"))
+    assert words.startswith("F: words alone, without phones; ") and "--rules" in words and "--g2p" in words
+    # With stress, a probability, a comment, silence, and a phone that is no IPA letter at all or one that is.
+    for text in ("SIX  S IH1 K S\n", ";;; CMU\nSIX S IH K S # six\n<sil> SIL\n", "SIX 0.5 S IH K S\n", "A(2) AH0\n"):
+        (arpabet,) = error_of(write(tmp_path, "cmu.txt", text))
+        assert arpabet.startswith("F: its phones are ARPABET (") and "--notation arpabet" in arpabet
+        Lexicon.load(tmp_path / "cmu.txt", notation="arpabet")
+    # Where lines differ, those that are wrong are listed.
+    assert len(error_of(write(tmp_path, "mixed.txt", "six s ɪ k s\nSIX S IH K S\nten\n"))) > 3
+    assert len(error_of(write(tmp_path, "xsampa.txt", "ship S I p\n"))) > 1
 
 
 def test_unknown_words_are_all_listed_with_a_hint():

@@ -78,7 +78,7 @@ def test_stress_that_is_kept_moves_to_the_nucleus_of_its_syllable():
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("tS", "'tS': 'S' (U+0053 LATIN CAPITAL LETTER S) is not IPA; is it ARPABET or X-SAMPA?"),
+        ("tS", "'tS': 'S' (U+0053 LATIN CAPITAL LETTER S) is not IPA; is it ARPABET or X-SAMPA (--notation)?"),
         ("ʃ%€", "'ʃ%€': '%' (U+0025 PERCENT SIGN) is not IPA; '€' (U+20AC EURO SIGN) is not IPA"),
         ("ši", "'ši': 'š' (U+0161 LATIN SMALL LETTER S WITH CARON) is not IPA; write ʃ"),
         ("\u0303a", "'\u0303a': '◌\u0303' (U+0303 COMBINING TILDE) has no letter to attach to"),

@@ -1,6 +1,7 @@
 """What a model of several languages that scores any phone does without being told: its own words, or a lexicon's."""
 
 import gzip
+import json
 import logging
 
 import numpy as np
@@ -12,7 +13,7 @@ from whistled_speech import RATE, WORDS, train_on_whistles, whistle
 
 import speechtl
 from speechtl.data.datadir import DataDir
-from speechtl.errors import LexiconError, ModelError
+from speechtl.errors import ConfigError, LexiconError, ModelError
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
@@ -66,8 +67,36 @@ def test_words_of_the_only_language_that_has_some(recording, caplog):
     assert speechtl.load("two", add_words=["kus"]).transcribe(spoken, RATE).text == "tak kus"
 
 
+def test_words_and_language_model_come_along_when_the_model_is_exported(recording, tmp_path):
+    run("export", "two", tmp_path / "two.speechtl")
+    spoken = whistle("tak kus", 78)[0]
+    for model in ("two", tmp_path / "two.speechtl"):
+        recogniser = speechtl.load(model)
+        assert recogniser.transcribe(recording).text == "tak si ata"
+        # Which the dictionary has, and the language model lacks.
+        assert "kus" not in recogniser.transcribe(spoken, RATE).text
+
+
 def test_phones_need_no_lexicon(recording):
     assert run("transcribe", "two", recording, phones=True).stdout.split() == list("taksiata")
+    # Phones of all languages are of none that JSON could name.
+    for more in ({}, {"language": "en"}):
+        (segment,) = json.loads(run("transcribe", "two", recording, phones=True, format="json", **more).stdout)[
+            "segments"
+        ]
+        assert segment.get("language") == more.get("language")
+
+
+def test_what_is_no_speaker_is_told(recording, trained, tmp_path):
+    with pytest.raises(ModelError, match=r"nobody: no layers of a speaker there; give the folder that speechtl adapt"):
+        run("transcribe", "two", recording, speaker=tmp_path / "nobody")
+    with pytest.raises(ModelError, match="a whole model, not the layers of a speaker; give it in place of the model"):
+        run("transcribe", "two", recording, speaker=trained)
+
+
+def test_a_wrong_setting_is_told_from_what_the_model_says(recording):
+    with pytest.raises(ConfigError, match=r"^--set: \[decoding\]: 1 problem\n  beem: unknown key; "):
+        run("transcribe", "two", recording, set_="decoding.beem=3")
 
 
 @pytest.mark.parametrize("language", [None, "sw"])
@@ -151,7 +180,7 @@ def test_adapting_to_a_speaker_of_a_new_language(data, tmp_path, method):
 
 
 def test_a_language_without_words_is_one_message(recording):
-    with pytest.raises(LexiconError, match=r"yy.txt: this model was trained without a lexicon"):
+    with pytest.raises(LexiconError, match=r"yy.txt: missing; this model comes without words of 'yy'; give"):
         run("transcribe", "two", recording, language="yy")
-    with pytest.raises(ModelError, match="no head for language 'sw'; this model has: en, yy"):
+    with pytest.raises(ModelError, match=r"^two: no head for language 'sw'; this model has: en, yy .* --lexicon of"):
         run("transcribe", "two", recording, language="sw")

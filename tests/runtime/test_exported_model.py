@@ -194,7 +194,7 @@ def test_broken_files_are_told_by_name(tmp_path):
     experiment = Experiment.load(small_experiment(tmp_path / "exp", TDNN))
     file = tmp_path / "model.speechtl"
     exported(experiment, tmp_path)
-    with pytest.raises(ModelError, match=r"conf\.toml: neither an experiment directory nor an exported model"):
+    with pytest.raises(ModelError, match=r"conf\.toml: where a model is expected, but neither an experiment"):
         (tmp_path / "conf.toml").write_text("x = 1")
         ExportedModel(tmp_path / "conf.toml")
     with pytest.raises(ModelError, match="is exported already"):
@@ -219,7 +219,7 @@ def test_broken_files_are_told_by_name(tmp_path):
     shutil.copy(file, tmp_path / "cut.speechtl")
     with open(tmp_path / "cut.speechtl", "r+b") as cut:
         cut.truncate(file.stat().st_size // 2)
-    with pytest.raises(ModelError, match=r"cut\.speechtl: neither"):
+    with pytest.raises(ModelError, match=r"cut\.speechtl: where a model is expected"):
         ExportedModel(tmp_path / "cut.speechtl")
     content = bytearray(file.read_bytes())
     content[content.index(b"heads/de/output/kernel") + 5000 if len(content) > 5000 else 0] ^= 1

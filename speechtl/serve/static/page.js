@@ -42,7 +42,7 @@ const page = {
 
   showSpeakers(speakers, current) {
     const select = byId("speaker");
-    const options = [new Option("the model as it is", "")];
+    const options = [new Option("anyone", "")];
     for (const one of speakers) if (one.ready) options.push(new Option(one.name, one.speaker));
     select.replaceChildren(...options);
     select.value = current ?? "";
