@@ -34,7 +34,7 @@ class Wav2Vec2Config(Section):
         stem_norm: ``group``, the first convolution's channels are normalised over time; or ``layer``, all convolutions
             are, over channels.
         projection_norm: normalise before the projection to the width of the transformer.
-        position_convs: number of convolutions whose output is added for the positions.
+        position_convs: number of convolutions, one after the other, whose result is added for the positions.
         position_kernel: their width, in frames.
         position_groups: of their channels.
         position_norm: normalise each one's output over channels, before its activation and without weights.
