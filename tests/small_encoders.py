@@ -13,4 +13,7 @@ ENCODERS = {
     "wav2vec2": WAV2VEC2,
     "wav2vec2_pre_norm": {**WAV2VEC2, "stem_norm": "layer", "conv_bias": True, "pre_norm": True, "position_kernel": 5},
     "hubert": {**WAV2VEC2, "projection_norm": False, "position_groups": 1},
+    "wavlm": {**WAV2VEC2, "buckets": 8, "bucket_distance": 5},
+    "wavlm_pre_norm": {**WAV2VEC2, "stem_norm": "layer", "pre_norm": True, "buckets": 4, "bucket_distance": 9},
+    "data2vec": {**WAV2VEC2, "stem_norm": "layer", "position_convs": 3, "position_norm": True},
 }

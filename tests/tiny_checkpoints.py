@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 GOLDEN = Path(__file__).resolve().parent / "models" / "foundation_golden.npz"
-FAMILIES = ("whisper", "wav2vec2", "xls_r", "hubert")
+FAMILIES = ("whisper", "wav2vec2", "xls_r", "hubert", "wavlm", "wavlm_large", "data2vec")
 # Features of a Whisper model have 80 bins; of these the golden model hears the first ones.
 BINS = 80
 
@@ -25,7 +25,7 @@ def golden(family):
             }
             for part in ("weights", "outputs")
         }
-        inputs = file[f"{family}/input"].astype(np.float32)
+        inputs = file["whisper/input" if family == "whisper" else "waveform/input"].astype(np.float32)
     tensors = parts["weights"]
     if family == "whisper":
         table["num_mel_bins"] = BINS
@@ -35,6 +35,12 @@ def golden(family):
             tensors["model.encoder.conv1.weight"], [(0, 0), (0, missing), (0, 0)]
         )
     return table, tensors, inputs, parts["outputs"]
+
+
+def golden_value(name):
+    """Return another value of the file."""
+    with np.load(GOLDEN) as file:
+        return file[name]
 
 
 def write_checkpoint(folder, family="whisper", change=None, **settings):

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 
 
 def import_checkpoint(source: StrPath, out: StrPath, *, revision: str | None = None) -> "Imported":
-    """Make an experiment directory of the encoder of a checkpoint: Whisper, wav2vec 2.0, XLS-R, MMS or HuBERT.
+    """Make an experiment directory of the encoder of a checkpoint.
+
+    Families: Whisper, wav2vec 2.0, XLS-R, MMS, HuBERT, WavLM and data2vec-audio.
 
     Args:
         source: ``"hf:owner/name"`` on the Hugging Face hub, or a folder as transformers writes it.

@@ -19,7 +19,7 @@ def import_checkpoint(
         typer.Option("--revision", help="A branch, tag or commit on the hub; by default the newest version."),
     ] = None,
 ) -> None:
-    """Import the encoder of a checkpoint (Whisper, wav2vec 2.0, XLS-R, MMS, HuBERT), to transfer from.
+    """Import the encoder of a checkpoint (Whisper, wav2vec 2.0, XLS-R, MMS, HuBERT, WavLM, data2vec), to transfer from.
 
     Writes config.toml, weights.h5 and a model card. A config may also name SOURCE itself as the source of a method.
     """

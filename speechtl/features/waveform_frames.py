@@ -1,4 +1,4 @@
-"""The waveform itself, cut into frames, for encoders that learn their own filters (wav2vec 2.0, HuBERT, XLS-R, MMS).
+"""The waveform itself, cut into frames, for encoders that learn their own filters (wav2vec 2.0 and its kin).
 
 Frames of 400 samples every 320: frame k has the samples that the k-th output of wav2vec 2.0's convolutions depends on.
 They overlap, so the signal can be put together again from them (`speechtl.models.wav2vec2_stem`). Samples are scaled to

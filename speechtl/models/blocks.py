@@ -125,6 +125,13 @@ def dense(inputs: int, outputs: int, name: str, use_bias: bool = True) -> Linear
     return layer
 
 
+def normalise(inputs: tf.Tensor) -> tf.Tensor:
+    """Return ``(x − mean) / sqrt(variance + ε)`` over the last axis."""
+    centred = inputs - tf.reduce_mean(inputs, axis=-1, keepdims=True)
+    variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
+    return centred * tf.math.rsqrt(variance + 1e-5)
+
+
 def layer_norm(size: int, name: str) -> "LayerNorm":
     """Return a built layer normalisation."""
     layer = LayerNorm(name=name)
@@ -146,9 +153,7 @@ class LayerNorm(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Normalise ``(batch, frames, size)``."""
-        centred = inputs - tf.reduce_mean(inputs, axis=-1, keepdims=True)
-        variance = tf.reduce_mean(tf.square(centred), axis=-1, keepdims=True)
-        return centred * tf.math.rsqrt(variance + 1e-5) * self.scale.value + self.offset.value
+        return normalise(inputs) * self.scale.value + self.offset.value
 
 
 class DilatedConv(keras.layers.Layer):

@@ -5,6 +5,7 @@ import math
 import tensorflow as tf
 
 from speechtl.models.blocks import Block, ceil_division, dense, dropout, layer_norm
+from speechtl.models.gated_positions import GatedPositions
 
 
 class TransformerBlock(Block):
@@ -26,6 +27,8 @@ class TransformerBlock(Block):
         pre_norm: bool = True,
         key_bias: bool = True,
         attend_to_padding: bool = False,
+        buckets: int = 0,
+        bucket_distance: int = 0,
     ):
         """Build the block.
 
@@ -39,6 +42,8 @@ class TransformerBlock(Block):
             pre_norm: normalise the input of attention and feed-forward, or else the sum with their output.
             key_bias: whether keys have a bias; Whisper's have none.
             attend_to_padding: attend to all frames of a window, also those beyond the end of the utterance.
+            buckets: of relative positions, which bias the scores (`GatedPositions`); 0 for none.
+            bucket_distance: from which on all frames share a bucket.
         """
         super().__init__(name=name)
         if size % heads:
@@ -50,6 +55,9 @@ class TransformerBlock(Block):
         self.key = dense(size, size, "key", use_bias=key_bias)
         self.value = dense(size, size, "value")
         self.attention_out = dense(size, size, "attention_out")
+        self.positions = None
+        if buckets:
+            self.positions = GatedPositions(heads, size // heads, buckets, bucket_distance, window, "positions")
         self.feed_norm = layer_norm(size, "feed_norm")
         self.widen = dense(size, hidden, "widen")
         self.narrow = dense(hidden, size, "narrow")
@@ -72,6 +80,8 @@ class TransformerBlock(Block):
         scale = 1.0 / math.sqrt(self.output_size // self.heads)
         scores = tf.matmul(tf.cast(query * scale, precision), tf.cast(key, precision), transpose_b=True)
         scores = tf.cast(scores, tf.float32)
+        if self.positions is not None:
+            scores += self.positions(self._by_head(x))
         if not self.attend_to_padding:
             span = tf.shape(scores)[-1]
             count = tf.shape(scores)[0] // tf.maximum(batch, 1)

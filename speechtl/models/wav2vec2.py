@@ -1,9 +1,9 @@
-"""The encoder of wav2vec 2.0 (Baevski et al. 2020), XLS-R, MMS and HuBERT, as named blocks."""
+"""The encoder of wav2vec 2.0 (Baevski et al. 2020) and its kin (see `Wav2Vec2Config`), as named blocks."""
 
 import keras
 import tensorflow as tf
 
-from speechtl.models.blocks import Block, dense, dropout, layer_norm, mask
+from speechtl.models.blocks import Block, dense, dropout, layer_norm, mask, normalise
 from speechtl.models.transformer import FinalNorm, TransformerBlock
 from speechtl.models.wav2vec2_config import Wav2Vec2Config
 from speechtl.models.wav2vec2_stem import Wav2Vec2Stem
@@ -53,7 +53,8 @@ class Wav2Vec2Projection(Block):
 class Wav2Vec2Positions(Block):
     """``x + gelu(conv(x))``: a convolution over seconds takes the place of position embeddings (Mohamed et al. 2019).
 
-    The weight normalisation that the convolution was trained with is folded into the kernel.
+    data2vec has several, one after the other, each normalised before its activation. Frames beyond the end are zeros
+    for each of them. The weight normalisation that a single convolution was trained with is folded into the kernel.
     """
 
     passed_over = True
@@ -61,13 +62,21 @@ class Wav2Vec2Positions(Block):
     def __init__(self, config: Wav2Vec2Config):
         super().__init__(name="positions")
         self.output_size, self.rate = config.size, config.dropout
-        self.conv = GroupedConv(config.size, config.position_kernel, config.position_groups, "conv")
+        several = [f"conv{number}" for number in range(1, config.position_convs + 1)]
+        names = several if config.position_convs > 1 else ["conv"]
+        kernel, groups = config.position_kernel, config.position_groups
+        self.convs = [GroupedConv(config.size, kernel, groups, name) for name in names]
+        self.normalised = config.position_norm
         self.norm = None if config.pre_norm else layer_norm(config.size, "norm")
         self.finish()
 
     def call(self, inputs: tf.Tensor, lengths: tf.Tensor, seed: tf.Tensor | None = None) -> tf.Tensor:  # noqa: D102
         x = mask(inputs, lengths)
-        x += tf.nn.gelu(self.conv(x))
+        positions = x
+        for conv in self.convs:
+            positions = conv(mask(positions, lengths))
+            positions = tf.nn.gelu(normalise(positions) if self.normalised else positions)
+        x += positions
         return dropout(x if self.norm is None else self.norm(x), self.rate, seed, 0)
 
 
@@ -86,6 +95,8 @@ def wav2vec2_blocks(config: Wav2Vec2Config, inputs: int) -> list[Block]:
             window=config.window,
             rate=config.dropout,
             pre_norm=config.pre_norm,
+            buckets=config.buckets,
+            bucket_distance=config.bucket_distance,
         )
         for number in range(1, config.blocks + 1)
     ]

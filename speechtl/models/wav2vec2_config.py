@@ -19,6 +19,8 @@ class Wav2Vec2Config(Section):
 
     HuBERT base and wav2vec 2.0 base have ``stem_norm = "group"`` and are normalised after each residual; the large
     models, XLS-R and MMS have ``stem_norm = "layer"``, ``conv_bias`` and ``pre_norm`` (some large ones not all three).
+    WavLM (Chen et al. 2022), base and large, has ``buckets = 320`` besides. data2vec (Baevski et al. 2022) has
+    ``stem_norm = "layer"``, ``position_convs = 5``, ``position_kernel = 19`` and ``position_norm``.
 
     Attributes:
         size: width of the transformer.
@@ -32,8 +34,12 @@ class Wav2Vec2Config(Section):
         stem_norm: ``group``, the first convolution's channels are normalised over time; or ``layer``, all convolutions
             are, over channels.
         projection_norm: normalise before the projection to the width of the transformer.
-        position_kernel: width of the convolution that adds positions, in frames.
-        position_groups: of its channels.
+        position_convs: number of convolutions, one after the other, whose result is added for the positions.
+        position_kernel: their width, in frames.
+        position_groups: of their channels.
+        position_norm: normalise each one's output over channels, before its activation and without weights.
+        buckets: of relative positions, which bias attention (`speechtl.models.gated_positions`); 0 for none.
+        bucket_distance: frames from which on all others share a bucket, on each side.
         pre_norm: normalise before attention and feed-forward, and at the end (block ``norm``); or else after.
         window: frames for which attention sees each other; longer speech is cut into windows of this length.
         dropout: rate in the transformer blocks, after the projection and after the positions; these models were trained
@@ -51,8 +57,12 @@ class Wav2Vec2Config(Section):
     conv_bias: bool = False
     stem_norm: Literal["group", "layer"] = "group"
     projection_norm: bool = True
+    position_convs: int = Field(default=1, gt=0)
     position_kernel: int = Field(default=128, gt=0)
     position_groups: int = Field(default=16, gt=0)
+    position_norm: bool = False
+    buckets: int = Field(default=0, ge=0)
+    bucket_distance: int = Field(default=800, gt=0)
     pre_norm: bool = False
     window: int = Field(default=1500, gt=0)
     dropout: float = Field(default=0.0, ge=0, lt=1)
@@ -68,6 +78,13 @@ class Wav2Vec2Config(Section):
             )
         if any(kernel < stride for kernel, stride in zip(self.kernels, self.strides, strict=True)):
             raise ValueError(f"a kernel must be at least as wide as its stride (got {self.kernels}, {self.strides})")
+        if 0 < self.buckets < 4:
+            raise ValueError(f"buckets must be at least 4, or 0 for none (got {self.buckets})")
+        if self.buckets and self.bucket_distance <= self.buckets // 4:
+            raise ValueError(
+                f"bucket_distance {self.bucket_distance} must exceed a quarter of the {self.buckets} buckets, which "
+                "are single distances"
+            )
         for name in ("heads", "position_groups"):
             if self.size % getattr(self, name):
                 raise ValueError(f"size {self.size} must be a multiple of {name} {getattr(self, name)}")

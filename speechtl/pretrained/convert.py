@@ -15,10 +15,10 @@ from speechtl.pretrained.checkpoint import CONFIG, PREPROCESSOR, Checkpoint
 from speechtl.pretrained.family import Family
 from speechtl.pretrained.settings import Settings
 from speechtl.pretrained.stored_tensor import StoredTensor
-from speechtl.pretrained.wav2vec2_family import HUBERT, WAV2VEC2
+from speechtl.pretrained.wav2vec2_family import DATA2VEC, HUBERT, WAV2VEC2, WAVLM
 from speechtl.pretrained.whisper_family import WHISPER
 
-FAMILIES = {family.model_type: family for family in (WHISPER, WAV2VEC2, HUBERT)}
+FAMILIES = {family.model_type: family for family in (WHISPER, WAV2VEC2, HUBERT, WAVLM, DATA2VEC)}
 
 # Weight normalisation (Salimans & Kingma 2016): length and direction, as PyTorch called them before 2.0 and since.
 _NORMALISED = (
@@ -85,7 +85,9 @@ def _convert(
     tensors = fold_weight_norm(checkpoint.tensors)
     used = [prefix for prefix in family.prefixes if any(name.startswith(prefix) for name in tensors)]
     prefix = used[0] if used else family.prefixes[0]
-    wanted = {prefix + family.tensor(path.removeprefix("encoder/")): path for path in shapes}
+    names = {path: prefix + family.tensor(path.removeprefix("encoder/")) for path in shapes}
+    # Several weights may be copies of one tensor.
+    wanted = {name: path for path, name in names.items()}
     rest = [name for name in tensors if name not in wanted]
     known = {name: what for name in rest for pattern, what in family.unused.items() if fnmatchcase(name, pattern)}
     problems = [f"{name}: missing" for name in wanted if name not in tensors]
@@ -98,7 +100,7 @@ def _convert(
     if problems:
         heading = f"{checkpoint.path}: its tensors do not fit {CONFIG} ({len(problems)}); download both again"
         raise ModelError(list_problems(heading, sorted(problems)))
-    arrays = {path: _as_here(tensors[name].read(), path, shapes[path]) for name, path in wanted.items()}
+    arrays = {path: _as_here(tensors[name].read(), path, shapes[path]) for path, name in names.items()}
     if broken := sorted(name for name, path in wanted.items() if not np.isfinite(arrays[path]).all()):
         raise ModelError(list_problems(f"{checkpoint.path}: tensors with values that are not finite", broken))
     return arrays, {what: list(known.values()).count(what) for what in dict.fromkeys(known.values())}

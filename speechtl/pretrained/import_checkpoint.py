@@ -25,7 +25,7 @@ class Imported:
 
     Attributes:
         directory: the experiment directory.
-        family: of the checkpoint: ``whisper``, ``wav2vec2`` or ``hubert``.
+        family: of the checkpoint: its ``model_type``, ``wav2vec2`` for example.
         blocks: names of the encoder's blocks.
         parameters: number of its weights.
         revision: the commit on the hub; None for a folder.

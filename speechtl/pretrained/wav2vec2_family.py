@@ -1,4 +1,4 @@
-"""Checkpoints of wav2vec 2.0 (Baevski et al. 2020), XLS-R, MMS and HuBERT."""
+"""Checkpoints of wav2vec 2.0 (Baevski et al. 2020), XLS-R, MMS, HuBERT, WavLM and data2vec."""
 
 import math
 import re
@@ -16,6 +16,12 @@ _LAYERS = {
     "feed_norm": "final_layer_norm",
     "widen": "feed_forward.intermediate_dense",
     "narrow": "feed_forward.output_dense",
+    "positions": "attention.gru_rel_pos_linear",
+}
+# The table of relative positions stands in the first block there, for all of them.
+_POSITIONS = {
+    "table": "encoder.layers.0.attention.rel_attn_embed.weight",
+    "constant": "encoder.layers.{}.attention.gru_rel_pos_const",
 }
 _BLOCKS = {
     "projection/norm": "feature_projection.layer_norm",
@@ -33,10 +39,8 @@ _CONVOLUTIONS = {
 }
 
 
-def _encoder(config: Settings) -> dict[str, Any]:
-    config.require("adapter_attn_dim", None, "adapters for single languages (MMS) are not read; take one without")
+def _common(config: Settings) -> dict[str, Any]:
     config.require("add_adapter", False, "convolutions behind the encoder are not read")
-    config.require("conv_pos_batch_norm", False, "batch normalisation of positions is not there")
     config.require("hidden_act", "gelu", "no other activation is there")
     config.require("feat_extract_activation", "gelu", "no other activation is there")
     config.require("layer_norm_eps", 1e-5, "no other constant is there")
@@ -51,11 +55,34 @@ def _encoder(config: Settings) -> dict[str, Any]:
         "kernels": kernels,
         "strides": strides,
         "conv_bias": config.flag("conv_bias", False),
+        "position_groups": config.number("num_conv_pos_embedding_groups", 16),
+    }
+
+
+def _encoder(config: Settings) -> dict[str, Any]:
+    config.require("adapter_attn_dim", None, "adapters for single languages (MMS) are not read; take one without")
+    config.require("conv_pos_batch_norm", False, "batch normalisation of positions is not there")
+    return {
+        **_common(config),
         "stem_norm": config.word("feat_extract_norm", "group", ("group", "layer")),
         "projection_norm": config.flag("feat_proj_layer_norm", True),
         "position_kernel": config.number("num_conv_pos_embeddings", 128),
-        "position_groups": config.number("num_conv_pos_embedding_groups", 16),
         "pre_norm": config.flag("do_stable_layer_norm", False),
+    }
+
+
+def _wavlm_encoder(config: Settings) -> dict[str, Any]:
+    buckets, distance = config.number("num_buckets", 320), config.number("max_bucket_distance", 800)
+    return {**_encoder(config), "buckets": buckets, "bucket_distance": distance}
+
+
+def _data2vec_encoder(config: Settings) -> dict[str, Any]:
+    return {
+        **_common(config),
+        "stem_norm": "layer",
+        "position_convs": config.number("num_conv_pos_embeddings", 5),
+        "position_kernel": config.number("conv_pos_kernel_size", 19),
+        "position_norm": True,
     }
 
 
@@ -77,12 +104,20 @@ def _features(config: Settings, preprocessor: Settings) -> dict[str, Any]:
 
 def _tensor(path: str) -> str:
     layer, _, part = path.rpartition("/")
+    if found := re.fullmatch(r"transformer(\d+)/positions/(table|constant)", path):
+        return _POSITIONS[found[2]].format(int(found[1]) - 1)
     if found := re.fullmatch(r"transformer(\d+)/(\w+)", layer):
         return f"encoder.layers.{int(found[1]) - 1}.{_LAYERS[found[2]]}.{_PARTS[part]}"
     if found := re.fullmatch(r"stem/(conv|norm)(\d+)", layer):
         kind = {"conv": "conv", "norm": "layer_norm"}[found[1]]
         return f"feature_extractor.conv_layers.{int(found[2]) - 1}.{kind}.{_PARTS[part]}"
     return f"{_BLOCKS[layer]}.{_PARTS[part]}"
+
+
+def _data2vec_tensor(path: str) -> str:
+    if found := re.fullmatch(r"positions/conv(\d*)/(kernel|bias)", path):
+        return f"encoder.pos_conv_embed.layers.{int(found[1] or 1) - 1}.conv.{_PARTS[found[2]]}"
+    return _tensor(path)
 
 
 _UNUSED = {
@@ -96,7 +131,13 @@ _UNUSED = {
     "projector.*": "a classifier",
     "classifier.*": "a classifier",
     "layer_weights": "a classifier's weights of layers",
+    "tdnn.*": "a classifier of speakers",
+    "feature_extractor.weight": "a classifier of speakers",
+    "feature_extractor.bias": "a classifier of speakers",
+    "objective.weight": "a classifier of speakers",
 }
 
 WAV2VEC2 = Family("wav2vec2", _encoder, _features, ("wav2vec2.", ""), _tensor, _UNUSED)
 HUBERT = Family("hubert", _encoder, _features, ("hubert.", ""), _tensor, _UNUSED)
+WAVLM = Family("wavlm", _wavlm_encoder, _features, ("wavlm.", ""), _tensor, _UNUSED)
+DATA2VEC = Family("data2vec-audio", _data2vec_encoder, _features, ("data2vec_audio.", ""), _data2vec_tensor, _UNUSED)

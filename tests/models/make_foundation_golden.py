@@ -4,10 +4,13 @@ Run it with torch and transformers installed; neither is a dependency of speecht
 
     python tests/models/make_foundation_golden.py
 
-For every family the file has ``FAMILY/config`` (the ``config.json`` of the checkpoint, as text), ``FAMILY/input``,
+For every family the file has ``FAMILY/config`` (the ``config.json`` of the checkpoint, as text),
 ``FAMILY/weights/NAME`` with the names of the checkpoint's tensors, and ``FAMILY/outputs/BLOCK`` with our names of the
-blocks. Weights and inputs are rounded to float16 before anything is computed, so that they are stored exactly. The
-``features`` are what the extractors of transformers make of ``features/signal``, 16-bit samples at 16 kHz.
+blocks, computed from ``whisper/input`` or, for all others, ``waveform/input``. ``FAMILY/padded`` is the output of the
+last block for the beginning of that signal, in a batch with all of it and masked, of the families where transformers
+masks all that is beyond the end. Weights and inputs are rounded to float16 before anything is computed, so that they
+are stored exactly. The ``features`` are what the extractors of transformers make of ``features/signal``, 16-bit samples
+at 16 kHz; ``wavlm/buckets`` are those of the relative positions -1499 to 1499 in WavLM base and large.
 """
 
 import json
@@ -34,11 +37,23 @@ CONFIGS = {
         **SMALL, **STEM, **STABLE, num_conv_pos_embeddings=15, num_conv_pos_embedding_groups=2
     ),
     "hubert": transformers.HubertConfig(**SMALL, **STEM, **POSITIONS, feat_proj_layer_norm=False),
+    "wavlm": transformers.WavLMConfig(**SMALL, **STEM, **POSITIONS, num_buckets=12, max_bucket_distance=11),
+    "wavlm_large": transformers.WavLMConfig(
+        **SMALL, **STEM, **POSITIONS, feat_extract_norm="layer", do_stable_layer_norm=True, num_buckets=16,
+        max_bucket_distance=40,
+    ),
+    "data2vec": transformers.Data2VecAudioConfig(
+        **SMALL, **STEM, num_conv_pos_embeddings=3, conv_pos_kernel_size=5, num_conv_pos_embedding_groups=4
+    ),
 }  # fmt: skip
 # The prefix of the encoder's tensors in published checkpoints, and how older ones name weight normalisation.
 PREFIXES = {"whisper": "model.", "wav2vec2": "wav2vec2.", "xls_r": "wav2vec2.", "hubert": ""}
+PREFIXES |= {"wavlm": "wavlm.", "wavlm_large": "", "data2vec": "data2vec_audio."}
 OLD_NAMES = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
-FRAMES = 21
+NEW_NAMES = {"xls_r"}
+# Without statistics over time in the stem and without several convolutions for positions, whose padding is not masked.
+MASKED = {"xls_r", "wavlm_large"}
+FRAMES, FEWER = 21, 13
 
 
 def make_model(config):
@@ -102,13 +117,22 @@ def run_wav2vec2(model, config, signal):
         "stem": model.feature_extractor,
         "projection": model.feature_projection,
         "positions": model.encoder.layers,
-        **transformer_places(model.encoder, config, config.do_stable_layer_norm),
+        **transformer_places(model.encoder, config, getattr(config, "do_stable_layer_norm", False)),
     }
     outputs = watch(model, places)
     inputs = signal.astype(np.float16)
     with torch.no_grad():
         model(torch.tensor(inputs.astype(np.float32)[np.newaxis]))
     return inputs, outputs
+
+
+def run_padded(model, inputs):
+    """Return the last output for the beginning of a signal, padded to all of it."""
+    samples = (FEWER - 1) * 320 + 400
+    batch, mask = torch.tensor(inputs.astype(np.float32)).repeat(2, 1), torch.ones(2, len(inputs), dtype=torch.long)
+    batch[1, samples:] = mask[1, samples:] = 0
+    with torch.no_grad():
+        return model(batch, attention_mask=mask).last_hidden_state[1, :FEWER].numpy()
 
 
 def speech_like(samples, rate=16000):
@@ -142,15 +166,19 @@ def main():
         inputs, outputs = run(model, config, normalised)
         table = {key: value for key, value in config.to_diff_dict().items() if key != "transformers_version"}
         arrays[f"{family}/config"] = np.array(json.dumps(table))
-        arrays[f"{family}/input"] = inputs
+        arrays["whisper/input" if family == "whisper" else "waveform/input"] = inputs
+        if family in MASKED:
+            arrays[f"{family}/padded"] = run_padded(model, inputs)
         for name, value in model.state_dict().items():
             if not name.startswith("decoder."):
-                for new, old in OLD_NAMES.items() if family != "xls_r" else ():
+                for new, old in OLD_NAMES.items() if family not in NEW_NAMES else ():
                     name = name.replace(new, old)
                 arrays[f"{family}/weights/{PREFIXES[family]}{name}"] = value.numpy().astype(np.float16)
         for name, value in outputs.items():
             arrays[f"{family}/outputs/{name}"] = value
     arrays |= {f"features/{name}": value for name, value in features(speech_like(6789)).items()}
+    attention = transformers.WavLMModel(transformers.WavLMConfig(num_hidden_layers=1)).encoder.layers[0].attention
+    arrays["wavlm/buckets"] = attention._relative_positions_bucket(torch.arange(-1499, 1500)).numpy().astype(np.int16)
     np.savez_compressed(OUT, **arrays)
     print(f"{OUT.name}: {OUT.stat().st_size / 1000:.0f} kB, {len(arrays)} arrays")
 

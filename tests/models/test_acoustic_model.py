@@ -15,7 +15,7 @@ from speechtl.models.config import ModelConfig
 from speechtl.models.frozen import frozen_blocks
 
 # Frame rates that weights of others fix.
-FACTORS = {"whisper": (2,), "whisper_padded": (2,), "wav2vec2": (1,), "wav2vec2_pre_norm": (1,), "hubert": (1,)}
+FACTORS = {name: (2 if table["kind"] == "whisper" else 1,) for name, table in ENCODERS.items() if "window" in table}
 SEED = tf.constant([3, 4], tf.int32)
 
 

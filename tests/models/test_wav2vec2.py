@@ -22,6 +22,8 @@ from speechtl.training.evaluate import forward_function
 TINY = {"size": 8, "blocks": 1, "heads": 2, "hidden": 12, "channels": (6, 5), "kernels": (5, 5), "strides": (2, 2)}
 TINY |= {"kind": "wav2vec2", "position_kernel": 4, "position_groups": 2}
 LAYER_NORM = {"stem_norm": "layer", "conv_bias": True, "pre_norm": True}
+WAVLM = {"buckets": 8, "bucket_distance": 4}
+DATA2VEC = {"stem_norm": "layer", "position_convs": 2, "position_norm": True}
 
 
 def frames_of(signal, length=13, shift=4):
@@ -78,10 +80,14 @@ def test_grouped_convolution_agrees_with_the_definition(kernel, groups):
     np.testing.assert_allclose(layer(tf.constant(x)), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("norm", [{}, LAYER_NORM], ids=["group", "layer"])
-def test_gradients_are_those_of_finite_differences(norm):
+@pytest.mark.parametrize(
+    "changes",
+    [{}, LAYER_NORM, WAVLM, LAYER_NORM | WAVLM, DATA2VEC],
+    ids=["group", "layer", "wavlm", "wavlm_layer", "data2vec"],
+)
+def test_gradients_are_those_of_finite_differences(changes):
     tf.keras.utils.set_random_seed(2)
-    config = ModelConfig.model_validate({"encoder": {**TINY, **norm, "window": 5}})
+    config = ModelConfig.model_validate({"encoder": {**TINY, **changes, "window": 5}})
     model = AcousticModel(config, 13, {"xx": 4})
     variables = model.variables()
     randomised(variables.values())
@@ -146,6 +152,8 @@ def test_frames_follow_from_kernels_and_strides():
         ({"heads": 5}, "multiple of heads 5"),
         ({"stem_norm": "batch"}, "stem_norm"),
         ({"subsampling": {"factor": 2}}, "factor"),
+        ({"buckets": 3}, "at least 4, or 0 for none"),
+        ({"buckets": 320, "bucket_distance": 80}, "bucket_distance 80 must exceed a quarter of the 320 buckets"),
     ],
 )
 def test_impossible_sizes_are_config_errors(changes, message):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_checkpoints import FAMILIES, golden, write_checkpoint
+from tiny_checkpoints import FAMILIES, golden, golden_value, write_checkpoint
 
 from speechtl.errors import ConfigError, ModelError
 from speechtl.models.acoustic_model import AcousticModel
@@ -43,6 +43,41 @@ def test_outputs_are_those_of_transformers(tmp_path, family):
     assert list(found) == list(converted.blocks)
     for name, values in expected.items():
         np.testing.assert_allclose(found[name][0], values, rtol=0, atol=1e-4 * np.abs(values).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("family", ["xls_r", "wavlm_large"])
+def test_padding_is_masked_as_transformers_does(tmp_path, family):
+    converted = convert(Checkpoint(write_checkpoint(tmp_path, family)))
+    features, expected = frames_of(golden(family)[2], converted), golden_value(f"{family}/padded")
+    batch = tf.constant(np.concatenate([features, features]))
+    found = build(converted).encode(batch, tf.constant([features.shape[1], len(expected)])).outputs["norm"]
+    np.testing.assert_allclose(
+        found[1, : len(expected)], expected, rtol=0, atol=1e-4 * np.abs(expected).max(), err_msg=family
+    )
+
+
+def test_every_block_of_wavlm_begins_with_the_table_of_the_first(tmp_path):
+    converted = convert(Checkpoint(write_checkpoint(tmp_path, "wavlm")))
+    table = golden("wavlm")[1]["wavlm.encoder.layers.0.attention.rel_attn_embed.weight"]
+    for number in (1, 2):
+        np.testing.assert_array_equal(converted.arrays[f"encoder/transformer{number}/positions/table"], table)
+
+    def change(tensors):
+        del tensors["wavlm.encoder.layers.0.attention.rel_attn_embed.weight"]
+
+    message = refuses(write_checkpoint(tmp_path, "wavlm", change), r"do not fit config\.json \(1\)")
+    assert "layers.0.attention.rel_attn_embed.weight: missing" in message
+
+
+def test_a_recogniser_of_speakers_is_left_out(tmp_path):
+    def change(tensors):
+        for name in ("tdnn.0.kernel.weight", "feature_extractor.weight", "objective.weight", "layer_weights"):
+            tensors[name] = np.zeros(2, np.float32)
+
+    plain = convert(Checkpoint(write_checkpoint(tmp_path / "plain", "wavlm")))
+    more = convert(Checkpoint(write_checkpoint(tmp_path / "more", "wavlm", change)))
+    same(plain, more)
+    assert sum(more.unused.values()) == sum(plain.unused.values()) + 4
 
 
 def renamed(tensors, rename):
@@ -124,7 +159,7 @@ def test_values_that_are_no_numbers(tmp_path):
 
 
 def test_other_families(tmp_path):
-    known = "known are whisper, wav2vec2, hubert"
+    known = "known are whisper, wav2vec2, hubert, wavlm, data2vec-audio"
     refuses(write_checkpoint(tmp_path, model_type="bert"), f"model_type 'bert' is not known; {known}")
     refuses(write_checkpoint(tmp_path, model_type=None), f"no model_type; {known}")
 

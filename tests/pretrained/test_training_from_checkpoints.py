@@ -29,7 +29,7 @@ TRANSFER = {"method": "layer_transfer", "blocks": "encoder"}
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory):
     root = tmp_path_factory.mktemp("imported")
-    for family in ("whisper", "wav2vec2"):
+    for family in ("whisper", "wav2vec2", "wavlm"):
         import_checkpoint(write_checkpoint(root / "of" / family, family), root / family)
     return root
 
@@ -130,7 +130,7 @@ def test_the_sources_of_every_method_can_be_elsewhere(name):
 @example(samples=800)
 @given(samples=st.integers(400, 40000))
 def test_any_length_of_speech(imported, samples):
-    for family in ("whisper", "wav2vec2"):
+    for family in ("whisper", "wav2vec2", "wavlm"):
         features = ExperimentDirectory(imported / family).features
         model = load_source(str(imported / family), features.dimension)
         frames = features.num_frames(samples)
