@@ -14,12 +14,12 @@ from speechtl.batches.labelling import Labelling, Variants
 from speechtl.batches.stored_batch import StoredUtterance
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.shard_index import is_shard_set
-from speechtl.data.tables import read_table
 from speechtl.errors import DataError, counted, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
+from speechtl.uncollected import uncollected
 
 if TYPE_CHECKING:
     from speechtl.batches.graph_reader import GraphReader
@@ -84,6 +84,7 @@ class Source:
 
     sizes: tuple[int, ...] = ()
 
+    @uncollected()
     def __init__(
         self,
         directories: Sequence[str | Path],
@@ -214,9 +215,12 @@ class _Tables:
         elif not data.feats_scp:
             self.problems.append(f"{directory}/feats.scp: missing; run speechtl features {directory}")
             return []
+        elif not data.utt2num_frames:
+            self.problems.append(f"{directory}/utt2num_frames: missing; run speechtl features {directory}")
+            return []
         else:
             check_features(data, self.features)
-            frames = {name: int(count) for name, count in read_table(data.path / "utt2num_frames").items()}
+            frames = data.utt2num_frames
             archives = data.feats_scp
         rows = []
         reasons = {

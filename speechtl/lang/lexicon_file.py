@@ -1,7 +1,6 @@
 """Read the pronunciations of a lexicon file; all bad lines are reported at once."""
 
 import functools
-import gc
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -15,6 +14,7 @@ from speechtl.lang.ipa import Stress, Tone, place_stress, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, misread, without_variant
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
+from speechtl.uncollected import uncollected
 
 Notation = Literal["ipa", "arpabet", "xsampa"]
 Problems = list[tuple[int, str]]
@@ -52,15 +52,8 @@ def read_lexicon(path: Path, notation: Notation, stress: Stress, tone: Tone) -> 
         LexiconError: the file cannot be read, or lists every bad line.
     """
     lines, problems = _read_lines(path)
-    # Hundreds of thousands of small objects and no cycle among them: walking over them repeatedly, the garbage
-    # collector would take half of the reading time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         entries, repeated = _read_entries(path, lines, problems, notation, stress, tone)
-    finally:
-        if collecting:
-            gc.enable()
     if problems:
         shown = [f"{path}:{number}: {problem}" for number, problem in sorted(problems)]
         raise LexiconError(list_problems(f"{path}: {len(shown)} problem{'s' * (len(shown) > 1)}", shown))
