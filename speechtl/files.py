@@ -96,16 +96,17 @@ def decode_text(content: bytes, origin: str | Path, *, error: type[SpeechtlError
         raise error(f"{origin}:{number}: {fault}") from None
 
 
-def decode_lines(content: bytes) -> Iterator[tuple[int, str, str]]:
-    r"""Split the content of a UTF-8 file into lines; a byte order mark is left out.
+def decode_lines(content: bytes, first: int = 1) -> Iterator[tuple[int, str, str]]:
+    r"""Split the content of a UTF-8 file into lines; a byte order mark before the first is left out.
 
     Only ``\n`` ends a line: ``str.splitlines`` would also cut at U+2028 and its like.
 
     Yields:
-        The number of a line, from 1, its text (``""`` if it is not UTF-8), and what is wrong with it (``""`` if it is).
+        Its number, from ``first``, the text of a line (``""`` if it is not UTF-8), and what is wrong (``""`` if it is).
     """
     # Line by line: a list of all lines would take as much memory again.
-    for number, line in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8)), start=1):
+    content = content.removeprefix(codecs.BOM_UTF8 if first == 1 else b"")
+    for number, line in enumerate(io.BytesIO(content), start=first):
         raw = line.removesuffix(b"\n")
         try:
             yield number, raw.decode("utf-8"), ""

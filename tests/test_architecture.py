@@ -33,6 +33,7 @@ GROUND = {
     "progress",
     "remote_file",
     "staging",
+    "uncollected",
 }
 ARROWS = {
     "audio": set(),
@@ -82,6 +83,7 @@ MAY_IMPORT |= {
     "decompress": {"errors"},
     "remote_file": {"errors", "s3_request"},
     "s3_request": set(),
+    "uncollected": set(),
 }
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 

@@ -27,6 +27,8 @@ class DataConfig(Section):
     for corpora whose features are too large to be stored. Their normalisation must be ``global``, ``utterance`` or
     ``none``.
 
+    ``service`` is the address of a tf.data service (``grpc://host:port``), whose workers compute these features.
+
     In place of a data directory there may be a set of shards (``speechtl data shard``): its folder, or its address,
     which begins with ``http://``, ``https://``, ``s3://`` or ``gs://``. Features are computed as with ``in_graph``, but
     audio may be of any format.
@@ -44,6 +46,7 @@ class DataConfig(Section):
     tone: Literal["keep", "drop", "separate"] = "keep"
     weight: float = Field(default=1.0, gt=0)
     in_graph: bool = False
+    service: str = Field(default="", pattern=r"^$|^grpc://[^/\s]+:[0-9]+$")
 
     @property
     def head_name(self) -> str:
@@ -63,6 +66,8 @@ class DataConfig(Section):
                 raise ValueError(f"{key} '{name}' cannot be the name of a file (no '/', '%' and no full stop in front)")
         if self.phones == "lexicon" and self.lexicon is None:
             raise ValueError('phones = "lexicon" without a lexicon; name one, or leave phones out')
+        if self.service and not self.in_graph:
+            raise ValueError("service computes features in training; set in_graph = true, or leave service out")
         return self
 
 

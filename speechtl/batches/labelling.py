@@ -1,7 +1,7 @@
 """From transcripts to the unit numbers that a model is trained on."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from speechtl.errors import LexiconError, list_problems
 from speechtl.lang.lexicon import Lexicon
@@ -34,24 +34,22 @@ class Labelling:
         Raises:
             LexiconError: words without a pronunciation, or phones that the inventory lacks; all are listed.
         """
-        words = {name: text.split() for name, text in texts.items()}
-        used = {word for utterance in words.values() for word in utterance}
+        # Transcripts are split again each time, since their words take many times the memory.
         if self.lexicon is None:
+            used = {word for text in texts.values() for word in text.split()}
             unknown = sorted(used - set(self.inventory.phones))
             if unknown:
                 heading = f"language {language}: phones in text that the inventory lacks (or set lexicon for words)"
                 raise LexiconError(list_problems(heading, unknown))
             encoded = {phone: [self.inventory.encode([phone])] for phone in used}
         else:
-            encoded = self._encode_words(self.lexicon, words, language)
-        return [[encoded[word] for word in utterance] for utterance in words.values()]
+            encoded = self._encode_words(self.lexicon, texts, language)
+        return [[encoded[word] for word in text.split()] for text in texts.values()]
 
-    def _encode_words(
-        self, lexicon: Lexicon, words: Mapping[str, Sequence[str]], language: str
-    ) -> dict[str, list[list[int]]]:
+    def _encode_words(self, lexicon: Lexicon, texts: Mapping[str, str], language: str) -> dict[str, list[list[int]]]:
         first: dict[str, str] = {}
-        for name, utterance in words.items():
-            for word in utterance:
+        for name, text in texts.items():
+            for word in text.split():
                 first.setdefault(word, name)
         unknown = sorted(first.keys() - set(lexicon.words))
         if unknown:

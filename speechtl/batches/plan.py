@@ -131,12 +131,12 @@ def _cut(order: np.ndarray, lengths: np.ndarray, config: BatchConfig) -> list[tu
     batches: list[tuple[int, ...]] = []
     current: list[int] = []
     longest = 0
-    for index in order:
-        longest = max(longest, int(lengths[index]))
+    for index, length in zip(order.tolist(), lengths[order].tolist(), strict=True):
+        longest = max(longest, length)
         if current and (longest * (len(current) + 1) > config.frames or len(current) == config.utterances):
             batches.append(tuple(current))
-            current, longest = [], int(lengths[index])
-        current.append(int(index))
+            current, longest = [], length
+        current.append(index)
     if current:
         batches.append(tuple(current))
     return batches

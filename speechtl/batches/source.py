@@ -14,12 +14,12 @@ from speechtl.batches.labelling import Labelling, Variants
 from speechtl.batches.stored_batch import StoredUtterance
 from speechtl.data.datadir import DataDir, Utterance
 from speechtl.data.shard_index import is_shard_set
-from speechtl.data.tables import read_table
-from speechtl.errors import DataError, counted, list_problems
+from speechtl.errors import ConfigError, DataError, counted, list_problems
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.cmvn import accumulate, apply
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features
+from speechtl.uncollected import uncollected
 
 if TYPE_CHECKING:
     from speechtl.batches.graph_reader import GraphReader
@@ -84,6 +84,7 @@ class Source:
 
     sizes: tuple[int, ...] = ()
 
+    @uncollected()
     def __init__(
         self,
         directories: Sequence[str | Path],
@@ -143,7 +144,8 @@ class Source:
         self._stats: dict[str, np.ndarray] = {}
         self.reader: GraphReader | None = None
         if in_graph:
-            self.reader = _reader([tables.spoken[name] for name in self.utterance_ids], features, normaliser)
+            spoken = [tables.spoken[name] for name in self.utterance_ids]
+            self.reader = _reader(spoken, features, normaliser, config.service)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -178,12 +180,19 @@ class Source:
         return self._stats[place]
 
 
-def _reader(utterances: Sequence[Utterance], features: FeatureConfig, normaliser: Normaliser) -> "GraphReader":
+def _reader(
+    utterances: Sequence[Utterance], features: FeatureConfig, normaliser: Normaliser, service: str
+) -> "GraphReader":
     from speechtl.batches.graph_reader import GraphReader
+    from speechtl.batches.service_reader import ServiceReader
     from speechtl.batches.shard_reader import ShardReader
 
-    kind = ShardReader if any(TarPart.parse(one.audio) for one in utterances) else GraphReader
-    return kind(utterances, features, normaliser.config, normaliser.global_stats)
+    what = utterances, features, normaliser.config, normaliser.global_stats
+    if any(TarPart.parse(one.audio) for one in utterances):
+        if service:
+            raise ConfigError("data.service: speech in shards is decoded by the process that trains; leave service out")
+        return ShardReader(*what)
+    return ServiceReader(*what, service) if service else GraphReader(*what)
 
 
 class _Tables:
@@ -215,9 +224,12 @@ class _Tables:
             advice = f"run speechtl features {directory}, with --model MODEL or the --config of the training"
             self.problems.append(f"{directory}/feats.scp: missing; {advice}")
             return []
+        elif not data.utt2num_frames:
+            self.problems.append(f"{directory}/utt2num_frames: missing; run speechtl features {directory}")
+            return []
         else:
             check_features(data, self.features)
-            frames = {name: int(count) for name, count in read_table(data.path / "utt2num_frames").items()}
+            frames = data.utt2num_frames
             archives = data.feats_scp
         rows = []
         reasons = {

@@ -50,7 +50,7 @@ def combine(sources: Sequence[DataDir]) -> tuple[DataDir, list[str]]:
                 f"{name} omitted: the statistics of speaker '{speaker}' differ between the parts; recompute them"
             )
             continue
-        if name == "wav.scp":
+        if name == "wav.scp" and any(source.reco2speed for source in sources):
             # A recording without an entry has speed 1, which may conflict with another part's entry.
             speeds = [{key: part.reco2speed.get(key, 1.0) for key in part.wav_scp} for part in sources]
             problems += [
@@ -83,22 +83,24 @@ def _union(
     parts: list[dict[str, Any]], sources: Sequence[DataDir]
 ) -> tuple[dict[str, Any], list[tuple[str, DataDir, DataDir]]]:
     joined: dict[str, Any] = {}
-    origin: dict[str, DataDir] = {}
     conflicts = []
     for part, source in zip(parts, sources):
+        if joined.keys().isdisjoint(part):
+            joined.update(part)
+            continue
         for key, value in part.items():
             if joined.setdefault(key, value) != value:
-                conflicts.append((key, origin[key], source))
-            origin.setdefault(key, source)
+                origin = next(earlier for other, earlier in zip(parts, sources) if key in other)
+                conflicts.append((key, origin, source))
     return joined, conflicts
 
 
 def _shared_utterances(sources: Sequence[DataDir]) -> list[str]:
-    origin: dict[str, DataDir] = {}
+    seen: set[str] = set()
     problems = []
-    for source in sources:
-        for utterance in source.utterance_ids:
-            other = origin.setdefault(utterance, source)
-            if other is not source:
-                problems.append(f"utterance '{utterance}' is in {other.path} and {source.path}; remove it from one")
+    for number, source in enumerate(sources):
+        for utterance in sorted(seen.intersection(source.utt2spk)):
+            other = next(earlier for earlier in sources[:number] if utterance in earlier.utt2spk)
+            problems.append(f"utterance '{utterance}' is in {other.path} and {source.path}; remove it from one")
+        seen.update(source.utt2spk)
     return problems

@@ -13,6 +13,7 @@ from speechtl.data.tables import encode_table, raise_problems
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, finish_replacing, new_folder, read_bytes, replacing_together
 from speechtl.staging import is_staged
+from speechtl.uncollected import uncollected
 
 __all__ = ["DataDir", "Segment", "Utterance"]
 
@@ -156,6 +157,7 @@ class DataDir:
             channel=channel_of(self.reco2file_and_channel.get(recording, "")),
         )
 
+    @uncollected()
     def utterances(self) -> list[Utterance]:
         """Return all utterances, sorted by id."""
         return [self.utterance(utterance_id) for utterance_id in self.utterance_ids]
@@ -197,30 +199,36 @@ class DataDir:
             DataError: something cannot be written.
         """
         path = Path(path)
-        contents = self._contents(path)
         # A new directory appears complete; an old one may contain other files.
         old = path.exists()
-        with replacing_together(path, TABLES.keys() - contents.keys()) if old else new_folder(path) as folder:
-            for name, content in contents.items():
+        with replacing_together(path, TABLES.keys() - self._names()) if old else new_folder(path) as folder:
+            for name, content in self._contents(path):
                 with atomic_write(folder / name, "wb") as file:
                     file.write(content)
 
     def is_at(self, path: str | Path) -> bool:
         """Tell whether the tables at ``path`` are just those that `save` would write there."""
         path = Path(path)
-        contents = self._contents(path)
         there = {name for name in (*TABLES, "spk2utt") if (path / name).is_file()}
-        return there == contents.keys() and all(read_bytes(path / name) == contents[name] for name in there)
+        return there == self._names() and all(
+            read_bytes(path / name) == content for name, content in self._contents(path)
+        )
 
-    def _contents(self, path: Path) -> dict[str, bytes]:
+    def _names(self) -> set[str]:
+        """Return the names of the files that there are."""
+        # utt2spk marks a data directory, even one without utterances.
+        return {"spk2utt", "utt2spk", *(name for name, _, entries in self.tables() if entries)}
+
+    def _contents(self, path: Path) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and content of each file; together they may be half a gigabyte."""
         spk2utt = {speaker: " ".join(utterances) for speaker, utterances in self.spk2utt.items()}
-        contents = {"spk2utt": encode_table(path / "spk2utt", spk2utt)}
+        yield "spk2utt", encode_table(path / "spk2utt", spk2utt)
+        names = self._names()
         for name, _, entries in self.tables():
-            # utt2spk marks a data directory, even one without utterances.
-            if entries or name == "utt2spk":
-                lines = {key: TABLES[name].format(value) for key, value in entries.items()}
-                contents[name] = encode_table(path / name, lines)
-        return contents
+            if name in names:
+                write = TABLES[name].format
+                lines = entries if write is None else {key: write(value) for key, value in entries.items()}
+                yield name, encode_table(path / name, lines)
 
 
 def require_vacant(*destinations: str | Path, overwrite: bool = False, sources: Iterable[str | Path] = ()) -> None:

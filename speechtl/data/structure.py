@@ -5,10 +5,12 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from speechtl.data.line_numbers import LineNumbers
 from speechtl.data.table_kinds import OPTIONAL, TABLES, TableKind
-from speechtl.data.tables import LineNumbers, Problem, Table, scan_table
+from speechtl.data.tables import Problem, Table, scan_table
 from speechtl.errors import DataError
 from speechtl.files import finish_replacing
+from speechtl.uncollected import uncollected
 
 
 @dataclasses.dataclass
@@ -51,6 +53,7 @@ class Structure:
         return set(self.utterances)
 
 
+@uncollected()
 def scan_structure(path: str | Path) -> Structure:
     """Read every table of a data directory and collect all inconsistencies.
 
@@ -94,6 +97,8 @@ def absent_entries(structure: Structure, name: str) -> list[Problem]:
     if _is_empty(table):
         return []
     source = structure.tables["wav.scp" if owner == "recording" else "utt2spk"]
+    if owner != "speaker" and table.lines.same_keys(source.lines):
+        return []
     lines: Iterable[tuple[str, int]] = source.lines.pairs()
     if owner == "speaker":
         speakers, first = structure.values["utt2spk"], dict[str, int]()
@@ -132,18 +137,28 @@ def _scan_one(structure: Structure, name: str, kind: TableKind) -> None:
 def _parse(structure: Structure, name: str, table: Table) -> None:
     structure.tables[name] = table
     # In place of the text that they were read from, of which there may be hundreds of megabytes.
-    text, values = table.entries, dict[str, Any]()
-    structure.values[name] = values
-    parse, may_be_empty = TABLES[name].parse, TABLES[name].may_be_empty
-    for key, value in text.items():
-        if value or may_be_empty:
+    table.entries = structure.values[name] = _values(table, TABLES[name])
+    structure.problems += table.problems
+
+
+def _values(table: Table, kind: TableKind) -> dict[str, Any]:
+    """Return the values of a table, and note those that are wrong."""
+    if kind.parse is str and (kind.may_be_empty or all(table.entries.values())):
+        return table.entries
+    values: dict[str, Any] = {}
+    before, parsed = "", None
+    for key, value in table.entries.items():
+        # Neighbours often have the same value, a speaker say, which is then kept once.
+        if value == before and value:
+            values[key] = parsed
+        elif value or kind.may_be_empty:
             try:
-                values[key] = parse(value)
+                values[key] = parsed = kind.parse(value)
+                before = value
             except ValueError as error:
                 message = f"'{key}': {error}; correct or remove the line"
                 table.problems.append(Problem(table.path, table.lines[key], message, "bad-value", key=key))
-    table.entries = values
-    structure.problems += table.problems
+    return values
 
 
 def _inverted_spk2utt(path: Path) -> Table:
@@ -203,10 +218,10 @@ def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Pro
     kind = TABLES[name]
     # With segments, a recording without any segment is merely unused.
     unused = name == "wav.scp" and structure.segmented
-    owners = structure.keys("utterance" if name == "wav.scp" and not unused else kind.owner)
+    owner = "utterance" if name == "wav.scp" and not unused else kind.owner
     source = "utt2spk" if kind.owner != "recording" or name == "wav.scp" else "wav.scp"
-    if not unused:
-        known = owners | {problem.key for problem in structure.tables["utt2spk"].problems}
+    if not unused and not (owner == "utterance" and table.lines.same_keys(structure.utterances)):
+        known = structure.keys(owner) | {problem.key for problem in structure.tables["utt2spk"].problems}
         for key, line in table.lines.pairs():
             if key not in known:
                 message = f"'{key}' is not in {source}; add it there or remove this line"

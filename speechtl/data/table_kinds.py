@@ -54,7 +54,7 @@ class TableKind:
     Attributes:
         owner: what its keys are: ``"utterance"``, ``"recording"`` or ``"speaker"``.
         parse: converts a value to its type in DataDir; raises ValueError with the reason.
-        format: the inverse.
+        format: the inverse; None where values are text.
         complete: whether a missing key is an error for every reader. The other tables are computed from the audio step
             by step, and may be incomplete.
         computed: whether the table can be recomputed from the audio, so that it may be deleted.
@@ -63,7 +63,7 @@ class TableKind:
 
     owner: str
     parse: Callable[[str], Any] = str
-    format: Callable[[Any], str] = str
+    format: Callable[[Any], str] | None = None
     complete: bool = False
     computed: bool = False
     may_be_empty: bool = False
@@ -71,7 +71,8 @@ class TableKind:
 
 def format_seconds(seconds: float) -> str:
     """Format seconds without an exponent so that they are read back as the same number."""
-    return format(decimal.Decimal(repr(float(seconds))), "f")
+    text = repr(float(seconds))
+    return text if text.replace(".", "", 1).isdecimal() else format(decimal.Decimal(text), "f")
 
 
 def _number(text: str) -> float:

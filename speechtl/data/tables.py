@@ -1,15 +1,18 @@
 """Kaldi text tables: one entry per line, a key and a value separated by white space."""
 
-import array
 import codecs
+import contextlib
 import dataclasses
+import functools
 import re
 import sys
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from speechtl.data.line_numbers import LineNumbers
+from speechtl.data.table_blocks import Order, add_all, blocks, plain_entries
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, decode_lines, read_bytes
 from speechtl.remote_file import address
@@ -48,40 +51,6 @@ class Problem:
     def __str__(self) -> str:
         place = address(self.path) + (f":{self.line}" if self.line else "")
         return f"{place}: {self.message}"
-
-
-class LineNumbers(Mapping[str, int]):
-    """Key -> number of its line, in file order; a few bytes each, since most are never asked for."""
-
-    def __init__(self) -> None:
-        self._keys: list[str] = []
-        self._numbers = array.array("L")
-        self._found: dict[str, int] | None = None
-
-    def add(self, key: str, number: int) -> None:
-        """Enter a key that is not there yet."""
-        self._keys.append(key)
-        self._numbers.append(number)
-        if self._found is not None:
-            self._found[key] = number
-
-    def __getitem__(self, key: str) -> int:
-        """Return the line of a key."""
-        if self._found is None:
-            self._found = dict(zip(self._keys, self._numbers, strict=True))
-        return self._found[key]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the keys."""
-        return iter(self._keys)
-
-    def __len__(self) -> int:
-        """Return the number of keys."""
-        return len(self._keys)
-
-    def pairs(self) -> Iterator[tuple[str, int]]:
-        """Iterate over keys and numbers, without building a dictionary as ``items`` does."""
-        return zip(self._keys, self._numbers, strict=True)
 
 
 @dataclasses.dataclass
@@ -131,12 +100,33 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
         DataError: the file cannot be opened at all.
     """
     table = Table(Path(path))
-    out_of_order: list[tuple[int, str, str]] = []
-    previous = ""
+    order = Order()
     content = read_bytes(table.path)
     if content.startswith(codecs.BOM_UTF8):
         _note(table, 1, "starts with a byte order mark; save the file as UTF-8 without one", "encoding")
-    for number, line, fault in decode_lines(content):
+    first = 1
+    for block in blocks(content):
+        plain = plain_entries(block, value_required)
+        if plain is None or not add_all(table.entries, table.lines, order, first, *plain):
+            _scan_block(table, order, first, block, value_required)
+        first += block.count(b"\n")
+    windows_lines = content.count(b"\r\n") + content.endswith(b"\r")
+    if windows_lines:
+        message = (
+            f"{windows_lines} lines have Windows line ends, which Kaldi's tools take as text; convert them (fix does)"
+        )
+        table.problems.append(Problem(table.path, 0, message, "line-end", warning=True))
+    if order.count:
+        number, key, previous = order.first
+        places = f"; {order.count} such places in the file" if order.count > 1 else ""
+        message = f"not sorted in C order ('{key}' after '{previous}'{places}); sort with LC_ALL=C (fix does)"
+        _note(table, number, message, "order", key)
+    return table
+
+
+def _scan_block(table: Table, order: Order, first: int, block: bytes, value_required: bool) -> None:
+    """Read lines one by one, and note what is wrong with them."""
+    for number, line, fault in decode_lines(block, first):
         if fault:
             _note(table, number, fault, "encoding")
             continue
@@ -159,21 +149,7 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
             table.lines.add(key, number)
             if value_required and not value:
                 _note(table, number, f"'{key}' has no value; add one or remove the line", "empty", key)
-        if key < previous:
-            out_of_order.append((number, key, previous))
-        previous = key
-    windows_lines = content.count(b"\r\n") + content.endswith(b"\r")
-    if windows_lines:
-        message = (
-            f"{windows_lines} lines have Windows line ends, which Kaldi's tools take as text; convert them (fix does)"
-        )
-        table.problems.append(Problem(table.path, 0, message, "line-end", warning=True))
-    if out_of_order:
-        number, key, previous = out_of_order[0]
-        places = f"; {len(out_of_order)} such places in the file" if len(out_of_order) > 1 else ""
-        message = f"not sorted in C order ('{key}' after '{previous}'{places}); sort with LC_ALL=C (fix does)"
-        _note(table, number, message, "order", key)
-    return table
+        order.add(number, key)
 
 
 def read_table(path: str | Path, *, value_required: bool = False) -> dict[str, str]:
@@ -216,32 +192,41 @@ def encode_table(path: str | Path, entries: Mapping[str, str]) -> bytes:
         DataError: ids with white space or control characters, or values with line breaks or lone surrogates; all are
             listed.
     """
-    path = Path(path)
-    lines = []
-    problems = []
     # Code point order is the byte order of UTF-8, which is the order of LC_ALL=C sort.
-    for key in sorted(entries):
-        value = entries[key].strip(_LINE_END)
+    keys = sorted(entries)
+    values = [entries[key].strip(_LINE_END) for key in keys]
+    text = "".join([f"{key} {value}\n" if value else f"{key}\n" for key, value in zip(keys, values, strict=True)])
+    joined = "".join(keys)
+    if all(keys) and joined.isprintable() and " " not in joined and text.count("\n") == len(keys):
+        with contextlib.suppress(UnicodeEncodeError):
+            return text.encode("utf-8")
+    raise_problems(Path(path), list(_unwritable(Path(path), zip(keys, values, strict=True))))
+    return text.encode("utf-8")
+
+
+def _unwritable(path: Path, entries: Iterable[tuple[str, str]]) -> Iterator[Problem]:
+    for key, value in entries:
         fault = key_fault(key)
         if fault:
-            problems.append(Problem(path, 0, f"id {key!r} {fault}; rename it", "bad-id", key=key))
+            yield Problem(path, 0, f"id {key!r} {fault}; rename it", "bad-id", key=key)
         elif "\n" in value:
-            problems.append(
-                Problem(path, 0, f"the value of '{key}' holds a line break; remove it", "bad-value", key=key)
-            )
+            yield Problem(path, 0, f"the value of '{key}' holds a line break; remove it", "bad-value", key=key)
         elif not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             message = f"the value of '{key}' is not Unicode text (lone surrogate in {value!r}); correct it"
-            problems.append(Problem(path, 0, message, "bad-value", key=key))
-        lines.append(f"{key} {value}\n" if value else f"{key}\n")
-    raise_problems(path, problems)
-    return "".join(lines).encode("utf-8")
+            yield Problem(path, 0, message, "bad-value", key=key)
 
 
 def archive_of(rxfilename: str) -> Path:
     """Return the file of ``file.ark:offset``, which a range of rows, ``[first:last]``, may follow."""
-    place = _ROWS.sub("", rxfilename)
+    place = _ROWS.sub("", rxfilename) if rxfilename.endswith("]") else rxfilename
     path, colon, digits = place.rpartition(":")
-    return Path(path if colon and digits.isdecimal() else place)
+    return _path_of(path if colon and digits.isdecimal() else place)
+
+
+@functools.lru_cache(256)
+def _path_of(name: str) -> Path:
+    # Archives have many entries one after the other, and paths take long to make.
+    return Path(name)
 
 
 def split_line(line: str) -> tuple[str, str]:

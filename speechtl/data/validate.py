@@ -159,6 +159,8 @@ def _inverse(structure: Structure) -> Iterable[Problem]:
 
 def _transcripts(structure: Structure) -> Iterable[Problem]:
     for utterance, transcript in structure.values.get("text", {}).items():
+        if transcript.isprintable() and transcript.strip():
+            continue
         table = structure.tables["text"]
         if not transcript.strip():
             message = (
@@ -177,7 +179,9 @@ def _features(structure: Structure) -> Iterable[Problem]:
         exists: dict[Path, bool] = {}
         for key, value in structure.values.get(name, {}).items():
             archive = archive_of(value)
-            if not is_pipe(value) and not exists.setdefault(archive, os.path.isfile(archive)):
+            if archive not in exists:
+                exists[archive] = os.path.isfile(archive)
+            if not exists[archive] and not is_pipe(value):
                 table = structure.tables[name]
                 message = f"'{key}': no such archive {archive}; recompute it, or remove {name}"
                 yield Problem(table.path, table.lines[key], message, "no-archive", key=key)

@@ -160,8 +160,8 @@ def _check_directory(config: ExperimentConfig, directory: ExperimentLayout) -> N
     path = directory.config
     if not path.exists():
         return
-    # Whether it is exported makes no other experiment.
-    uncounted = {"training": {"export"}}
+    # Whether it is exported, and who computes features, makes no other experiment.
+    uncounted: Any = {"training": {"export"}, "data": {"__all__": {"service"}}}
     kept, now = (one.model_dump(exclude=uncounted) for one in (load_config(path), config))
     changed = [name for name in now if name != "decoding" and now[name] != kept[name]]
     if changed:

@@ -1,7 +1,6 @@
 """Read the pronunciations of a lexicon file; all bad lines are reported at once."""
 
 import functools
-import gc
 import logging
 import re
 from collections.abc import Callable, Iterable
@@ -16,6 +15,7 @@ from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_columns import Columns, column_of, is_decimal, is_noise, misread, without_variant
 from speechtl.lang.lexicon_kind import mistaken_for_lexicon
 from speechtl.lang.notations import arpabet_to_ipa, xsampa_to_ipa
+from speechtl.uncollected import uncollected
 
 Notation = Literal["ipa", "arpabet", "xsampa"]
 Problems = list[tuple[int, str]]
@@ -53,15 +53,8 @@ def read_lexicon(path: Path, notation: Notation, stress: Stress, tone: Tone) -> 
         LexiconError: the file cannot be read, or lists every bad line.
     """
     lines, problems = _read_lines(path)
-    # Hundreds of thousands of small objects and no cycle among them: walking over them repeatedly, the garbage
-    # collector would take half of the reading time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         entries, repeated = _read_entries(path, lines, problems, notation, stress, tone)
-    finally:
-        if collecting:
-            gc.enable()
     if problems:
         kept = (_strip_cmu_comments(text.split(), text) for _, text in lines)
         if mistaken := mistaken_for_lexicon([fields for fields in kept if fields], notation):

@@ -202,7 +202,7 @@ class CorpusDecoder:
             data=self.data,
             phones={one.id: one.phones for one in every},
             frames={one.id: one.frames for one in every},
-            hypotheses={one.id: list(one.hypotheses) for one in every} if decoder.decoders else {},
+            hypotheses={one.id: list(one.hypotheses) for one in every} if decoder.lexicons else {},
             spoken={one.id: self.spoken[one.id] for one in every} if self.spoken else {},
             seconds=time.monotonic() - started,
             phones_alone={one.id: one.alone for one in every if one.alone is not None},

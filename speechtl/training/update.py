@@ -48,6 +48,9 @@ class Update:
         self.optimizer, self.clip_norm, self.seed, self.jit = optimizer, clip_norm, seed, jit
         self.targets, self.pieces = targets or {}, pieces
         self.strategy = strategy or tf.distribute.get_strategy()
+        replicas = self.strategy.num_replicas_in_sync
+        # Whether this process has one replica.
+        self._single = replicas == 1 or len(self.strategy.extended.worker_devices) == 1
         self._functions: dict[tuple[str, int], Any] = {}
 
     def __call__(self, batch: Sequence[Batch], language: str, step: int, share: float) -> dict[str, float]:
@@ -62,6 +65,10 @@ class Update:
         Returns:
             ``loss``, every term of it, the measures of the methods, and ``gradient_norm``.
         """
+        if self._single and self.strategy.num_replicas_in_sync > 1:
+            # Without the bundles of one that come from a strategy.
+            local = self.strategy.experimental_local_results
+            batch = tf.nest.map_structure(lambda part: local(part)[0], tuple(batch))
         number, done = tf.constant(step, tf.int32), tf.constant(min(share, 1.0), tf.float32)
         terms, norm = self.compiled(language, step)(tuple(batch), number, done)
         return {name: float(value) for name, value in terms.items()} | {"gradient_norm": float(norm)}
@@ -125,9 +132,9 @@ class Update:
             self.optimizer.apply([gradient / replicas for gradient in gradients], reached)
             return logged, norm
 
-        # One trace for all lengths, unless the batch is a bundle of one per replica.
+        # One trace for all lengths, unless the batch is a bundle of one per replica of this process.
         shapes = None
-        if replicas == 1:
+        if self._single:
             whole, rows = tf.TensorSpec((), tf.int32), tf.TensorSpec((None,), tf.int32)
             features = tf.TensorSpec((None, None, self.objective.model.inputs))
             labels = tf.TensorSpec((None, None), tf.int32)
@@ -136,7 +143,7 @@ class Update:
             shapes = ((batch,) * self.pieces, whole, tf.TensorSpec((), tf.float32))
         jit = self.jit or None
 
-        @tf.function(input_signature=shapes, reduce_retracing=replicas > 1, autograph=False, jit_compile=jit)
+        @tf.function(input_signature=shapes, reduce_retracing=not self._single, autograph=False, jit_compile=jit)
         def step(
             batch: tuple[Batch, ...], number: tf.Tensor, share: tf.Tensor
         ) -> tuple[dict[str, tf.Tensor], tf.Tensor]:

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 
 pytest.importorskip("tensorflow_io")
 
 from speechtl.batches.config import BatchConfig, DataConfig, NormalisationConfig
 from speechtl.batches.pipeline import Shard, make_dataset, read_batches
-from speechtl.batches.plan import plan_once
+from speechtl.batches.plan import PlannedBatch, plan_once
+from speechtl.batches.service_reader import ServiceReader
 from speechtl.batches.source import Normaliser, Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, DataError
@@ -44,6 +46,49 @@ def test_batches_from_audio_equal_batches_from_stored_features(folder, kind):
         np.testing.assert_array_equal(first.lengths, second.lengths)
         np.testing.assert_array_equal(first.utterances, second.utterances)
         np.testing.assert_allclose(first.features, second.features, atol=2e-3)
+
+
+@pytest.fixture
+def service():
+    """Return the address of a tf.data service with two workers."""
+    parts = tf.data.experimental.service
+    dispatcher = parts.DispatchServer(parts.DispatcherConfig(port=0))
+    address = dispatcher.target.partition("://")[2]
+    workers = [parts.WorkerServer(parts.WorkerConfig(dispatcher_address=address)) for _ in range(2)]
+    yield dispatcher.target
+    for server in (*workers, dispatcher):
+        server._stop()
+
+
+def test_workers_of_a_service_compute_the_same_in_the_same_order(folder, service, monkeypatch):
+    normaliser = Normaliser(NormalisationConfig(kind="utterance"))
+    batches, here, serialised = [], [], ServiceReader._serialised
+    monkeypatch.setattr(ServiceReader, "_serialised", lambda self, index: here.append(index) or serialised(self, index))
+    for data in (DataConfig(in_graph=True), DataConfig(in_graph=True, service=service)):
+        source = Source([folder], data, normaliser, FEATURES)
+        plan = [PlannedBatch(0, (index, other)) for index in range(5) for other in range(5) if index != other]
+        parts = make_dataset(source, plan, FEATURES.dimension, shard=Shard([1, 0], 2))
+        batches.append(list(read_batches(parts, source, [batch for batch in plan for _ in range(2)])))
+    alone, distributed = batches
+    assert len(alone) == len(distributed) == 40
+    for first, second in zip(alone, distributed, strict=True):
+        np.testing.assert_array_equal(first.utterances, second.utterances)
+        np.testing.assert_array_equal(first.features, second.features)
+    # Once, for the graph that the workers run; nothing of what they computed was lost.
+    assert len(here) == 1
+    # A damaged file is named as ever.
+    with open(DataDir.load(folder).wav_scp["s0-u2"], "r+b") as file:
+        file.truncate(9000)
+    with pytest.raises(DataError, match=r"s0-u2: .*u2\.flac: "):
+        list(read_batches(make_dataset(source, plan, FEATURES.dimension), source, plan))
+
+
+def test_a_service_that_is_not_there_is_one_message(folder):
+    with pytest.raises(DataError, match=r"no dispatcher of a tf\.data service answers at grpc://127\.0\.0\.1:9"):
+        data = DataConfig(in_graph=True, service="grpc://127.0.0.1:9")
+        Source([folder], data, Normaliser(NormalisationConfig(kind="none")), FEATURES)
+    with pytest.raises(ValueError, match="set in_graph = true"):
+        DataConfig(service="grpc://127.0.0.1:9")
 
 
 def test_a_replica_without_a_share_gets_nothing(folder):

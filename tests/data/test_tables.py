@@ -6,6 +6,8 @@ from datadir_strategies import few_examples, ids, values
 from hypothesis import given
 from hypothesis import strategies as st
 
+from speechtl.data import table_blocks, tables
+from speechtl.data.table_blocks import plain_entries
 from speechtl.data.tables import read_table, scan_table, split_line, write_table
 from speechtl.errors import DataError
 
@@ -117,3 +119,23 @@ def test_what_is_read_is_what_is_written(tmp_path):
     assert table == {"a": "b c", "1": "d"}
     write_table(tmp_path / "again", table)
     assert read_table(tmp_path / "again") == table
+
+
+LINES = [b"a 1", b"b  2 ", b"c", b"", b" d 4", b"e\tf", b"g\r", b"h x\ty", b"\xff z", b"a 1", b"k", b"z 9"]
+LINES += [text.encode() for text in ("é x", "\ufeffq 1", "\ue000 z", "m\u2028 x", "n \u00a0v", "o\x01 1")]
+
+
+@few_examples
+@given(st.lists(st.sampled_from(LINES), max_size=8), st.lists(st.sampled_from("abcdefgh"), max_size=8), st.booleans())
+def test_reading_by_the_block_finds_what_reading_by_the_line_does(tmp_path_factory, odd, plain, value_required):
+    path = tmp_path_factory.mktemp("tables") / "text"
+    lines = [*(f"{key} {key}".encode() for key in plain), *odd, *(f"{key}{key} 1".encode() for key in sorted(plain))]
+    path.write_bytes(b"\n".join(lines))
+    found = []
+    for bytes_, blocks in ((1, plain_entries), (20, plain_entries), (1 << 20, lambda *_: None)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(table_blocks, "_BLOCK", bytes_)
+            patch.setattr(tables, "plain_entries", blocks)
+            table = tables.scan_table(path, value_required=value_required)
+        found.append((table.entries, list(table.lines.pairs()), table.problems))
+    assert found[0] == found[1] == found[2]
