@@ -31,6 +31,14 @@ ONE_THREAD = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", 
 """Environment of a process that computes with one thread; it counts if it is set before TensorFlow is imported."""
 
 
+def processors() -> int:
+    """Return how many processors this process may run on; ``OMP_NUM_THREADS`` may say fewer."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isascii() and told.isdecimal() and int(told):
+        return int(told)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class Done(NamedTuple):
     """A piece that was computed: its number, itself, what came out and the seconds that it took."""
 

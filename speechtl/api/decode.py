@@ -37,7 +37,7 @@ def decode(
     save_posteriors: StrPath | None = None,
     nbest: int = 1,
     times: bool = True,
-    jobs: int = 1,
+    jobs: int | None = None,
     cluster: str | None = None,
 ) -> "Decoded":
     """Decode a data directory with features: phones, and words where there is a lexicon (or added words).
@@ -65,7 +65,7 @@ def decode(
         save_posteriors: a folder that keeps the posteriors.
         nbest: length of the N-best lists.
         times: also find times and confidence of words.
-        jobs: threads of the search.
+        jobs: threads of the search; by default as many as there are processors.
         cluster: that computes, ``"local:8"``, ``"tcp://scheduler:8786"``, ``"slurm:partition=cpu,jobs=40"``; its
             workers search with one thread each. By default this process.
 
@@ -94,5 +94,5 @@ def decode(
         times=times,
         jobs=jobs,
     )
-    with open_workers(cluster, jobs if cluster else 1) as workers:
+    with open_workers(cluster, (jobs or 1) if cluster else 1) as workers:
         return decode_corpus(request, workers)

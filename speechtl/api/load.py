@@ -32,7 +32,7 @@ def load(
     config: StrPath | None = None,
     settings: Sequence[str] = (),
     nbest: int = 1,
-    jobs: int = 1,
+    jobs: int | None = None,
 ) -> "Recogniser":
     """Load a trained model, ready to transcribe audio.
 
@@ -61,7 +61,7 @@ def load(
         config: a TOML file whose ``[decoding]`` overrides the experiment's, and whose ``[segmentation]`` is used.
         settings: ``"decoding.key=value"`` and ``"segmentation.key=value"`` over both.
         nbest: length of the N-best lists; of phones alone, how many phones are listed at each place.
-        jobs: threads of the search.
+        jobs: threads of the search; by default as many as there are processors.
 
     Raises:
         SpeechtlError: the model, the lexicon or another file is missing or wrong, or options do not fit each other.

@@ -98,6 +98,9 @@ Nbest = Annotated[
     int,
     typer.Option("--nbest", min=1, help="Length of the N-best lists (in JSON); with --phones, of that of each phone."),
 ]
+SearchThreads = Annotated[
+    int | None, typer.Option("--nj", min=1, help="Threads of the search; by default as many as there are processors.")
+]
 Threads = Annotated[int, typer.Option("--nj", min=1, help="Threads of the search.")]
 Cluster = Annotated[
     str | None,

@@ -154,7 +154,7 @@ def transcribe(
         # The bar redirects standard output to the terminal; what goes into a file or a pipe must not go there.
         stream = sys.stdout if stream.isatty() else stream
         write = stack.enter_context(results(form, out, names, stream))
-        workers = stack.enter_context(open_workers(cluster, words.jobs if cluster else 1))
+        workers = stack.enter_context(open_workers(cluster, (words.jobs or 1) if cluster else 1))
         transcribe_groups = RecordingTranscriber.of(recogniser)
         if workers.here:
             transcribe_groups.advance = advance

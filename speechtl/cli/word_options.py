@@ -52,7 +52,7 @@ class DecodingOptions(SearchOptions):
     inventory: options.Inventory = "auto"
     speaker: options.Speaker = None
     nbest: options.Nbest = 1
-    jobs: options.Threads = 1
+    jobs: options.SearchThreads = None
 
 
 def with_options(verb: Callable[..., None]) -> Callable[..., None]:

@@ -9,6 +9,7 @@ import numpy as np
 from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.errors import DataError
+from speechtl.pieces import processors
 
 # Utterances in flight per thread: enough that none waits, few enough that posteriors do not pile up.
 _QUEUED = 8
@@ -20,7 +21,7 @@ def decode(
     *,
     nbest: int = 1,
     times: bool = False,
-    jobs: int = 1,
+    jobs: int | None = 1,
     problems: dict[str, str] | None = None,
 ) -> Iterator[tuple[str, list[Hypothesis]]]:
     """Decode utterances.
@@ -30,7 +31,7 @@ def decode(
         decoder: the decoder, or a function that chooses one for an utterance (by its language, for example).
         nbest: hypotheses for each utterance, at most.
         times: also fill the hypotheses' spans.
-        jobs: threads. The search releases the GIL.
+        jobs: threads, None for as many as there are processors. The search releases the GIL.
         problems: to which utterances are added that have posteriors of no model, with the reason; None raises it.
 
     Yields:
@@ -50,6 +51,7 @@ def decode(
             problems[utterance] = str(error)
             return []
 
+    jobs = jobs or processors()
     if jobs <= 1:
         for utterance, matrix in posteriors:
             if found := decode_one(utterance, matrix):

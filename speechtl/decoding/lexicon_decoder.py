@@ -24,7 +24,15 @@ from speechtl.lang.phone_inventory import PhoneInventory
 # Settings that are in the tree, and those that act in the search alone; all others are in the scores of leaves and
 # language model.
 _IN_TREE = {"mode", "oov", "silence_phone"}
-SEARCH_ONLY = {"beam", "max_active", "blank_margin", "blank_penalty", "acoustic_scale", "confidence_weights"}
+SEARCH_ONLY = {
+    "beam",
+    "beam_delta",
+    "max_active",
+    "blank_margin",
+    "blank_penalty",
+    "acoustic_scale",
+    "confidence_weights",
+}
 
 
 class LexiconDecoder:

@@ -74,7 +74,7 @@ def tune(
     config: DecodingConfig | None = None,
     grid: Mapping[str, Sequence[float]] | None = None,
     *,
-    jobs: int = 1,
+    jobs: int | None = 1,
 ) -> Tuning:
     """Try every point of a grid of settings and choose the one with the fewest word errors.
 

@@ -17,6 +17,10 @@ from speechtl.decoding.search_scores import search_scores
 from speechtl.lang.phone_inventory import PhoneInventory
 
 _NBEST_OF_CONFIDENCE = 20
+# Hypotheses that are so few that none of isolated words is dropped.
+_FEW = 7000
+# More hypotheses than there ever are.
+_ALL = 1 << 62
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,9 +56,9 @@ class WordSearch:
         self.graph, self.config, self.count, self.times = graph, config, count, times
         # Confidence comes from the N-best list, so a list is made even for one hypothesis.
         self._nbest = max(count, _NBEST_OF_CONFIDENCE if times else 1)
-        # Two states for each phone: if all hypotheses fit, nothing is won by dropping any.
+        # Two states for each phone: if all hypotheses are few, nothing is won by dropping any.
         isolated = config.mode == "isolated"
-        self._exact = isolated and 2 * len(graph.space.tree.unit) <= config.max_active
+        self._exact = isolated and 2 * len(graph.space.tree.unit) <= max(config.max_active, _FEW)
         self._search = self._begin(exact=self._exact)
         self._posteriors: list[np.ndarray] = []
         self._scores: list[np.ndarray] = []
@@ -113,8 +117,10 @@ class WordSearch:
         return best, word_features(paths)
 
     def _begin(self, *, exact: bool) -> TokenSearch:
-        beam, blank_margin = (math.inf, math.inf) if exact else (self.config.beam, self.config.blank_margin)
-        settings = Settings(beam, blank_margin, self.config.max_active, self._nbest > 1)
+        config, sequences = self.config, self._nbest > 1
+        settings = Settings(config.beam, config.blank_margin, config.max_active, config.beam_delta, sequences)
+        if exact:
+            settings = Settings(math.inf, math.inf, _ALL, math.inf, sequences)
         return TokenSearch(self.graph.space, self.graph.start, settings)
 
     def _paths(self) -> list[TokenPath]:

@@ -66,7 +66,7 @@ class BatchDecoder:
     config: DecodingConfig
     nbest: int = 1
     times: bool = True
-    jobs: int = 1
+    jobs: int | None = 1
     keep: bool = False
 
     @cached_property

@@ -26,7 +26,7 @@ class DecodeRequest:
         save_posteriors: folder that keeps the posteriors.
         nbest: hypotheses for each utterance, at most.
         times: also find the times of words and phones.
-        jobs: threads of the search.
+        jobs: threads of the search; None for as many as there are processors.
     """
 
     model: Path
@@ -43,7 +43,7 @@ class DecodeRequest:
     save_posteriors: Path | None = None
     nbest: int = 1
     times: bool = True
-    jobs: int = 1
+    jobs: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant.

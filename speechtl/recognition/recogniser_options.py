@@ -15,7 +15,7 @@ class RecogniserOptions:
         whole: recordings are not cut at pauses: each is one segment, of ten minutes at most.
         one_speaker: all recordings are of one speaker, and normalised together.
         nbest: hypotheses for each segment, at most; of phones alone, phones listed at each place.
-        jobs: threads of the search.
+        jobs: threads of the search; None for as many as there are processors.
         config: a TOML file whose ``[decoding]`` goes over the experiment's, and whose ``[segmentation]`` is used.
         settings: ``decoding.key=value`` and ``segmentation.key=value`` over both.
     """
@@ -26,6 +26,6 @@ class RecogniserOptions:
     whole: bool = False
     one_speaker: bool = False
     nbest: int = 1
-    jobs: int = 1
+    jobs: int | None = None
     config: Path | None = None
     settings: tuple[str, ...] = ()

@@ -60,7 +60,7 @@ class Transcriber:
         nbest: hypotheses for each segment, at most; of phones alone, phones listed at each place.
         config: settings of the search for phones alone; words have those of their decoder.
         one_speaker: all recordings are of one speaker, whose statistics grow from recording to recording.
-        jobs: threads of the search.
+        jobs: threads of the search; None for as many as there are processors.
 
     Raises:
         ModelError: the model lacks the language, or has several, none was named and it does not recognise them.
@@ -76,7 +76,7 @@ class Transcriber:
         nbest: int = 1,
         config: DecodingConfig | None = None,
         one_speaker: bool = False,
-        jobs: int = 1,
+        jobs: int | None = 1,
     ):
         self.experiment = experiment
         recognised = language is None and len(experiment.languages) > 1

@@ -9,6 +9,7 @@ import numpy as np
 
 from speechtl.errors import ModelError
 from speechtl.files import read_bytes
+from speechtl.pieces import processors
 
 
 def load_onnxruntime() -> Any:
@@ -48,7 +49,7 @@ class Session:
             raise ModelError(f"{graph}: exported models run on ONNX Runtime; pip install onnxruntime") from error
         content = read_bytes(graph, error=ModelError, advice="export the model again")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or _processors()
+        options.intra_op_num_threads = threads or processors()
         # The search works between two batches: threads that spin would take the processor from it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # Inputs have all lengths; memory that is kept for each of them would grow with every recording.
@@ -67,11 +68,3 @@ class Session:
     def run(self, **inputs: np.ndarray) -> list[np.ndarray]:
         """Return the outputs of the graph, in its order, for its inputs by name."""
         return self._session.run(None, inputs)
-
-
-def _processors() -> int:
-    """Return how many processors this process may run on; ``OMP_NUM_THREADS`` may say fewer."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    if told.isascii() and told.isdecimal() and int(told):
-        return int(told)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,14 +1,15 @@
 """From the command to the words: an exported model against the experiment directory, and pocketsphinx.
 
 python tests/benchmarks/recognition.py [--model EXP --audio FILE] [--hour] [--rounds N] [--pocketsphinx-python PYTHON]
-    [--dev DIR]
+    [--dev DIR] [--speech DIR [--lexicon FILE --notation NOTATION --language NAME]]
 
 Every row is a process of its own, from its start to its end; rows take turns. Medians of wall time, processor time and
 the largest memory. Unless --model names a trained experiment, the model is the default TDNN (3.3 million weights) with
 random weights and 1,000 invented words; how long it takes does not depend on what it says, but for the search, which
 random posteriors make slower. Unless --audio names a recording, it is four seconds of noise that comes and goes. With
---hour, that recording is also repeated for an hour. pocketsphinx, if there is a Python that has it, finds the words of
-its own English model in the same recording.
+--hour, that recording is also repeated for an hour. With --speech, an hour is also made of the recordings in a folder,
+over and over, and transcribed by `base`: phones, and the words of --lexicon, or its own, in the language --language.
+pocketsphinx, if there is a Python that has it, finds the words of its own English model in the four seconds.
 
 Rows of `base` are the model of that name in the package, with its own 40,000 words and language model, and with all
 126,000 words (135,000 pronunciations) of its dictionary, of which any may follow any. Their first start reads and
@@ -19,6 +20,7 @@ error rates of float32, float16 and int8 are printed, too.
 
 import argparse
 import gzip
+import itertools
 import multiprocessing
 import os
 import random
@@ -83,6 +85,22 @@ def make_audio(path: Path, seconds: float = 4.0) -> Path:
     return path
 
 
+def make_hour(folder: Path, path: Path) -> Path:
+    """Write an hour of the recordings in a folder, in the order of their names, over and over."""
+    from speechtl.audio.stream import find_audio
+    from speechtl.audio.waveform import FULL_SCALE, read_waveform
+
+    length = 0
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16") as hour:
+        for file in itertools.cycle(sorted(find_audio(folder))):
+            samples = read_waveform(str(file), RATE)[: 3600 * RATE - length]
+            hour.write(samples / FULL_SCALE)
+            length += len(samples)
+            if length == 3600 * RATE:
+                break
+    return path
+
+
 def run(command: list[str], shown: bool = False) -> tuple[float, float, float]:
     """Run a command; return its wall seconds, processor seconds and largest memory in MiB."""
     start, silent = time.perf_counter(), (2,) if shown else (1, 2)
@@ -105,6 +123,10 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a trained experiment")
     parser.add_argument("--audio", type=Path, help="a recording of some seconds at 16 kHz")
     parser.add_argument("--hour", action="store_true", help="also transcribe an hour")
+    parser.add_argument("--speech", type=Path, help="also transcribe an hour of the recordings in this folder")
+    parser.add_argument("--lexicon", type=Path, help="a closed vocabulary for them")
+    parser.add_argument("--notation", default="ipa", help="of its phones")
+    parser.add_argument("--language", default="en", help="of the speech")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--dev", type=Path, help="a data directory with features and transcripts for the model")
     parser.add_argument("--pocketsphinx-python", help="a Python with pocketsphinx and soundfile")
@@ -150,6 +172,16 @@ def measure(arguments: argparse.Namespace, folder: Path) -> None:
         soundfile.write(folder / "hour.flac", np.tile(samples, times), rate)
         hour = {name: [*rows[name], str(folder / "hour.flac")] for name in (exported[1],)}
         take_turns({f"an hour: {name}": command for name, command in hour.items()}, 1)
+    if arguments.speech:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            speech = pool.apply(make_hour, (arguments.speech, folder / "speech.flac"))
+        base = [*rows[BASE], "--language", arguments.language, str(speech)]
+        words, name = [], "its own words"
+        if arguments.lexicon:
+            words = ["--lexicon", str(arguments.lexicon), "--notation", arguments.notation]
+            name = f"the words of {arguments.lexicon.name}"
+        spoken = {"phones": [*base, "--phones"], name: [*base, *words]}
+        take_turns({f"an hour of speech: base, {name}": command for name, command in spoken.items()}, 1)
     ours = medians[exported[1]]
     for name, place in (("start", 0), ("start_processor", 1), ("memory", 2)):
         print(f"ratio recognition_{name} {medians[DIRECTORY][place] / ours[place]:.2f}")

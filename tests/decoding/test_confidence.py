@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_lexicon_decoder import PHONES, WIDE, lexicon_of, posteriors_of, random_posteriors, viterbi
 
+from speechtl.decoding import word_search
 from speechtl.decoding.confidence import (
     calibration,
     confidence_of,
@@ -143,8 +144,10 @@ def test_isolated_words_are_exactly_one():
 def test_isolated_words_are_found_however_narrow_the_beam(seed, most):
     """With few words the search is exact; else it is made again without a beam where no word was within it."""
     scores = random_posteriors(np.random.default_rng(seed), 6) * 3
-    config = DecodingConfig(mode="isolated", beam=0.1, blank_margin=0.1, max_active=most)
-    found = LexiconDecoder(lexicon_of(GREETING), PHONES, None, config).decode(scores)
+    config = DecodingConfig(mode="isolated", beam=0.1, blank_margin=0.1, max_active=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(word_search, "_FEW", most)
+        found = LexiconDecoder(lexicon_of(GREETING), PHONES, None, config).decode(scores)
     assert found.complete
     assert len(found.words) == 1
     if most > 2:

@@ -63,7 +63,8 @@ def ends_of(graph, front, links, histories, passed, sequences):
     """
     ends = _whole(graph, front, links, histories, passed, sequences)
     node = _COMPLETE
-    order = np.argsort(-ends.score)
+    # Stable: of words that sound alike the first of the lexicon is found, whatever else the search has kept.
+    order = np.argsort(-ends.score, kind="mergesort")
     if sequences:
         order = _first_of_each(order, ends.words, histories.sequences.free[0])
     if not len(order):

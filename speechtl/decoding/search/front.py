@@ -55,6 +55,8 @@ class Settings(NamedTuple):
     """Where the blank is better than every phone by more, or by more than the beam, nothing else counts."""
     max_active: int
     """Largest number of tokens that survive a frame."""
+    beam_delta: float
+    """Where they were more, the beam of the next frame is as wide as they are, and so much wider."""
     sequences: bool
     """True keeps histories of different words apart, for N-best lists."""
 
@@ -68,4 +70,4 @@ class Frame(NamedTuple):
     likeliest: float
     """The best score of its phones."""
     threshold: float
-    """Tokens below it do not move on."""
+    """Tokens below it neither move on nor stay."""

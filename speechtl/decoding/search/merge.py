@@ -33,12 +33,13 @@ from speechtl.decoding.search.kernel import kernel, step
 
 
 @kernel
-def merge_all(tree, row, cutoff, old, moves, new, enders):
+def merge_all(tree, row, threshold, cutoff, old, moves, new, enders):
     """Let tokens stay, and merge those that moved with them, in the order of nodes.
 
     Args:
         tree: TreeArrays.
         row: the frame's scores.
+        threshold: what scored less after the last frame does not stay.
         cutoff: what scores less is dropped.
         old: Front, of the frame before.
         moves: Moves.
@@ -52,13 +53,13 @@ def merge_all(tree, row, cutoff, old, moves, new, enders):
     ending = endings = 0
     for group in range(old.counts[GROUPS]):
         begin = new.counts[TOKENS]
-        ending, endings = _merge_group(tree, row, cutoff, old, group, moves, new, enders, ending, endings)
-        _stay_at_root(row[0], cutoff, old, group, new, begin)
+        ending, endings = _merge_group(tree, row, threshold, cutoff, old, group, moves, new, enders, ending, endings)
+        _stay_at_root(row[0], threshold, cutoff, old, group, new, begin)
     return ending, endings
 
 
 @step
-def _merge_group(tree, row, cutoff, old, group, moves, new, enders, ending, endings):
+def _merge_group(tree, row, threshold, cutoff, old, group, moves, new, enders, ending, endings):
     """Merge the tokens of a group; return the numbers of enders and of pronunciations that end at them."""
     ranges, places, old_tokens = moves.ranges, moves.places, old.tokens
     token, last = old.groups[group, FIRST], old.groups[group, LAST]
@@ -69,7 +70,7 @@ def _merge_group(tree, row, cutoff, old, group, moves, new, enders, ending, endi
         if move == last_move or (token < last and old_tokens[token, NODE] <= places[move, MOVE_NODE]):
             node = old_tokens[token, NODE]
             moved = move < last_move and places[move, MOVE_NODE] == node
-            kept = _stay(row, cutoff, old, token, moves, move if moved else -1, new, count)
+            kept = _stay(row, threshold, cutoff, old, token, moves, move if moved else -1, new, count)
             token += 1
             move += moved
         else:
@@ -89,10 +90,12 @@ def _merge_group(tree, row, cutoff, old, group, moves, new, enders, ending, endi
 
 
 @kernel
-def _stay(row, cutoff, old, token, moves, move, new, place):
+def _stay(row, threshold, cutoff, old, token, moves, move, new, place):
     """Let a token stay, together with one that moved there (-1: none); return whether it is kept."""
     tokens, scores, blank = old.tokens, old.scores, row[0]
     by_phone, by_blank = scores[token, PHONE], scores[token, BLANK]
+    if max(by_phone, by_blank) < threshold:
+        by_phone = by_blank = -np.inf
     rest, rest_link = by_blank, tokens[token, BLANK_LINK]
     if by_phone > rest:
         rest, rest_link = by_phone, tokens[token, LINK]
@@ -126,17 +129,17 @@ def _arrive(tree, moves, move, new, place):
 
 
 @step
-def _stay_at_root(blank, cutoff, old, group, new, begin):
+def _stay_at_root(blank, threshold, cutoff, old, group, new, begin):
     """Let the token at the root of a group stay by a blank, and close the group if anything of it is left."""
     groups, group_scores, count = new.groups, new.group_scores, new.counts[TOKENS]
     rest, rest_link = old.group_scores[group, BLANK], old.groups[group, ROOT_BLANK_LINK]
     if old.group_scores[group, PHONE] > rest:
         rest, rest_link = old.group_scores[group, PHONE], old.groups[group, ROOT_LINK]
-    rest += blank
-    if not rest >= cutoff:
+    if not (rest >= threshold and rest + blank >= cutoff):
         rest = -np.inf
         if count == begin:
             return
+    rest += blank
     place = new.counts[GROUPS]
     groups[place, HISTORY], groups[place, BEFORE] = old.groups[group, HISTORY], NO_PHONE
     groups[place, FIRST], groups[place, LAST] = begin, count

@@ -42,6 +42,7 @@ from speechtl.decoding.search.front import (
     TOKENS,
     UNIT,
     Frame,
+    Settings,
 )
 from speechtl.decoding.search.histories import history_of
 from speechtl.decoding.search.kernel import kernel
@@ -60,7 +61,7 @@ from speechtl.decoding.search.word_ends import end_words
 
 # Entries of `Progress`.
 FRAME, TURN, BLANK_SINCE, FULL, KEPT = range(5)
-PASSED, THRESHOLD = range(2)
+PASSED, THRESHOLD, BEAM = range(3)
 
 
 class Progress(NamedTuple):
@@ -71,8 +72,8 @@ class Progress(NamedTuple):
     alone were passed over since; how many links or word sequences there may be until unused ones are dropped, and the
     least such number."""
     marks: np.ndarray
-    """``(2,)`` float64: what all scores lack, since frames that were passed over gave it to every token; and the score
-    below which tokens do not move."""
+    """``(3,)`` float64: what all scores lack, since frames that were passed over gave it to every token; the score
+    below which tokens neither move nor stay; and the beam of the next frame."""
 
 
 @kernel
@@ -112,26 +113,33 @@ def pass_frames(frames, first, space, settings, memory, progress, needs):
             _stay_by_blank(old)
             counts[BLANK_SINCE] = 0
 
-        best, best_group, children = _best_that_stays(old, row)
+        threshold, beam = marks[THRESHOLD], marks[BEAM]
+        narrow = Settings(beam, settings.blank_margin, settings.max_active, settings.beam_delta, settings.sequences)
+        best, best_group, children = _best_that_stays(old, row, threshold)
         needs[ROOM_MOVES] = children + old.counts[GROUPS] * len(space.tree.root_children)
         if needs[ROOM_MOVES] > len(memory.moves.scores):
             return False
-        frame = Frame(number, row, likeliest, marks[THRESHOLD])
-        best = move_all(space, settings, frame, best, best_group, old, memory.moves, memory.histories)
+        frame = Frame(number, row, likeliest, threshold)
+        best = move_all(space, narrow, frame, best, best_group, old, memory.moves, memory.histories)
         if best == -np.inf:
             old.counts[TOKENS] = old.counts[GROUPS] = 0
             break
         needs[ROOM_TOKENS] = memory.moves.used[0] + old.counts[TOKENS]
         if needs[ROOM_TOKENS] > len(memory.enders):
             return False
-        ending, endings = merge_all(space.tree, row, best - settings.beam, old, memory.moves, new, memory.enders)
+        cutoff = best - beam
+        ending, endings = merge_all(space.tree, row, threshold, cutoff, old, memory.moves, new, memory.enders)
         # Room for the states after the words, and those that they back off to.
         if not _has_room_for(endings * (space.ahead.depth + 1), new, memory, needs, settings.sequences):
             return False
-        best = end_words(space, settings, number, best, new, memory, ending)
-        marks[THRESHOLD] = best - settings.beam
+        if ending:
+            best = end_words(space, narrow, number, best, new, memory, ending)
+        marks[THRESHOLD], marks[BEAM] = best - beam, settings.beam
         if new.counts[TOKENS] + new.counts[GROUPS] > settings.max_active:
+            # More would be made of these than can survive the next frame, too: what the beam then drops at once needs
+            # no place. Kaldi's decoders narrow their beam in the same way.
             marks[THRESHOLD] = max(marks[THRESHOLD], _score_of_place(settings.max_active, new, memory.tops))
+            marks[BEAM] = min(settings.beam, best - marks[THRESHOLD] + settings.beam_delta)
         counts[TURN] = 1 - counts[TURN]
     counts[FRAME] = first + len(frames)
     return True
@@ -175,7 +183,7 @@ def begin_sentence(space, start, sequences, memory):
 
 
 @kernel
-def _best_that_stays(front, row):
+def _best_that_stays(front, row, threshold):
     """Return the best score of what stays, its group, and how many children all nodes have.
 
     The best of what stays shows from the start what need not move.
@@ -183,13 +191,17 @@ def _best_that_stays(front, row):
     tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
     best, best_group, children, blank = -np.inf, 0, 0, row[0]
     for group in range(front.counts[GROUPS]):
-        top = max(group_scores[group, PHONE], group_scores[group, BLANK]) + blank
+        top = max(group_scores[group, PHONE], group_scores[group, BLANK])
+        top = top + blank if top >= threshold else -np.inf
         for token in range(groups[group, FIRST], groups[group, LAST]):
+            either = max(scores[token, PHONE], scores[token, BLANK])
+            if either < threshold:
+                continue
             below = tokens[token, LAST_CHILD] - tokens[token, FIRST_CHILD]
             children += below
             top = max(top, scores[token, PHONE] + row[tokens[token, UNIT]])
             if below:
-                top = max(top, max(scores[token, PHONE], scores[token, BLANK]) + blank)
+                top = max(top, either + blank)
         if top > best:
             best, best_group = top, group
     return best, best_group, children

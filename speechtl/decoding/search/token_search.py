@@ -60,7 +60,7 @@ class TokenSearch:
 @njit(nogil=True, cache=True)
 def _begin(space, start, settings, kept):
     memory, needs = new_memory(), np.zeros(KINDS, np.int64)
-    progress = Progress(np.zeros(5, np.int64), np.array([0.0, -np.inf]))
+    progress = Progress(np.zeros(5, np.int64), np.array([0.0, -np.inf, settings.beam]))
     progress.counts[FULL] = progress.counts[KEPT] = kept
     needs[ROOM_GROUPS] = needs[ROOM_LINKS] = needs[ROOM_HISTORIES] = space.ahead.depth
     memory = larger_memory(memory, needs)

@@ -1,0 +1,28 @@
+"""What the search loads, and what it leaves to others."""
+
+import subprocess
+import sys
+
+CODE = """
+import sys
+import numpy as np
+from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.phone_inventory import PhoneInventory
+
+lexicon = Lexicon()
+lexicon.add("ab", ["a", "b"])
+decoder = LexiconDecoder(lexicon, PhoneInventory(["a", "b"]), None, DecodingConfig(word_insertion_penalty=0.0))
+scores = np.log(np.array([[0.1, 0.8, 0.1], [0.1, 0.1, 0.8]], np.float32))
+print(*decoder.decode(scores, times=True).words, "scipy.linalg" in sys.modules)
+
+import numba
+product = numba.njit(lambda a, b: np.dot(a, b))
+print(product(np.eye(2), np.full((2, 2), 3.0)).tolist())
+"""
+
+
+def test_no_linear_algebra_is_loaded_and_numba_still_finds_it():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["ab False", "[[3.0, 3.0], [3.0, 3.0]]"]
