@@ -205,7 +205,10 @@ class _PathWithin(zipfile.Path):
         if self.is_dir():
             yield from (path for path in self.iterdir() if fnmatch.fnmatchcase(path.name, pattern))
 
-    def open(self, mode: str = "r", *arguments: Any, pwd: bytes | None = None, **options: Any) -> IO[Any]:
+    # One signature instead of the overloads of zipfile, which pass everything on, too.
+    def open(  # type: ignore[override]
+        self, mode: str = "r", *arguments: Any, pwd: bytes | None = None, **options: Any
+    ) -> IO[Any]:
         """Open a copy in memory, so that whatever is damaged is found here."""
         if "r" not in mode or "+" in mode:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))

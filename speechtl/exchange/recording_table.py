@@ -16,6 +16,7 @@ from pathlib import Path
 from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.errors import DataError
 from speechtl.exchange.entry import Entry, Source, gender_of, without_suffix
+from speechtl.exchange.named_audio import named_audio
 
 # What columns, and keys of JSON objects, may be called.
 COLUMNS = {
@@ -33,8 +34,6 @@ COLUMNS = {
     "channel": ("channel",),
 }
 _NAMES = "; ".join(", ".join(COLUMNS[field]) for field in ("file", "text", "speaker"))
-# Where corpora keep their audio beside the table.
-_FOLDERS = ("", "wavs", "wav", "clips", "audio")
 # In tables of the first two, a quote mark is a quote mark (Common Voice, LJSpeech).
 _DELIMITERS = ("\t", "|", ";", ",")
 _QUOTED = (";", ",")
@@ -76,11 +75,13 @@ def read_recording_table(path: Path, content: str, below: Path = Path()) -> Sour
         source.problems = source.problems or [f"{path}: no rows; write an audio file and its text in each"]
         return source
     header = [cell.strip().lower() for cell in rows[0].cells]
-    if any(name in COLUMNS["file"] for name in header) and _find(path, rows[0].cells[0]) is None:
+    if any(name in COLUMNS["file"] for name in header) and named_audio(path, rows[0].cells[0], {}) is None:
         columns, origin, count = _named(path, header), f"its header, line {rows[0].line}", len(header)
         rows = rows[1:]
     else:
-        if _find(path, rows[0].cells[0]) is None and any(_find(path, row.cells[0]) for row in rows[1:]):
+        listed: dict[str, set[str]] = {}
+        first = named_audio(path, rows[0].cells[0], listed)
+        if first is None and any(named_audio(path, row.cells[0], listed) for row in rows[1:]):
             source.problems.append(
                 f"{path}:{rows[0].line}: neither an audio file nor a header that is known "
                 f"({', '.join(rows[0].cells)}); columns are called: {_NAMES}"
@@ -122,7 +123,8 @@ def _matches(path: Path, content: str, delimiter: str) -> int:
     # One column is no sign of a delimiter.
     split = [row for row in rows if len(row) > max(place, 1)]
     named = len(split) * (len(header) > 1 and header[place] in COLUMNS["file"])
-    return named + sum(_find(path, row[place].strip().strip('"')) is not None for row in split)
+    listed: dict[str, set[str]] = {}
+    return named + sum(named_audio(path, row[place].strip().strip('"'), listed) is not None for row in split)
 
 
 def _split(path: Path, content: str, delimiter: str, problems: list[str]) -> list[_Cells]:
@@ -132,10 +134,11 @@ def _split(path: Path, content: str, delimiter: str, problems: list[str]) -> lis
     spaced = f'{delimiter} "' in content
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     rows, line = [], 1
+    listed: dict[str, set[str]] = {}
     try:
         for cells in reader:
             inner = [part for cell in cells if "\n" in cell for part in cell.split("\n")[1:]]
-            if any(_find(path, part.split(delimiter)[0]) for part in inner):
+            if any(named_audio(path, part.split(delimiter)[0], listed) for part in inner):
                 problems.append(f"{path}:{line}: a quote mark opens here and takes the next lines with it; close it")
             if any(cell.strip() for cell in cells):
                 rows.append(_Cells(line, cells))
@@ -216,10 +219,10 @@ def _entries(
     common = os.path.commonpath([os.path.dirname(name) for name in absolute]) if absolute else ""
     # A file of which others name parts is not meant as a whole where only a duration is given (NeMo).
     cut = {fields.get("file") for _, fields in table if fields.get("start") or fields.get("end")}
-    entries = []
+    entries, listed = [], dict[str, set[str]]()
     for line, fields in table:
         name = fields.get("file", "")
-        file = _find(path, name)
+        file = named_audio(path, name, listed)
         if file is None:
             problems.append(f"{path}:{line}: no audio file '{name}' (paths are relative to {path.parent})")
             continue
@@ -275,21 +278,3 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds < math.inf:
         raise ValueError(f"expected seconds, 0 or more (got '{text}')")
     return seconds
-
-
-def _find(path: Path, name: str) -> Path | None:
-    """Return the audio file that a table means; corpora leave out its suffix, or the folder that it is in."""
-    name = name.strip()
-    if not name or "\n" in name or "\0" in name or len(name) > 4000:
-        return None
-    suffixes = [""] if Path(name).suffix.lower() in AUDIO_SUFFIXES else ["", *sorted(AUDIO_SUFFIXES)]
-    places = (path.parent / folder / (name + suffix) for suffix in suffixes for folder in _FOLDERS)
-    return next((place for place in places if _is_file(place)), None)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        # A line of text that is too long for a name.
-        return False

@@ -17,6 +17,7 @@ from speechtl.data.validate import validate
 from speechtl.errors import DataError
 from speechtl.exchange.export_data import EXPORT_KINDS, export_data
 from speechtl.exchange.import_data import import_data
+from speechtl.exchange.named_audio import named_audio
 from speechtl.exchange.read_source import KINDS, kind_of_source
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -290,3 +291,17 @@ def test_what_a_format_cannot_say_is_refused(tmp_path):
     with pytest.raises(DataError, match="recording 'a' is a command"):
         export_data(data, tmp_path / "x.csv", "csv")
     assert not (tmp_path / "x.csv").exists() and not (tmp_path / "lj").exists()
+
+
+def test_names_without_a_file_do_not_cost_a_look_at_every_suffix(tmp_path, monkeypatch):
+    asked = []
+    real = Path.is_file
+    monkeypatch.setattr(Path, "is_file", lambda path: asked.append(path) or real(path))
+    (tmp_path / "wavs").mkdir()
+    (tmp_path / "wavs" / "b.flac").touch()
+    listed = {}
+    assert [named_audio(tmp_path / "list.csv", name, listed) for name in ("b", "./b")] == [
+        tmp_path / "wavs" / "b.flac"
+    ] * 2
+    assert not any(named_audio(tmp_path / "list.csv", f"{number}", listed) for number in range(100))
+    assert len(asked) < 110
