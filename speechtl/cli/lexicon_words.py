@@ -72,7 +72,10 @@ def pronounce(
     from speechtl.lang.lexicon import Lexicon
 
     if sum(source is not None for source in (lexicon, g2p, rules)) != 1:
-        raise LexiconError("give one thing to guess with: --lexicon FILE, --g2p FILE or --rules LANGUAGE")
+        raise LexiconError(
+            "give one thing to guess with: --lexicon FILE, --g2p FILE or --rules LANGUAGE (speechtl lexicon "
+            "build-english makes a lexicon of English)"
+        )
     if out is not None and not out.name.startswith("lexiconp"):
         raise LexiconError(f"{out}: guesses have probabilities; call the file lexiconp.txt to keep them")
     wanted = list(dict.fromkeys([*(words or []), *(read_words(word_list) if word_list else [])]))

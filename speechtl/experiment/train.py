@@ -94,6 +94,7 @@ def _train(config: ExperimentConfig, layout: ExperimentLayout, strategy: tf.dist
     if finished is not None:
         # What [decoding] says may have changed.
         write_config(layout, config)
+        logger.info(f"{layout.path}: finished before, and left as it is")
         return finished
     # The names of sources stay in the config that is written; importing a checkpoint draws random numbers.
     given, config = config, located(config)

@@ -1,3 +1,4 @@
+import logging
 import os
 import shutil
 import signal
@@ -85,7 +86,8 @@ def test_training_learns_the_invented_speech(make_config, make_corpus, tmp_path)
         np.testing.assert_allclose(np.exp(matrix).sum(axis=1), 1, atol=1e-5)
 
 
-def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_config, tmp_path):
+def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_config, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "speechtl")
     config = load_config(make_config())
     first = train(config, tmp_path / "exp")
     before, log = weights(tmp_path / "exp"), (tmp_path / "exp" / "log.jsonl").read_text()
@@ -93,7 +95,9 @@ def test_a_finished_run_is_left_alone_and_a_changed_config_is_refused(make_confi
     # Nothing is read again: neither the speech nor the state.
     shutil.rmtree(tmp_path / "exp" / "state")
     shutil.rmtree(tmp_path / "train")
+    assert "finished before" not in caplog.text
     assert train(other, tmp_path / "exp") == pytest.approx(first, abs=1e-6)
+    assert "exp: finished before, and left as it is" in caplog.text
     assert_same(before, weights(tmp_path / "exp"))
     assert (tmp_path / "exp" / "log.jsonl").read_text() == log
     assert load_config(tmp_path / "exp" / "config.toml").decoding.beam == 3
