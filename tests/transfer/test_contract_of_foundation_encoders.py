@@ -55,10 +55,14 @@ TURNS = [
 
 
 @pytest.fixture(scope="module")
-def corpus(request, tmp_path_factory):
-    """Return a function that makes configs of an encoder, and the directory of a source with that encoder."""
-    features, encoder, values = ENCODERS[request.param]
-    root = tmp_path_factory.mktemp(request.param)
+def corpus_of(tmp_path_factory):
+    """Return a function from an encoder to a directory with a source, and to a function that makes configs of it."""
+    # Not a fixture with a parameter, which would be set up, and trained, again for every test.
+    return functools.cache(lambda encoder: train_source(tmp_path_factory.mktemp(encoder), *ENCODERS[encoder]))
+
+
+def train_source(root, features, encoder, values):
+    """Train a source on an invented corpus, and return its directory and a function that makes configs like its own."""
     make_corpus = functools.partial(corpus_maker(root), bins=values, utterances=4)
     make_config = config_maker(root, make_corpus, write_lexicon(root / "lexicon.txt"))
     settings = [*SHORT, "normalisation.kind=none", "augmentation.frequency_masks=0", "augmentation.noise=0"]
@@ -81,9 +85,9 @@ def named(value, source):
     return str(source) if value == "SOURCE" else BLOCKS.get(value, value) if isinstance(value, str) else value
 
 
-@pytest.mark.parametrize(("corpus", "name"), sorted(TURNS), indirect=["corpus"])
-def test_a_method_trains_what_it_says_and_the_result_loads(name, corpus):
-    root, make = corpus
+@pytest.mark.parametrize(("encoder", "name"), sorted(TURNS))
+def test_a_method_trains_what_it_says_and_the_result_loads(encoder, name, corpus_of):
+    root, make = corpus_of(encoder)
     config = make(named(METHODS[name], root / "source"), train="own")
     if any(one["method"] == "self_taught" for one in METHODS[name]):
         table = config.model_dump(exclude_none=True)
