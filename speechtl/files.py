@@ -105,8 +105,9 @@ def decode_lines(content: bytes, first: int = 1) -> Iterator[tuple[int, str, str
         Its number, from ``first``, the text of a line (``""`` if it is not UTF-8), and what is wrong (``""`` if it is).
     """
     # Line by line: a list of all lines would take as much memory again.
-    content = content.removeprefix(codecs.BOM_UTF8 if first == 1 else b"")
-    for number, line in enumerate(io.BytesIO(content), start=first):
+    for number, line in enumerate(
+        io.BytesIO(content.removeprefix(codecs.BOM_UTF8 if first == 1 else b"")), start=first
+    ):
         raw = line.removesuffix(b"\n")
         try:
             yield number, raw.decode("utf-8"), ""
