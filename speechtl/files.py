@@ -99,13 +99,13 @@ def decode_text(content: bytes, origin: str | Path, *, error: type[SpeechtlError
 def decode_lines(content: bytes, first: int = 1) -> Iterator[tuple[int, str, str]]:
     r"""Split the content of a UTF-8 file into lines; a byte order mark before the first is left out.
 
-    Only ``\n`` ends a line: ``str.splitlines`` would also cut at U+2028 and its like.
+    Only ``\n`` ends a line: ``str.splitlines`` would also cut at U+2028 and its like. One by one, for want of memory.
 
     Yields:
         Its number, from ``first``, the text of a line (``""`` if it is not UTF-8), and what is wrong (``""`` if it is).
     """
-    # Line by line: a list of all lines would take as much memory again.
-    for number, line in enumerate(io.BytesIO(content.removeprefix(codecs.BOM_UTF8 * (first == 1))), start=first):
+    content = content.removeprefix(codecs.BOM_UTF8 if first == 1 else b"")
+    for number, line in enumerate(io.BytesIO(content), start=first):
         raw = line.removesuffix(b"\n")
         try:
             yield number, raw.decode("utf-8"), ""

@@ -25,8 +25,8 @@ logger = logging.getLogger(__name__)
 
 _REACHED_WITHIN = 30.0  # Seconds in which a scheduler answers ...
 _STARTED_WITHIN = 60.0  # ... and has a worker, if nobody has to wait for a queue.
-# Dask looks at itself fifty times a second, and at the stack of every worker a hundred times: of a core, 1.6 % in this
-# process and 1.3 % in each worker that has nothing to do, and 0.7 and 0.3 % like this.
+# Dask would look at itself fifty times a second, and at the stack of every worker a hundred times, which takes
+# processor time whether there is work or not.
 _AT_REST = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",

@@ -25,8 +25,8 @@ OF_A_SPEAKER, OF_AN_ARCHIVE, WORDS = 50, 256, 50_000
 SECONDS = 4.0  # Of an utterance.
 
 
-def make(folder: Path, size: int) -> None:
-    """Write ``data``, ``feats``, ``lexicon.txt`` and ``config.toml``."""
+def make(folder: Path, size: int, stored: bool) -> None:
+    """Write ``data``, ``broken`` and ``lexicon.txt``; and if features are to be ``stored``, as `features` does."""
     import numpy as np
     import soundfile
 
@@ -65,11 +65,13 @@ def make(folder: Path, size: int) -> None:
             data.cmvn_scp[speaker] = f"{folder}/one.stats.ark:{stats}"
             data.reco2dur[speaker] = OF_A_SPEAKER * SECONDS
     names = data.utterance_ids
-    for number, first in enumerate(range(0, size, OF_AN_ARCHIVE)):
+    if not stored:
+        data.feats_scp = dict.fromkeys(names, f"{folder}/one.ark:{place}")
+    for number, first in enumerate(range(0, size if stored else 0, OF_AN_ARCHIVE)):
         stem = feats / f"{config.kind}.{number:06d}-abc123"
         _link(folder / "one.ark", Path(f"{stem}.ark"))
         _link(folder / "one.stats.ark", Path(f"{stem}.stats.ark"))
-        stored = {
+        entries = {
             name: Stored(
                 f"{stem}.ark:{place}",
                 f"{stem}.stats.ark:{stats}",
@@ -80,8 +82,8 @@ def make(folder: Path, size: int) -> None:
             )
             for name in names[first : first + OF_AN_ARCHIVE]
         }
-        write_journal(stem, number, config, stored)
-        data.feats_scp.update((name, one.features) for name, one in stored.items())
+        write_journal(stem, number, config, entries)
+        data.feats_scp.update((name, one.features) for name, one in entries.items())
     data.save(folder / "data")
     # Not sorted, and every tenth transcript is missing.
     shutil.copytree(folder / "data", folder / "broken")
@@ -221,9 +223,10 @@ def main() -> None:
     try:
         for size in sizes if verbs else ():
             folder = root / str(size)
-            if not (folder / "broken").exists():
+            whole = "features" in verbs
+            if not (folder / "broken").exists() or (whole and not any((folder / "feats").iterdir())):
                 shutil.rmtree(folder, ignore_errors=True)
-                make(folder, size)
+                make(folder, size, whole)
             for name in verbs:
                 command = [sys.executable, __file__, "--child", name, str(folder)]
                 done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
