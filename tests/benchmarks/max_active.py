@@ -1,8 +1,7 @@
 """How many hypotheses the search keeps: its processor time and the word errors on the same posteriors.
 
     python tests/benchmarks/max_active.py DATA LEXICON [--model base] [--language en] [--count N]
-       [--own-words]
-        [--max-active 7000 3000 1500 700] [--beam-delta 0.5]
+        [--own-words] [--max-active 7000 3000 1500 700] [--beam-delta 0.5]
 
 DATA is a data directory with transcripts, of which evenly --count utterances are taken; any word of LEXICON may follow
 any. With --own-words, the words and the language model of the model are searched in its place. Every row decodes all
