@@ -80,8 +80,8 @@ def read_recording_table(path: Path, content: str, below: Path = Path()) -> Sour
         rows = rows[1:]
     else:
         listed: dict[str, set[str]] = {}
-        first = named_audio(path, rows[0].cells[0], listed)
-        if first is None and any(named_audio(path, row.cells[0], listed) for row in rows[1:]):
+        head = named_audio(path, rows[0].cells[0], listed)
+        if head is None and any(named_audio(path, row.cells[0], listed) for row in rows[1:]):
             source.problems.append(
                 f"{path}:{rows[0].line}: neither an audio file nor a header that is known "
                 f"({', '.join(rows[0].cells)}); columns are called: {_NAMES}"
