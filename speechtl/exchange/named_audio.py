@@ -7,6 +7,8 @@ from speechtl.audio.stream import AUDIO_SUFFIXES
 
 # Where corpora keep their audio beside the table.
 _FOLDERS = ("", "wavs", "wav", "clips", "audio")
+_ENDINGS = tuple(sorted(AUDIO_SUFFIXES))
+_SUFFIXES = ("", *_ENDINGS)
 
 
 def named_audio(path: Path, name: str, listed: dict[str, set[str]]) -> Path | None:
@@ -20,17 +22,20 @@ def named_audio(path: Path, name: str, listed: dict[str, set[str]]) -> Path | No
     name = name.strip()
     if not name or "\n" in name or "\0" in name or len(name) > 4000:
         return None
-    if _is_file(path.parent / name):
+    beside = str(path.parent)
+    if os.path.isfile(os.path.join(beside, name)):
         return path.parent / name
-    suffixes = [""] if Path(name).suffix.lower() in AUDIO_SUFFIXES else ["", *sorted(AUDIO_SUFFIXES)]
     last = name.rpartition("/")[2]
     folder = name[: len(name) - len(last)]
     if last in ("", ".", ".."):
         return None
-    for suffix in suffixes:
-        for place in (path.parent / one / folder for one in _FOLDERS):
-            if last + suffix in _names(str(place), listed) and _is_file(place / (last + suffix)):
-                return place / (last + suffix)
+    places = [os.path.join(beside, one, folder) for one in _FOLDERS]
+    # Strings, not paths, which are made for what is there alone: most of a table's names may lead nowhere.
+    there = [(place, names) for place in places if (names := _names(place, listed))]
+    for suffix in _SUFFIXES if there and not last.lower().endswith(_ENDINGS) else ("",):
+        for place, names in there:
+            if last + suffix in names and os.path.isfile(os.path.join(place, last + suffix)):
+                return Path(place, last + suffix)
     return None
 
 
@@ -41,11 +46,3 @@ def _names(folder: str, listed: dict[str, set[str]]) -> set[str]:
         except OSError:
             listed[folder] = set()
     return listed[folder]
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        # A line of text that is too long for a name.
-        return False

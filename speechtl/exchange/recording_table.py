@@ -10,6 +10,7 @@ import io
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -86,9 +87,9 @@ def read_recording_table(path: Path, content: str, below: Path = Path()) -> Sour
                 f"{path}:{rows[0].line}: neither an audio file nor a header that is known "
                 f"({', '.join(rows[0].cells)}); columns are called: {_NAMES}"
             )
-        counts = [len(row.cells) for row in rows]
-        count = max(set(counts), key=lambda one: (counts.count(one), -one))
-        origin = "most lines" if len(set(counts)) > 1 else "all lines"
+        counts = Counter(len(row.cells) for row in rows)
+        count = max(counts, key=lambda one: (counts[one], -one))
+        origin = "most lines" if len(counts) > 1 else "all lines"
         columns = _unnamed(path, rows, count, delimiter, source.problems)
     quoted = " (a text with commas in it stands in double quotes)" if delimiter == "," else ""
     for row in rows:
