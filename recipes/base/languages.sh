@@ -129,7 +129,7 @@ done
     for length in 1 10 60; do
       rows=()
       for system in "${all_systems[@]}"; do
-        rows+=("$system=$(experiment $system $language $length '{seed}')")
+        rows+=("$system=$(experiment "$system" "$language" "$length" '{seed}')")
       done
       echo
       echo "$language, $length min"
@@ -143,7 +143,7 @@ done
 for language in nan cs nl; do
   for system in "${all_systems[@]}"; do
     for length in 1 10 60; do
-      for path in "$(experiment $system $language $length '')"*/test/per/wer; do
+      for path in "$(experiment "$system" "$language" "$length" '')"*/test/per/wer; do
         [ ! -e "$path" ] || printf '%s\t%s\t%s\n' "$language, $system" $length "$(cut -d' ' -f2 "$path" | head -1)"
       done
     done

@@ -28,7 +28,7 @@ if have an4; then
   speechtl lm data/an4/train_all/text -o data/an4/lm_all.arpa --order 4 --vocabulary data/an4/lexicon_unseen.txt
   speechtl lm data/an4/train/text -o data/an4/lm.arpa --order 4 --vocabulary data/an4/lexicon_unseen.txt
   for seed in $seeds; do
-    train conf/an4_unseen.toml exp/an4_unseen_$seed seed="$seed"
+    train conf/an4_unseen.toml "exp/an4_unseen_$seed" seed="$seed"
   done
   # shellcheck disable=SC2086 # seeds are words of one string
   for exp in exp/source $(printf 'exp/an4_unseen_%s ' $seeds); do
