@@ -172,7 +172,7 @@ def test_features_without_a_record_must_only_have_the_dimension(place, tmp_path)
             journal.unlink()
     assert len(dict(experiment.posteriors_of(tmp_path / "fits"))) == 8
     with pytest.raises(
-        DataError, match=r"does_not: features with 13 values per frame, expected 12; compute them as the"
+        DataError, match=r"does_not: features with 13 values per frame, expected 12; compute those of the"
     ):
         list(experiment.posteriors_of(tmp_path / "does_not"))
 

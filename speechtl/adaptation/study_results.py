@@ -30,7 +30,7 @@ class StudyResults:
         advice = "remove these lines, or the file, and run the study again"
         lines = objects(whole_lines(path), path, advice)
         # Studies that knew of no seeds were what seed 1 is.
-        lines = [{"seed": 1} | line for line in lines]
+        lines = [line | {"seed": line.get("seed", 1)} for line in lines]
         wrong = [number for number, line in enumerate(lines, 1) if not _is_whole(line)]
         if wrong:
             numbers = [f"{path}:{number}: not a result of a study" for number in wrong]

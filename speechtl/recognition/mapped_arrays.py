@@ -65,7 +65,7 @@ def load_mapped(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             raise ValueError("truncated")
         arrays = {name: _array(content, begin_of_arrays, entry) for name, entry in header["arrays"].items()}
         return arrays, header["about"]
-    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError, SyntaxError) as error:
         raise ValueError(f"damaged ({error})") from error
 
 

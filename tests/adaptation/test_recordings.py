@@ -75,7 +75,9 @@ def test_a_data_directory_with_features_is_taken_as_it_is(tmp_path):
     found = read_recordings(tmp_path / "d", tmp_path / "out", CONFIG)
     assert found.data.feats_scp == DataDir.load(tmp_path / "d").feats_scp
     assert not (tmp_path / "out" / "feats").exists()
-    with pytest.raises(DataError, match=r"features differ from the model's in num_mel_bins; compute them as the model"):
+    with pytest.raises(
+        DataError, match=r"features differ from the model's in num_mel_bins; compute those of the model"
+    ):
         read_recordings(tmp_path / "d", tmp_path / "other", FeatureConfig(num_mel_bins=13))
 
 

@@ -19,7 +19,7 @@ from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.language_head import attach_language_head
 from speechtl.models.weights import load_arrays
-from speechtl.runtime import session
+from speechtl.pieces import processors
 from speechtl.runtime.exported_model import ExportedModel
 from speechtl.transfer.attributes import Attributes
 from speechtl.transfer.fine_tuning import FineTuning
@@ -231,4 +231,4 @@ def test_broken_files_are_told_by_name(tmp_path):
 @pytest.mark.parametrize(("told", "threads"), [("1", 1), ("0", None), ("many", None)])
 def test_threads_are_those_that_the_environment_allows(monkeypatch, told, threads):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert session._processors() == (threads or len(os.sched_getaffinity(0)))
+    assert processors() == (threads or len(os.sched_getaffinity(0)))
