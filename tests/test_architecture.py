@@ -39,15 +39,16 @@ ARROWS = {
     "audio": set(),
     "data": {"audio"},
     "lang": set(),
+    "kernels": set(),
     "exchange": {"audio", "data"},
     "features": {"audio", "data"},
     "splicing": {"data", "features", "lang"},
     "grammar": {"data", "lang"},
     "g2p": {"grammar", "lang"},
-    "alignment": {"data", "features", "lang"},
+    "alignment": {"data", "features", "kernels", "lang"},
     "batches": {"audio", "data", "features", "lang"},
     "models": {"lang"},
-    "decoding": {"alignment", "grammar", "lang"},
+    "decoding": {"alignment", "grammar", "kernels", "lang"},
     "scoring": {"data", "lang"},
     "report": {"audio", "data", "scoring"},
     "transfer": {"batches", "features", "lang", "models"},
@@ -74,7 +75,7 @@ ARROWS["api"] = {
     "training",
 }
 ARROWS["serve"] = {"adaptation", "audio", "lang", "recognition"}
-ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "models", "runtime"}
+ARROWS["cli"] = set(ARROWS) - {"alignment", "api", "decoding", "exporting", "kernels", "models", "runtime"}
 MAY_IMPORT = {"errors": set(), "progress": set(), "layout": {"errors"}, "config": {"errors", "files"}}
 MAY_IMPORT |= {"staging": set(), "files": {"errors", "staging"}, "growing_file": {"errors", "files"}}
 MAY_IMPORT |= {

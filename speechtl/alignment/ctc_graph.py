@@ -5,8 +5,11 @@ import math
 from collections.abc import Sequence
 from itertools import chain
 
-import numba
 import numpy as np
+
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.kernel import kernel
+from speechtl.kernels.packed import Packed
 
 # Frames times states whose backpointers are kept at once.
 _AT_ONCE = 1 << 26
@@ -142,18 +145,19 @@ def viterbi(log_posteriors: np.ndarray, graph: CtcGraph) -> np.ndarray | None:
     if not frames:
         return np.zeros(0, np.int32)
     matrix = np.ascontiguousarray(log_posteriors, np.float32)
-    arrays = graph.units, graph.first_arc, graph.sources, graph.entry_scores
+    arrays = [Packed(array) for array in (graph.units, graph.first_arc, graph.sources, graph.entry_scores)]
     size = frames if frames * states <= _AT_ONCE else max(math.isqrt(4 * frames), _AT_ONCE // states)
     scores = np.full(states, -np.inf)
     scores[graph.starts] = matrix[0, graph.units[graph.starts]] + graph.entry_scores[graph.starts]
     # Which of its arcs each state was entered by; 0 is always the loop.
     back = np.zeros((min(size, frames), states), np.int16)
+    ways, room = Packed(back), Packed(np.empty(states))
     firsts = range(1, frames, size)
     kept = []
     for first in firsts:
         kept.append(scores)
         scores = scores.copy()
-        _pass(matrix[first : first + size], *arrays, scores, back)
+        _pass_kept(Packed(matrix[first : first + size]), *arrays, Packed(scores), ways, room)
     final = graph.finals[np.argmax(scores[graph.finals])]
     if not np.isfinite(scores[final]):
         return None
@@ -161,23 +165,14 @@ def viterbi(log_posteriors: np.ndarray, graph: CtcGraph) -> np.ndarray | None:
     path[-1] = final
     for first in reversed(firsts):
         if first != firsts[-1]:
-            _pass(matrix[first : first + size], *arrays, kept[(first - 1) // size], back)
-        _trace(path[first - 1 : first + size], graph.first_arc, graph.sources, back)
+            _pass_kept(Packed(matrix[first : first + size]), *arrays, Packed(kept[(first - 1) // size]), ways, room)
+        _trace_kept(Packed(path[first - 1 : first + size]), *arrays[1:3], ways)
     return path
 
 
-@numba.njit(nogil=True, cache=True)
-def _pass(  # pragma: no cover
-    log_posteriors: np.ndarray,
-    units: np.ndarray,
-    first_arc: np.ndarray,
-    sources: np.ndarray,
-    entry_scores: np.ndarray,
-    scores: np.ndarray,
-    back: np.ndarray,
-) -> None:
+@kernel
+def _pass(log_posteriors, units, first_arc, sources, entry_scores, scores, back, now):
     """Pass frames: update the scores of all states, and fill how they were entered."""
-    now = np.empty_like(scores)
     for frame in range(len(log_posteriors)):
         for state in range(len(units)):
             begin = first_arc[state]
@@ -188,11 +183,15 @@ def _pass(  # pragma: no cover
                     best, score = arc - begin, entered
             back[frame, state] = best
             now[state] = score + log_posteriors[frame, units[state]]
-        scores[:] = now
+        for state in range(len(units)):
+            scores[state] = now[state]
 
 
-@numba.njit(nogil=True, cache=True)
-def _trace(path: np.ndarray, first_arc: np.ndarray, sources: np.ndarray, back: np.ndarray) -> None:  # pragma: no cover
+@kernel
+def _trace(path, first_arc, sources, back):
     """Fill all but the last state of a path from it."""
     for frame in range(len(path) - 1, 0, -1):
         path[frame - 1] = sources[first_arc[path[frame]] + back[frame - 1, path[frame]]]
+
+
+_pass_kept, _trace_kept = KeptKernel(_pass), KeptKernel(_trace)

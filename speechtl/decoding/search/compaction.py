@@ -1,7 +1,6 @@
 """Drop what no token leads to any more, so that the memory of a search does not grow with the utterance."""
 
 import numpy as np
-from numba import njit
 
 from speechtl.decoding.search.front import (
     BLANK,
@@ -15,15 +14,18 @@ from speechtl.decoding.search.front import (
     ROOT_SECOND_LINK,
     SECOND,
     TOKENS,
+    Front,
 )
-from speechtl.decoding.search.histories import VACANT, number_of
+from speechtl.decoding.search.histories import VACANT, Histories, Links, number_of
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.kernel import kernel
+from speechtl.kernels.packed import Packed
 
 _UNUSED = -1
 _LOW_HALF = 0xFFFFFFFF
 
 
-@njit(nogil=True, cache=True)
-def compact(front, links, histories, sequences):
+def compact(front: Front, links: Links, histories: Histories, sequences: bool) -> None:
     """Renumber links, histories and word sequences in place, without those that no token needs; results are the same.
 
     Args:
@@ -32,16 +34,22 @@ def compact(front, links, histories, sequences):
         histories: Histories.
         sequences: as in Settings.
     """
-    _compact_links(front, links)
+    _links_kept(Packed(front), Packed(links), Packed(_unused(links.used)))
     if sequences:
-        _compact_histories(front, histories)
+        counts = histories.numbers.free, histories.sequences.free
+        numbers = [_unused(count) for count in counts]
+        pair = np.zeros(int(counts[1][0]), np.int64)
+        _histories_kept(Packed(front), Packed(histories), *map(Packed, numbers), Packed(pair))
 
 
-@njit(nogil=True, cache=True)
-def _compact_links(front, links):
+def _unused(count: np.ndarray) -> np.ndarray:
+    return np.full(int(count[0]), _UNUSED, np.int32)
+
+
+@kernel
+def _compact_links(front, links, number):
     tokens, scores, groups, group_scores = front.tokens, front.scores, front.groups, front.group_scores
-    count = links.used[0]
-    number = np.full(count, _UNUSED, np.int32)
+    count = len(number)
     # Where a score is -inf its link means nothing and may be any number; link 0 is always there.
     number[0] = 0
     for token in range(front.counts[TOKENS]):
@@ -79,11 +87,9 @@ def _compact_links(front, links):
             groups[group, link] = number[groups[group, link]]
 
 
-@njit(nogil=True, cache=True)
-def _compact_histories(front, histories):
+@kernel
+def _compact_histories(front, histories, history_number, sequence_number, pair):
     groups, numbers, sequences = front.groups, histories.numbers, histories.sequences
-    history_number = np.full(numbers.free[0], _UNUSED, np.int32)
-    sequence_number = np.full(sequences.free[0], _UNUSED, np.int32)
     sequence_number[0] = 0
     for group in range(front.counts[GROUPS]):
         history_number[groups[group, HISTORY]] = 0
@@ -91,7 +97,6 @@ def _compact_histories(front, histories):
 
     # The beginnings of what is kept are kept, too: the same words must get the same number when they come again.
     count = sequences.free[0]
-    pair = np.zeros(count, np.int64)
     for place in range(len(sequences.number)):
         if sequences.number[place] >= 0:
             pair[sequences.number[place]] = sequences.pair[place]
@@ -116,3 +121,7 @@ def _compact_histories(front, histories):
             histories.words[kept], histories.state[kept] = words, state
     for group in range(front.counts[GROUPS]):
         groups[group, HISTORY] = history_number[groups[group, HISTORY]]
+
+
+_links_kept = KeptKernel(_compact_links)
+_histories_kept = KeptKernel(_compact_histories)

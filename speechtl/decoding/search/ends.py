@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from speechtl.decoding.search.front import (
     AHEAD,
@@ -17,7 +16,10 @@ from speechtl.decoding.search.front import (
     ROOT_BLANK_LINK,
     ROOT_LINK,
     TOKENS,
+    Front,
 )
+from speechtl.decoding.search.histories import Histories, Links
+from speechtl.grammar.word_graph import GraphArrays
 
 _COMPLETE = -1
 
@@ -36,128 +38,73 @@ class Found(NamedTuple):
     """-1, or the node in which the best hypothesis was cut short (0: between words, or nowhere at all)."""
 
 
-class _Ends(NamedTuple):
-    """Hypotheses, ``(ends,)`` each."""
-
-    link: np.ndarray
-    score: np.ndarray
-    graph: np.ndarray
-    words: np.ndarray
-    """For N-best lists, the number of the word sequence."""
-
-
-@njit(nogil=True, cache=True)
-def ends_of(graph, front, links, histories, passed, sequences):
+def ends_of(
+    graph: GraphArrays, front: Front, links: Links, histories: Histories, passed: float, sequences: bool
+) -> Found:
     """Return the hypotheses: sentences may end where a word has ended. If none does, the best beginning.
 
     Args:
-        graph: GraphArrays.
-        front: Front, of the last frame.
-        links: Links.
-        histories: Histories.
+        graph: the language model.
+        front: of the last frame.
+        links: what the hypotheses are made of.
+        histories: for N-best lists.
         passed: what all scores lack.
         sequences: as in Settings.
-
-    Returns:
-        Found.
     """
-    ends = _whole(graph, front, links, histories, passed, sequences)
-    node = _COMPLETE
+    groups = int(front.counts[GROUPS])
+    score, link = _at_roots(front, groups)
+    history = front.groups[:groups, HISTORY]
+    # States after speech that is no word are numbered on.
+    final = graph.final[(histories.state[history] if sequences else history) % len(graph.final)]
+    complete = np.flatnonzero((score > -np.inf) & (final > -np.inf))
+    if not len(complete):
+        return beginning_of(front, links, passed)
+    link, final = link[complete], final[complete].astype(np.float64)
+    score = score[complete] - front.group_scores[complete, AHEAD] + final + passed
     # Stable: of words that sound alike the first of the lexicon is found, whatever else the search has kept.
-    order = np.argsort(-ends.score, kind="mergesort")
+    order = np.argsort(-score, kind="stable")
     if sequences:
-        order = _first_of_each(order, ends.words, histories.sequences.free[0])
-    if not len(order):
-        ends, node = _beginning(front, links, passed)
-        order = np.zeros(1, np.int64)
-    count = links.used[0]
-    return Found(
-        links.before[:count],
-        links.leaf[:count],
-        links.frame[:count],
-        ends.link[order],
-        ends.score[order],
-        ends.graph[order],
-        node,
-    )
+        # The best of each: the same words may end in several states.
+        _, firsts = np.unique(histories.words[history[complete]][order], return_index=True)
+        order = order[np.sort(firsts)]
+    return _found(links, link[order], score[order], links.graph[link[order]] + final[order], _COMPLETE)
 
 
-@njit(nogil=True, cache=True)
-def beginning_of(front, links, passed):
+def beginning_of(front: Front, links: Links, passed: float) -> Found:
     """Return the best hypothesis so far, as if the sentence might be cut short here; for the arguments see `ends_of`.
 
     Returns:
         Found, whose node is 0 where the best hypothesis is between words.
     """
-    ends, node = _beginning(front, links, passed)
-    count = links.used[0]
-    return Found(links.before[:count], links.leaf[:count], links.frame[:count], ends.link, ends.score, ends.graph, node)
+    groups, tokens = int(front.counts[GROUPS]), int(front.counts[TOKENS])
+    score, link = _at_roots(front, groups)
+    scores = front.scores[:tokens]
+    by_phone = scores[:, PHONE] >= scores[:, BLANK]
+    within = np.where(by_phone, scores[:, PHONE], scores[:, BLANK])
+    every = np.append(score, within)
+    best = int(np.argmax(every)) if len(every) else 0
+    if not len(every) or every[best] == -np.inf:
+        return _found(links, np.array([-1], np.int32), np.array([-np.inf]), np.zeros(1), 0)
+    if best < groups:
+        node, ahead, last = 0, front.group_scores[best, AHEAD], link[best]
+    else:
+        token = best - groups
+        node, ahead = int(front.tokens[token, NODE]), scores[token, AHEAD]
+        last = front.tokens[token, LINK if by_phone[token] else BLANK_LINK]
+    ends = np.array([last], np.int32)
+    return _found(links, ends, every[[best]] - ahead + passed, links.graph[ends], node)
 
 
-@njit(nogil=True, cache=True)
-def _new_ends(count):
-    return _Ends(
-        np.full(count, -1, np.int32),
-        np.full(count, -np.inf, np.float64),
-        np.zeros(count, np.float64),
-        np.zeros(count, np.int32),
+def _at_roots(front: Front, groups: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return score and link of the token at the root of each group."""
+    scores, table = front.group_scores[:groups], front.groups[:groups]
+    by_phone = scores[:, PHONE] >= scores[:, BLANK]
+    return (
+        np.where(by_phone, scores[:, PHONE], scores[:, BLANK]),
+        np.where(by_phone, table[:, ROOT_LINK], table[:, ROOT_BLANK_LINK]),
     )
 
 
-@njit(nogil=True, cache=True)
-def _at_root(front, group):
-    """Return score and link of the token at the root of a group."""
-    by_phone = front.group_scores[group, PHONE] >= front.group_scores[group, BLANK]
-    score = front.group_scores[group, PHONE if by_phone else BLANK]
-    return score, front.groups[group, ROOT_LINK if by_phone else ROOT_BLANK_LINK]
-
-
-@njit(nogil=True, cache=True)
-def _whole(graph, front, links, histories, passed, sequences):
-    """Return the sentences that are complete."""
-    ends, count = _new_ends(front.counts[GROUPS]), 0
-    for group in range(front.counts[GROUPS]):
-        score, link = _at_root(front, group)
-        history = front.groups[group, HISTORY]
-        # States after speech that is no word are numbered on.
-        final = graph.final[(histories.state[history] if sequences else history) % len(graph.final)]
-        if score > -np.inf and final > -np.inf:
-            ends.score[count] = score - front.group_scores[group, AHEAD] + final + passed
-            ends.graph[count], ends.link[count] = links.graph[link] + final, link
-            ends.words[count] = histories.words[history] if sequences else 0
-            count += 1
-    return _Ends(ends.link[:count], ends.score[:count], ends.graph[:count], ends.words[:count])
-
-
-@njit(nogil=True, cache=True)
-def _first_of_each(order, words, count):
-    """Keep the best hypothesis of each of ``count`` word sequences: the same words may end in several states."""
-    seen = np.zeros(count, np.bool_)
-    kept = 0
-    for number in order:
-        if not seen[words[number]]:
-            seen[words[number]] = True
-            order[kept] = number
-            kept += 1
-    return order[:kept]
-
-
-@njit(nogil=True, cache=True)
-def _beginning(front, links, passed):
-    """Return the best beginning of a sentence, and the node in which it was cut short."""
-    ends, best, node = _new_ends(1), -np.inf, 0
-    for group in range(front.counts[GROUPS]):
-        score, link = _at_root(front, group)
-        if score > best:
-            best = score
-            ends.score[0] = score - front.group_scores[group, AHEAD] + passed
-            ends.graph[0], ends.link[0] = links.graph[link], link
-    for token in range(front.counts[TOKENS]):
-        by_phone = front.scores[token, PHONE] >= front.scores[token, BLANK]
-        score = front.scores[token, PHONE if by_phone else BLANK]
-        if score > best:
-            best, node = score, front.tokens[token, NODE]
-            link = front.tokens[token, LINK if by_phone else BLANK_LINK]
-            ends.score[0] = score - front.scores[token, AHEAD] + passed
-            ends.graph[0], ends.link[0] = links.graph[link], link
-    return ends, node
+def _found(links: Links, link: np.ndarray, score: np.ndarray, graph: np.ndarray, node: int) -> Found:
+    count = int(links.used[0])
+    return Found(links.before[:count], links.leaf[:count], links.frame[:count], link, score, graph, node)

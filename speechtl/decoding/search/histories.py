@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechtl.decoding.search.kernel import kernel
+from speechtl.kernels.kernel import kernel
 
 
 class Links(NamedTuple):

@@ -4,9 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from speechtl.decoding.search.kernel import kernel
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, LeafArrays, TreeArrays
 from speechtl.grammar.word_graph import GraphArrays
+from speechtl.kernels.kernel import kernel
 
 _BLOCK = 32
 # Intervals of up to this many entries are searched linearly.

@@ -3,10 +3,12 @@
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from speechtl.decoding.search.front import Front, Moves
 from speechtl.decoding.search.histories import VACANT, Histories, Links, Numbers, slot_of
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.kernel import kernel
+from speechtl.kernels.packed import Packed
 
 _ROOM = 1 << 10
 # Kinds of room, all of them powers of two.
@@ -39,8 +41,7 @@ class Memory(NamedTuple):
     histories: Histories
 
 
-@njit(nogil=True, cache=True)
-def new_memory():
+def new_memory() -> Memory:
     """Return room for a short utterance."""
     return Memory(
         _front(),
@@ -66,8 +67,7 @@ def new_memory():
     )
 
 
-@njit(nogil=True, cache=True)
-def larger_memory(memory, needs):
+def larger_memory(memory: Memory, needs: np.ndarray) -> Memory:
     """Return memory with what is in this one and room for ``needs`` ``(KINDS,)`` of each kind."""
     tokens = _size(len(memory.enders), needs[ROOM_TOKENS])
     groups = _size(len(memory.even.groups), needs[ROOM_GROUPS])
@@ -84,8 +84,7 @@ def larger_memory(memory, needs):
     )
 
 
-@njit(nogil=True, cache=True)
-def _front():
+def _front() -> Front:
     return Front(
         np.empty((_ROOM, 8), np.int32),
         np.empty((_ROOM, 3), np.float64),
@@ -95,13 +94,11 @@ def _front():
     )
 
 
-@njit(nogil=True, cache=True)
-def _numbers(first):
+def _numbers(first: int) -> Numbers:
     return Numbers(np.empty(2 * _ROOM, np.int64), np.full(2 * _ROOM, VACANT, np.int32), np.full(1, first, np.int64))
 
 
-@njit(nogil=True, cache=True)
-def _larger_front(front, tokens, groups):
+def _larger_front(front: Front, tokens: int, groups: int) -> Front:
     return Front(
         _rows(front.tokens, tokens),
         _rows(front.scores, tokens),
@@ -111,15 +108,13 @@ def _larger_front(front, tokens, groups):
     )
 
 
-@njit(nogil=True, cache=True)
-def _larger_finder(finder, groups):
+def _larger_finder(finder: Finder, groups: int) -> Finder:
     if 4 * groups <= len(finder.table):
         return finder
     return Finder(np.empty(4 * groups, np.int32), np.full(4 * groups, -1, np.int32))
 
 
-@njit(nogil=True, cache=True)
-def _larger_links(links, count):
+def _larger_links(links: Links, count: int) -> Links:
     size = _size(len(links.leaf), count)
     return Links(
         _list(links.before, size),
@@ -130,8 +125,7 @@ def _larger_links(links, count):
     )
 
 
-@njit(nogil=True, cache=True)
-def _larger_histories(histories, count, sequences):
+def _larger_histories(histories: Histories, count: int, sequences: int) -> Histories:
     size = _size(len(histories.state), count)
     return Histories(
         _list(histories.state, size),
@@ -141,28 +135,34 @@ def _larger_histories(histories, count, sequences):
     )
 
 
-@njit(nogil=True, cache=True)
-def _larger_numbers(numbers, size):
+def _larger_numbers(numbers: Numbers, size: int) -> Numbers:
     if size <= len(numbers.pair):
         return numbers
     result = Numbers(np.empty(size, np.int64), np.full(size, VACANT, np.int32), numbers.free)
+    _refill_kept(Packed(numbers), Packed(result))
+    return result
+
+
+@kernel
+def _refill(numbers, result):
+    """Put all pairs of a table into a larger one."""
     for place in range(len(numbers.pair)):
         pair, number = numbers.pair[place], numbers.number[place]
         if number >= 0:
             slot = slot_of(result, pair)
             result.pair[slot], result.number[slot] = pair, number
-    return result
 
 
-@njit(nogil=True, cache=True)
-def _size(size, count):
+_refill_kept = KeptKernel(_refill)
+
+
+def _size(size: int, count: int) -> int:
     while size < count:
         size *= 2
     return size
 
 
-@njit(nogil=True, cache=True)
-def _rows(array, size):
+def _rows(array: np.ndarray, size: int) -> np.ndarray:
     if size <= len(array):
         return array
     result = np.empty((size, array.shape[1]), array.dtype)
@@ -170,8 +170,7 @@ def _rows(array, size):
     return result
 
 
-@njit(nogil=True, cache=True)
-def _list(array, size):
+def _list(array: np.ndarray, size: int) -> np.ndarray:
     if size <= len(array):
         return array
     result = np.empty(size, array.dtype)

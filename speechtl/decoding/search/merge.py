@@ -29,7 +29,7 @@ from speechtl.decoding.search.front import (
     TOKENS,
     UNIT,
 )
-from speechtl.decoding.search.kernel import kernel, step
+from speechtl.kernels.kernel import kernel, step
 
 
 @kernel

@@ -28,8 +28,8 @@ from speechtl.decoding.search.front import (
     SECOND,
     UNIT,
 )
-from speechtl.decoding.search.kernel import kernel, step
 from speechtl.decoding.search.look_ahead import best_entry, chain_look_ahead, not_before
+from speechtl.kernels.kernel import kernel, step
 
 
 @kernel

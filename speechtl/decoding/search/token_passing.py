@@ -45,7 +45,6 @@ from speechtl.decoding.search.front import (
     Settings,
 )
 from speechtl.decoding.search.histories import history_of
-from speechtl.decoding.search.kernel import kernel
 from speechtl.decoding.search.look_ahead import root_look_ahead
 from speechtl.decoding.search.memory import (
     ROOM_GROUPS,
@@ -58,6 +57,7 @@ from speechtl.decoding.search.memory import (
 from speechtl.decoding.search.merge import merge_all
 from speechtl.decoding.search.token_moves import move_all
 from speechtl.decoding.search.word_ends import end_words
+from speechtl.kernels.kernel import kernel
 
 # Entries of `Progress`.
 FRAME, TURN, BLANK_SINCE, FULL, KEPT = range(5)

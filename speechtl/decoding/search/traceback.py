@@ -4,7 +4,6 @@ import dataclasses
 import math
 from collections.abc import Iterable, Sequence
 
-import numba
 import numpy as np
 
 from speechtl.alignment.ctc import CtcAlignment, align_units
@@ -13,6 +12,9 @@ from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.search.ends import Found
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE, PrefixTree
 from speechtl.errors import DataError
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.kernel import kernel
+from speechtl.kernels.packed import Packed
 from speechtl.lang.phone_inventory import PhoneInventory
 
 # Frames times phones that are aligned at once, and otherwise frames of a part.
@@ -79,9 +81,7 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
     if score == -math.inf:
         return TokenPath(Hypothesis((), (), score, complete=False), (), (), ())
     tree = leaves.tree
-    chain, frames, said_units, lengths = _read(
-        found.link_before, found.link_leaf, found.link_frame, found.end_link[place], leaves.node, tree.parent, tree.unit
-    )
+    chain, frames, said_units, lengths = _read(found, found.end_link[place], leaves)
     units: list[int] = said_units.tolist()
     words: list[str] = []
     owners: list[int] = []
@@ -109,22 +109,36 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
     return TokenPath(hypothesis, tuple(units), tuple(owners), tuple(ends))
 
 
-@numba.njit(nogil=True, cache=True)
-def _read(before, leaf, frame, link, node, parent, unit):  # pragma: no cover
+def _read(found: Found, link: int, leaves: Leaves) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the leaves of a chain of links in the order of time, their frames, all their units, how many each has."""
-    count = units = 0
+    chain = Packed(found.link_before), Packed(found.link_leaf), Packed(found.link_frame), Packed(int(link))
+    tree = Packed(leaves.node), Packed(leaves.tree.parent), Packed(leaves.tree.unit)
+    counts = np.zeros(2, np.int64)
+    _measure_kept(*chain[:2], chain[3], *tree[:2], Packed(counts))
+    count, units = counts.tolist()
+    read = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(units, np.int32), np.zeros(count, np.int32)
+    _fill_kept(*chain, *tree, *map(Packed, read))
+    return read
+
+
+@kernel
+def _measure(before, leaf, link, node, parent, counts):
+    """Count the leaves of a chain, and all their units."""
     at = link
     while at >= 0:
         if leaf[at] >= 0:
-            count += 1
+            counts[0] += 1
             above = node[leaf[at]]
             while above > 0:
-                units += 1
+                counts[1] += 1
                 above = parent[above]
         at = before[at]
-    leaves, frames, lengths = np.empty(count, np.int32), np.empty(count, np.int32), np.zeros(count, np.int32)
-    said = np.empty(units, np.int32)
-    at = link
+
+
+@kernel
+def _fill(before, leaf, frame, link, node, parent, unit, leaves, frames, said, lengths):
+    """Fill what `_read` returns."""
+    count, units, at = len(leaves), len(said), link
     while at >= 0:
         if leaf[at] >= 0:
             count -= 1
@@ -136,7 +150,9 @@ def _read(before, leaf, frame, link, node, parent, unit):  # pragma: no cover
                 lengths[count] += 1
                 above = parent[above]
         at = before[at]
-    return leaves, frames, said, lengths
+
+
+_measure_kept, _fill_kept = KeptKernel(_measure), KeptKernel(_fill)
 
 
 def with_times(path: TokenPath, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:

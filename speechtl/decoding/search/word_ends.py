@@ -24,9 +24,9 @@ from speechtl.decoding.search.front import (
     UNIT,
 )
 from speechtl.decoding.search.histories import history_of, number_of
-from speechtl.decoding.search.kernel import kernel
 from speechtl.decoding.search.look_ahead import find_arc, not_before, root_look_ahead
 from speechtl.decoding.search.prefix_tree import FILLER, SILENCE
+from speechtl.kernels.kernel import kernel
 
 _NO_ARC = -1
 

@@ -1,0 +1,150 @@
+"""Kernels as machine code that is kept: numba compiles once, and from then on LLVM alone loads them.
+
+Numba takes half a second and fifty megabytes to come up, even where nothing is left to compile; that was half the time,
+and a quarter of the memory, from a command to the words of four seconds of speech.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import importlib.metadata
+import inspect
+import logging
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from llvmlite import binding
+
+from speechtl.errors import DataError
+from speechtl.files import atomic_write, user_cache
+from speechtl.kernels.kernel import Kernel
+from speechtl.kernels.packed import Packed
+
+logger = logging.getLogger(__name__)
+
+_DIGEST = 32
+# Numbers go as numba's functions pass them: where the result is written, where an exception would be, the argument.
+_FUNCTION = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64
+)
+_lock = threading.RLock()
+_said: set[str] = set()
+
+
+class KeptKernel:
+    """A kernel to be called from Python with arguments that are packed.
+
+    Its machine code is kept beside its source (as numba and Python keep theirs), or else in the user's cache, by the
+    content of all of its package's files, the processor and the versions of what compiles it.
+
+    Args:
+        kernel: the kernel; it returns a number or nothing.
+        said: what is said, once, when something has to be compiled because it was not kept; nothing if empty.
+    """
+
+    def __init__(self, kernel: Kernel, said: str = ""):
+        self._kernel, self._said = kernel, said
+        self._functions: dict[tuple[Any, ...], Any] = {}
+
+    def __call__(self, *arguments: Packed) -> int:
+        """Call it; return the number, 0 for nothing."""
+        kinds = tuple(argument.kind for argument in arguments)
+        function = self._functions.get(kinds)
+        if function is None:
+            function = self._load(kinds)
+        tables = np.array([argument.address for argument in arguments], np.int64)
+        result = ctypes.c_int64(0)
+        if function(ctypes.byref(result), ctypes.byref(ctypes.c_void_p()), tables.ctypes.data):
+            raise RuntimeError(f"{self._kernel.py_func.__qualname__} failed")
+        return result.value
+
+    def _load(self, kinds: tuple[Any, ...]) -> Any:
+        """Load the function for arguments of these kinds, as it was kept or compiled now."""
+        with _lock:
+            if kinds in self._functions:
+                return self._functions[kinds]
+            name = f"{self._kernel.__module__}.{self._kernel.py_func.__qualname__}"
+            key = hashlib.blake2b(f"{_environment()}\n{_sources(self._kernel)}\n{kinds!r}".encode(), digest_size=16)
+            file = f"{name.removeprefix('speechtl.')}-{key.hexdigest()}.kernel"
+            beside = Path(inspect.getfile(self._kernel.py_func)).parent / "__pycache__" / file
+            symbol, code = _read(beside) or _read(user_cache() / "kernels" / file) or self._compile(kinds, beside)
+            function = self._functions[kinds] = _FUNCTION(_linked(symbol, code))
+            return function
+
+    def _compile(self, kinds: tuple[Any, ...], beside: Path) -> tuple[str, bytes]:
+        if self._said and self._said not in _said:
+            _said.add(self._said)
+            logger.info(self._said)
+        from speechtl.kernels.compile import machine_code
+
+        symbol, code = machine_code(self._kernel, kinds, _machine())
+        content = symbol.encode() + b"\0" + code
+        content = hashlib.blake2b(content, digest_size=_DIGEST).digest() + content
+        for path in (beside, user_cache() / "kernels" / beside.name):
+            # Where nothing can be kept, it is compiled again at every start.
+            with contextlib.suppress(DataError, OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with atomic_write(path, "wb") as stream:
+                    stream.write(content)
+                break
+        return symbol, code
+
+
+def _read(path: Path) -> tuple[str, bytes] | None:
+    """Return what was kept; None if it was not, or is damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    if hashlib.blake2b(content[_DIGEST:], digest_size=_DIGEST).digest() != content[:_DIGEST]:
+        return None
+    symbol, _, code = content[_DIGEST:].partition(b"\0")
+    return symbol.decode(), code
+
+
+def _environment() -> str:
+    """Return what machine code depends on, apart from the source."""
+    versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
+    features = binding.get_host_cpu_features().flatten()
+    return "\n".join([sys.version, sys.platform, *versions, binding.get_host_cpu_name(), features])
+
+
+def _sources(kernel: Kernel) -> str:
+    """Return a digest of all files of the package that a kernel is in, and of what compiles it."""
+    digest = hashlib.blake2b(digest_size=16)
+    for folder in (Path(inspect.getfile(kernel.py_func)).parent, Path(__file__).parent):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _machine() -> Any:
+    """Return llvmlite's TargetMachine for this processor."""
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    features = binding.get_host_cpu_features().flatten()
+    x86 = binding.get_process_triple().startswith(("x86", "i686"))
+    return binding.Target.from_triple(binding.get_process_triple()).create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=features,
+        opt=3,
+        reloc="static" if x86 else "default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+
+_engines: list[Any] = []
+
+
+def _linked(symbol: str, code: bytes) -> int:
+    """Return the address of the function, which stays where it is."""
+    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
+    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    engine.finalize_object()
+    _engines.append(engine)
+    address: int = engine.get_function_address(symbol)
+    return address

@@ -1,0 +1,222 @@
+"""Machine code of kernels: it computes what the Python says, is kept, and is never trusted where it could be wrong."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.packed import Packed
+
+SOURCE = """
+from typing import NamedTuple
+
+import numpy as np
+
+from speechtl.kernels.kept import KeptKernel
+from speechtl.kernels.kernel import kernel, step
+from speechtl.kernels.packed import Packed
+
+
+class Inner(NamedTuple):
+    scale: float
+    rows: np.ndarray
+
+
+class Outer(NamedTuple):
+    first: int
+    negative: bool
+    inner: Inner
+    column: np.ndarray
+
+
+@step
+def _signed(value, negative):
+    return -value if negative else value
+
+
+@kernel
+def _sum(outer, row):
+    total = 0.0
+    for place in range(len(outer.inner.rows[row])):
+        total += outer.inner.rows[row, place]
+    return total
+
+
+@kernel
+def fill(outer, shift, out):
+    for row in range(len(out)):
+        total = _sum(outer, row) * outer.inner.scale + shift
+        out[row] = _signed(total + outer.column[row], outer.negative)
+    return outer.first
+
+
+@kernel
+def nothing(out):
+    out[0] = 1
+
+
+@kernel
+def makes_arrays(out):
+    made = np.zeros(len(out))
+    out[:] = made
+
+
+@kernel
+def divides(above, below):
+    return above // below
+"""
+SAID = "compiling what the test needs"
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPEECHTL_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "loops").mkdir()
+    return load(tmp_path / "loops")
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    module = load(tmp_path_factory.mktemp("loops"))
+    return module, KeptKernel(module.fill)
+
+
+def load(folder, source=SOURCE):
+    path = folder / "loops_of_a_test.py"
+    path.write_text(source)
+    spec = importlib.util.spec_from_file_location("loops_of_a_test", path)
+    module = sys.modules["loops_of_a_test"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def arguments(module, shift=0.5):
+    table = np.arange(12, dtype=np.int32).reshape(4, 3)
+    outer = module.Outer(7, True, module.Inner(0.25, np.arange(8.0).reshape(4, 2)), table[:, 1])
+    return Packed(outer), Packed(shift), np.zeros(4)
+
+
+def expected(shift=0.5):
+    return [-(total * 0.25 + shift + number) for total, number in zip([1, 5, 9, 13], [1, 4, 7, 10], strict=True)]
+
+
+def kept_files(folder):
+    return sorted(folder.rglob("*.kernel"))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+def test_machine_code_computes_what_the_python_says(compiled, data):
+    module, function = compiled
+    rows, columns = data.draw(st.integers(0, 5)), data.draw(st.integers(0, 4))
+    rng = np.random.default_rng(data.draw(st.integers(0, 1000)))
+    table = rng.integers(-9, 9, (rows, 3)).astype(np.int32)
+    scale, shift = data.draw(st.floats(-10, 10)), data.draw(st.floats(-10, 10))
+    first, negative = data.draw(st.integers(-(1 << 62), 1 << 62)), data.draw(st.booleans())
+    inner = module.Inner(scale, rng.normal(size=(rows, columns)))
+    outer, out = module.Outer(first, negative, inner, table[:, data.draw(st.integers(0, 2))]), np.zeros(rows)
+    assert function(Packed(outer), Packed(shift), Packed(out)) == first
+    wanted = np.zeros(rows)
+    for row in range(rows):
+        total = sum(inner.rows[row].tolist()) * scale + shift + outer.column[row]
+        wanted[row] = -total if negative else total
+    np.testing.assert_allclose(out, wanted, rtol=1e-12, atol=1e-12)
+
+
+def test_nothing_is_returned_as_zero(module):
+    out = np.zeros(1, np.int16)
+    assert KeptKernel(module.nothing)(Packed(out)) == 0
+    assert out[0] == 1
+
+
+def test_what_was_kept_runs_without_numba(module, tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        sys.path[:0] = sys.argv[1:]
+        import numpy as np
+        import loops_of_a_test as module
+        from test_kept import arguments
+        packed, shift, out = arguments(module)
+        module.KeptKernel(module.fill, "compiled")(packed, shift, module.Packed(out))
+        print(out.tolist(), "numba" in sys.modules)
+    """)
+    command = [sys.executable, "-c", code, str(tmp_path / "loops"), os.path.dirname(__file__)]
+    first, second = (
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() for _ in range(2)
+    )
+    assert first == f"{expected()} True"
+    assert second == f"{expected()} False"
+
+
+def test_compilation_is_said_once_and_only_if_there_is_any(module, caplog):
+    caplog.set_level(logging.INFO, logger="speechtl")
+    for name in ("fill", "fill"):
+        packed, shift, out = arguments(module)
+        KeptKernel(getattr(module, name), SAID)(packed, shift, Packed(out))
+    assert [record.getMessage() for record in caplog.records] == [SAID]
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", None])
+def test_damaged_code_is_compiled_again(module, tmp_path, damage, monkeypatch):
+    packed, shift, out = arguments(module)
+    KeptKernel(module.fill)(packed, shift, Packed(out))
+    (file,) = kept_files(tmp_path)
+    content = file.read_bytes()
+    # One bit, or nearly all of it.
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]) if damage is None else damage)
+    for _ in range(2):
+        out[:] = 0
+        KeptKernel(module.fill)(packed, shift, Packed(out))
+        assert out.tolist() == expected()
+        # Now it is whole, and read.
+        monkeypatch.delattr(KeptKernel, "_compile", raising=False)
+
+
+def test_a_change_of_any_file_beside_it_is_compiled(module, tmp_path):
+    packed, shift, out = arguments(module)
+    KeptKernel(module.fill)(packed, shift, Packed(out))
+    changed = load(tmp_path / "loops", SOURCE.replace("return total\n", "return total + 1000\n"))
+    packed, shift, out = arguments(changed)
+    KeptKernel(changed.fill)(packed, shift, Packed(out))
+    assert out.tolist() == [number - 250 for number in expected()]
+    assert len(kept_files(tmp_path)) == 2
+
+
+def test_where_the_source_cannot_be_written_beside_it_goes_to_the_cache(module, tmp_path):
+    shutil.rmtree(tmp_path / "loops" / "__pycache__")
+    (tmp_path / "loops" / "__pycache__").write_text("a file where the folder should be")
+    packed, shift, out = arguments(module)
+    KeptKernel(module.fill)(packed, shift, Packed(out))
+    assert out.tolist() == expected()
+    assert [path.parent for path in kept_files(tmp_path)] == [tmp_path / "cache" / "kernels"]
+
+
+def test_kernels_that_need_numba_at_run_time_are_refused(module):
+    with pytest.raises(Exception, match=r"makes_arrays|nrt|NRT"):
+        KeptKernel(module.makes_arrays)(Packed(np.zeros(3)))
+
+
+def test_an_exception_in_a_kernel_is_one(module):
+    function = KeptKernel(module.divides)
+    assert function(Packed(7), Packed(2)) == 3
+    with pytest.raises(RuntimeError, match="divides failed"):
+        function(Packed(7), Packed(0))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [np.zeros((4, 4))[:, 1:], np.zeros(3, ">f8"), "text", None, [1, 2], (1, 2)],
+    ids=lambda value: str(type(value)),
+)
+def test_what_a_kernel_cannot_read_is_refused(value):
+    with pytest.raises(TypeError, match="kernel"):
+        Packed(value)
