@@ -18,9 +18,7 @@ import numpy as np
 
 from speechtl.errors import LexiconError
 from speechtl.files import replacing
-from speechtl.g2p.grapheme_alignment import align_spellings
-from speechtl.g2p.search import best_paths
-from speechtl.g2p.unit_ngram import FIRST_UNIT, UnitNgram, score, train_unit_ngram
+from speechtl.g2p.unit_ngram import FIRST_UNIT, UnitNgram, train_unit_ngram
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.lexicon_file import Pronunciation
 
@@ -77,6 +75,9 @@ class GraphemeToPhoneme:
         Raises:
             LexiconError: the lexicon has no words, or none of them can be aligned with its phones.
         """
+        # Numba comes with it, which takes half a second; most commands guess no pronunciation.
+        from speechtl.g2p.grapheme_alignment import align_spellings
+
         pairs = [(spell(word), option.phones) for word, options in lexicon.entries.items() for option in options]
         pairs = [(letters, phones) for letters, phones in pairs if letters]
         if not pairs:
@@ -129,6 +130,8 @@ class GraphemeToPhoneme:
         Raises:
             LexiconError: a letter never occurred in the lexicon, or the word has no letters.
         """
+        from speechtl.g2p.search import best_paths, score
+
         spelling = self._known_letters(word)
         table, width = self._table, self._width
         options = [

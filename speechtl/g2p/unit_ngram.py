@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from speechtl.grammar.kneser_ney import Discounts
@@ -216,40 +215,3 @@ def _tree(
             suffix.astype(np.int32),
         ),
     )
-
-
-@numba.njit(cache=True, nogil=True)
-def step(tree: UnitTree, state: int, wanted: int) -> tuple[float, int]:
-    """Return the natural log probability of a unit after a history, and the history (a node) that follows."""
-    total = 0.0
-    while True:
-        low, high = tree.first_child[state], tree.first_child[state + 1]
-        while low < high:
-            middle = (low + high) >> 1
-            if tree.unit[middle] < wanted:
-                low = middle + 1
-            else:
-                high = middle
-        if low < tree.first_child[state + 1] and tree.unit[low] == wanted:
-            break
-        if state == 0:
-            return -np.inf, 0
-        total += tree.log_back_off[state]
-        state = tree.suffix[state]
-    total += tree.log_probability[low]
-    node = low
-    while node > 0 and tree.first_child[node] == tree.first_child[node + 1]:
-        node = tree.suffix[node]
-    return total, node
-
-
-@numba.njit(cache=True, nogil=True)
-def score(tree: UnitTree, sequence: np.ndarray) -> float:
-    """Return the natural log probability of a whole sequence with its end."""
-    state = 1 + START
-    total = 0.0
-    for wanted in sequence:
-        log_probability, state = step(tree, state, wanted)
-        total += log_probability
-    log_probability, state = step(tree, state, END)
-    return total + log_probability

@@ -16,8 +16,8 @@ class Packed:
     It holds what was packed, and is right for as long as that is in its place; contents of arrays may change.
 
     Args:
-        value: what the kernel is given. Arrays are aligned, of a native byte order, and contiguous in the order of C, or
-            of one dimension (as a column is).
+        value: what the kernel is given. Arrays are aligned, of a native byte order, and contiguous in C's order, or a
+            column.
 
     Attributes:
         kind: what it is, without shapes and values: arguments of the same kind are read by the same code.

@@ -34,3 +34,9 @@ def test_numba_is_not_loaded_and_where_it_is_no_linear_algebra_with_it_but_numba
     )
     assert first.stdout.splitlines()[0].split()[0] == "ab"
     assert second.stdout.splitlines() == ["ab False", "False", "[[3.0, 3.0], [3.0, 3.0]]"]
+
+
+def test_recognition_comes_up_without_numba():
+    code = "import sys; import speechtl.recognition.recording_transcriber; print('numba' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False"]

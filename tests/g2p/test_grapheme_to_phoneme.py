@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from speechtl.errors import LexiconError
 from speechtl.g2p.grapheme_alignment import align_spellings
 from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme, spell
-from speechtl.g2p.search import best_paths
-from speechtl.g2p.unit_ngram import FIRST_UNIT, score, train_unit_ngram
+from speechtl.g2p.search import best_paths, score
+from speechtl.g2p.unit_ngram import FIRST_UNIT, train_unit_ngram
 from speechtl.lang.lexicon import Lexicon
 
 FOLDER = Path(__file__).parents[2] / "lexicons"

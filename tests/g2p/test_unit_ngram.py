@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from speechtl.g2p.unit_ngram import END, FIRST_UNIT, START, UnitNgram, score, step, train_unit_ngram
+from speechtl.g2p.search import score, step
+from speechtl.g2p.unit_ngram import END, FIRST_UNIT, START, UnitNgram, train_unit_ngram
 from speechtl.grammar.ngram_model import train_ngram
 
 
