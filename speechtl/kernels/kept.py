@@ -6,12 +6,14 @@ and a quarter of the memory, from a command to the words of four seconds of spee
 
 import contextlib
 import ctypes
+import fcntl
 import hashlib
 import importlib.metadata
 import inspect
 import logging
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +72,16 @@ class KeptKernel:
             key = hashlib.blake2b(f"{_environment()}\n{_sources(self._kernel)}\n{kinds!r}".encode(), digest_size=16)
             file = f"{name.removeprefix('speechtl.')}-{key.hexdigest()}.kernel"
             beside = Path(inspect.getfile(self._kernel.py_func)).parent / "__pycache__" / file
-            symbol, code = _read(beside) or _read(user_cache() / "kernels" / file) or self._compile(kinds, beside)
+            places = (beside, user_cache() / "kernels" / file)
+            found = _found(places)
+            if found is None:
+                with _alone(places):
+                    found = _found(places) or self._compile(kinds, places)
+            symbol, code = found
             function = self._functions[kinds] = _FUNCTION(_linked(symbol, code))
             return function
 
-    def _compile(self, kinds: tuple[Any, ...], beside: Path) -> tuple[str, bytes]:
+    def _compile(self, kinds: tuple[Any, ...], places: Sequence[Path]) -> tuple[str, bytes]:
         if self._said and self._said not in _said:
             _said.add(self._said)
             logger.info(self._said)
@@ -83,7 +90,7 @@ class KeptKernel:
         symbol, code = machine_code(self._kernel, kinds, _machine())
         content = symbol.encode() + b"\0" + code
         content = hashlib.blake2b(content, digest_size=_DIGEST).digest() + content
-        for path in (beside, user_cache() / "kernels" / beside.name):
+        for path in places:
             # Where nothing can be kept, it is compiled again at every start.
             with contextlib.suppress(DataError, OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,6 +98,25 @@ class KeptKernel:
                     stream.write(content)
                 break
         return symbol, code
+
+
+def _found(places: Sequence[Path]) -> tuple[str, bytes] | None:
+    """Return what was kept in the first place that has it."""
+    return next((found for path in places if (found := _read(path))), None)
+
+
+@contextlib.contextmanager
+def _alone(places: Sequence[Path]) -> Iterator[None]:
+    """Wait while another process compiles the same: many workers begin at once. Where no lock can be, do not."""
+    with contextlib.ExitStack() as stack:
+        for path in places:
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                file = stack.enter_context(open(path.with_suffix(".lock"), "w"))
+                fcntl.flock(file, fcntl.LOCK_EX)
+                stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
+                break
+        yield
 
 
 def _read(path: Path) -> tuple[str, bytes] | None:

@@ -165,6 +165,29 @@ def test_compilation_is_said_once_and_only_if_there_is_any(module, caplog):
     assert [record.getMessage() for record in caplog.records] == [SAID]
 
 
+def test_processes_that_begin_at_once_compile_once(module, tmp_path):
+    code = textwrap.dedent("""
+        import sys, time
+        sys.path[:0] = sys.argv[1:]
+        import loops_of_a_test as module
+        from test_kept import arguments
+        from speechtl.kernels.kept import KeptKernel
+        compile_ = KeptKernel._compile
+        def said(*given):
+            print("compiled", flush=True)
+            return compile_(*given)
+        KeptKernel._compile = said
+        packed, shift, out = arguments(module)
+        KeptKernel(module.fill)(packed, shift, module.Packed(out))
+        print(out.tolist())
+    """)
+    command = [sys.executable, "-c", code, str(tmp_path / "loops"), os.path.dirname(__file__)]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    lines = [line for process in running for line in process.communicate()[0].splitlines()]
+    assert sorted(lines) == [str(expected())] * 3 + ["compiled"]
+    assert not list((tmp_path / "loops").rglob("*.lock"))
+
+
 @pytest.mark.parametrize("damage", [b"", b"short", None])
 def test_damaged_code_is_compiled_again(module, tmp_path, damage, monkeypatch):
     packed, shift, out = arguments(module)
