@@ -4,7 +4,8 @@
 #   recipes/foundation/run.sh --corpora DIR [--encoder hf:openai/whisper-base] [--stage N] [--stop-stage M] [--nj N]
 #
 # --corpora DIR holds the folders an4, dspspeech20, arabic_commands, kerstin_de, festvox_ru, speechocean762, persian (and
-# persian_dictionaries), taiwanese; recipes/corpora/README.md says how to get each. What is missing is left out, with a message.
+# persian_dictionaries), taiwanese, and fortunes (German and Russian text); recipes/corpora/README.md says how to get each. What is
+# missing is left out, with a message.
 # --encoder: a checkpoint by name or folder, or an experiment directory.
 #
 # Stages: 0 data directories, 1 lexicons and features, 2 the encoder, and the model of three languages on it; then one script
@@ -41,6 +42,13 @@ if run_stage 0 "data directories from the corpora"; then
     esac
     python "../corpora/$name.py" --corpus "$corpora/$name" --out "data/$name" "${options[@]}"
   done
+  if [ -n "$corpora" ] && [ -d "$corpora/fortunes" ]; then
+    for language in de ru; do
+      python ../corpora/fortunes.py --corpus "$corpora/fortunes" --language $language --out data/text/$language
+    done
+  else
+    echo "left out: fortunes (${corpora:-no --corpora DIR}/fortunes is not there): no language model of phones" >&2
+  fi
   if [ $found = 0 ]; then
     echo "error: none of the corpora is there; give them with --corpora DIR" >&2
     exit 1
