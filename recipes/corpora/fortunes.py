@@ -22,7 +22,7 @@ from pathlib import Path
 
 from data_dirs import fail, write_lines
 
-HOW_TO_GET_IT = "It is free: unpack the Debian package fortunes-LANGUAGE (apt-get download; dpkg -x) and give the folder with --corpus"
+HOW_TO_GET_IT = "It is free: unpack the Debian package fortunes-LANGUAGE (dpkg -x) and give the folder with --corpus"
 LETTERS = {"de": "a-zäöüß", "ru": "а-яё"}
 _END = re.compile(r"[.!?:;%]|\n\s*\n|\n\s*--")
 _FEWEST = 3
