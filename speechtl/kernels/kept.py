@@ -7,6 +7,7 @@ and a quarter of the memory, from a command to the words of four seconds of spee
 import contextlib
 import ctypes
 import fcntl
+import functools
 import hashlib
 import importlib.metadata
 import inspect
@@ -69,9 +70,11 @@ class KeptKernel:
             if kinds in self._functions:
                 return self._functions[kinds]
             name = f"{self._kernel.__module__}.{self._kernel.py_func.__qualname__}"
-            key = hashlib.blake2b(f"{_environment()}\n{_sources(self._kernel)}\n{kinds!r}".encode(), digest_size=16)
-            file = f"{name.removeprefix('speechtl.')}-{key.hexdigest()}.kernel"
-            beside = Path(inspect.getfile(self._kernel.py_func)).parent / "__pycache__" / file
+            folder = Path(inspect.getfile(self._kernel.py_func)).parent
+            key = "\n".join([_environment(), _sources(folder), *map(_described, kinds)])
+            digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+            file = f"{name.removeprefix('speechtl.')}-{digest}.kernel"
+            beside = folder / "__pycache__" / file
             places = (beside, user_cache() / "kernels" / file)
             found = _found(places)
             if found is None:
@@ -131,6 +134,16 @@ def _read(path: Path) -> tuple[str, bytes] | None:
     return symbol.decode(), code
 
 
+def _described(kind: Any) -> str:
+    """Return all that the code for an argument depends on, the names of fields included."""
+    first, rest = (kind[0], kind[1:]) if isinstance(kind, tuple) else (kind, ())
+    if not isinstance(first, type):
+        return f"{first} {rest}"
+    fields = zip(first._fields, rest[0], strict=True)  # type: ignore[attr-defined]
+    return f"{first.__name__}({', '.join(f'{name}: {_described(field)}' for name, field in fields)})"
+
+
+@functools.cache
 def _environment() -> str:
     """Return what machine code depends on, apart from the source."""
     versions = [importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy")]
@@ -138,12 +151,12 @@ def _environment() -> str:
     return "\n".join([sys.version, sys.platform, *versions, binding.get_host_cpu_name(), features])
 
 
-def _sources(kernel: Kernel) -> str:
+@functools.cache
+def _sources(folder: Path) -> str:
     """Return a digest of all files of the package that a kernel is in, and of what compiles it."""
     digest = hashlib.blake2b(digest_size=16)
-    for folder in (Path(inspect.getfile(kernel.py_func)).parent, Path(__file__).parent):
-        for path in sorted(folder.glob("*.py")):
-            digest.update(path.read_bytes())
+    for path in (*sorted(folder.glob("*.py")), *sorted(Path(__file__).parent.glob("*.py"))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -163,11 +176,16 @@ def _machine() -> Any:
     )
 
 
+# What holds loaded code, for as long as the process lives.
 _engines: list[Any] = []
 
 
 def _linked(symbol: str, code: bytes) -> int:
-    """Return the address of the function, which stays where it is."""
+    """Return the address of the function, which stays where it is.
+
+    Each has an engine of its own: numba's names count what a process has compiled, so those of two processes may be the
+    same for different functions.
+    """
     engine = binding.create_mcjit_compiler(binding.parse_assembly(""), _machine())
     engine.add_object_file(binding.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from speechtl.kernels import kept
 from speechtl.kernels.kept import KeptKernel
 from speechtl.kernels.packed import Packed
 
@@ -62,6 +64,12 @@ def fill(outer, shift, out):
 @kernel
 def nothing(out):
     out[0] = 1
+
+
+@kernel
+def something(out):
+    out[0] = 2
+    return 5
 
 
 @kernel
@@ -207,11 +215,48 @@ def test_damaged_code_is_compiled_again(module, tmp_path, damage, monkeypatch):
 def test_a_change_of_any_file_beside_it_is_compiled(module, tmp_path):
     packed, shift, out = arguments(module)
     KeptKernel(module.fill)(packed, shift, Packed(out))
+    # A process reads its sources once.
+    kept._sources.cache_clear()
     changed = load(tmp_path / "loops", SOURCE.replace("return total\n", "return total + 1000\n"))
     packed, shift, out = arguments(changed)
     KeptKernel(changed.fill)(packed, shift, Packed(out))
     assert out.tolist() == [number - 250 for number in expected()]
     assert len(kept_files(tmp_path)) == 2
+
+
+def test_kernels_that_other_processes_compiled_are_not_mixed_up(module, tmp_path):
+    code = textwrap.dedent("""
+        import sys
+        sys.path[:0] = sys.argv[2:]
+        import numpy as np
+        import loops_of_a_test as module
+        out = module.Packed(np.zeros(1, np.int16))
+        for name in sys.argv[1].split(","):
+            print(module.KeptKernel(getattr(module, name))(out), out._value)
+            out._value[:] = 0
+    """)
+    places = str(tmp_path / "loops"), os.path.dirname(__file__)
+    # Each is the first that its process compiles; then one process loads both.
+    for names in ("nothing", "something", "nothing,something,nothing"):
+        command = [sys.executable, "-c", code, names, *places]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["0 [1]", "5 [2]", "0 [1]"]
+
+
+def test_fields_that_change_places_are_other_code(compiled):
+    class There(NamedTuple):
+        up: np.ndarray
+        down: np.ndarray
+
+    class Here(NamedTuple):
+        down: np.ndarray
+        up: np.ndarray
+
+    Here.__name__ = "There"
+    arrays = np.zeros(1), np.zeros(1)
+    there, here = (kept._described(Packed(cls(*arrays)).kind) for cls in (There, Here))
+    assert there == "There(up: <f8 (1, False), down: <f8 (1, False))"
+    assert here == "There(down: <f8 (1, False), up: <f8 (1, False))"
 
 
 def test_where_the_source_cannot_be_written_beside_it_goes_to_the_cache(module, tmp_path):
