@@ -8,7 +8,7 @@
 # model's encoder; after, the base model goes on learning, its attributes score the language's phones; after_conservative,
 # after_multitask, after_adversarial, after_progressive, the same with a further term or table, conf/NAME.toml.
 # Greedy phone error rates without lexicon or language model on the test part; of Taiwanese (nan) also the error rate of
-# syllables without tones, with a bigram of the syllables of all training transcripts.
+# syllables without tones, with a trigram of the syllables of all training transcripts.
 # Dev chooses nothing but the decoding of the syllables: its phones are more than a minute of training has.
 # Results: exp/evaluation/MODEL/languages.md and .svg.
 set -euo pipefail
@@ -92,10 +92,10 @@ decode() { # decode SYSTEM LANGUAGE MINUTES SEED: phones of test, and the syllab
     head -1 "$exp/$part/per/wer"
   done
   if [ "$2" = nan ] && [ ! -e "$exp/test/ser/wer" ]; then
-    speechtl decode "$exp" "$data/dev_$kind" "$exp/dev/syllables" --lexicon "$data/lexicon.txt" --lm "$data/bigram.arpa" --nj "$nj" \
+    speechtl decode "$exp" "$data/dev_$kind" "$exp/dev/syllables" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" --nj "$nj" \
       --no-times --posteriors "$exp"/dev/posteriors/posteriors.scp --tune "$data/dev_$kind" --grid lm_weight=0.3,0.6,1 \
       --grid word_insertion_penalty=-1,1,3 --grid blank_penalty=0,2
-    speechtl decode "$exp" "$data/test_$kind" "$exp/test/syllables" --lexicon "$data/lexicon.txt" --lm "$data/bigram.arpa" --nj "$nj" \
+    speechtl decode "$exp" "$data/test_$kind" "$exp/test/syllables" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" --nj "$nj" \
       --no-times --posteriors "$exp"/test/posteriors/posteriors.scp --config "$exp/dev/syllables/tuned.toml"
     speechtl score "$data/test_known" "$exp/test/syllables/text" --out "$exp/test/ser" >/dev/null
     head -1 "$exp/test/ser/wer"
@@ -106,7 +106,7 @@ if [ "$systems" != scratch ]; then
   have_model || exit 0
 fi
 [ ! -e data/taiwanese/train_known/text ] ||
-  speechtl lm data/taiwanese/train_known/text -o data/taiwanese/bigram.arpa --order 2 --vocabulary data/taiwanese/lexicon.txt
+  speechtl lm data/taiwanese/train_known/text -o data/taiwanese/trigram.arpa --order 3 --vocabulary data/taiwanese/lexicon.txt
 mkdir -p "$results"
 for language in $languages; do
   place=${place_of[$language]}
