@@ -75,7 +75,6 @@ def config_maker(root, make_corpus, lexicon_file):
                 "epochs": 3,
                 "learning_rate": 0.01,
                 "average": 2,
-                "checkpoint_minutes": 1e-6,
                 "choose_pronunciations": [1],
             },
         }

@@ -37,7 +37,12 @@ def assert_same(first, second):
 
 
 def train_killed(config, directory, *lives):
-    """Train; the run is killed after each of these numbers of steps and continued at last to the end."""
+    """Train; the run is killed after each of these numbers of steps and continued at last to the end.
+
+    Its state is written after every step, however seldom the config says.
+    """
+    often = config.training.model_copy(update={"checkpoint_minutes": 1e-6})
+    config = config.model_copy(update={"training": often})
     for steps in lives:
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             patch.setattr(Trainer, "_step", _killed_after(steps))

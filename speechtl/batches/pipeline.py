@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -60,9 +61,24 @@ class Shard(NamedTuple):
     of: int = 1
 
 
+@dataclass
+class Reading:
+    """What a dataset yields when it is read next.
+
+    So one dataset serves all epochs: to make it takes longer than an epoch of little speech.
+
+    Attributes:
+        batches: in order; all of one source.
+        seed: of the augmentation, as that of `make_dataset`.
+    """
+
+    batches: Sequence[PlannedBatch] = ()
+    seed: tuple[int, ...] = ()
+
+
 def make_dataset(
     source: Source,
-    batches: Sequence[PlannedBatch],
+    batches: Sequence[PlannedBatch] | Reading,
     bins: int,
     *,
     augmentation: AugmentationConfig | None = None,
@@ -74,24 +90,25 @@ def make_dataset(
 
     Args:
         source: the utterances.
-        batches: in order; all of this source.
+        batches: in order, all of this source; or a `Reading`, which is looked at whenever reading begins.
         bins: feature dimension.
         augmentation: noise and masks, or None.
-        seed: of the augmentation, for example ``(run seed, epoch)``.
+        seed: of the augmentation, for example ``(run seed, epoch)``; a `Reading` has its own.
         shard: the part of every batch to yield.
         targets: whether batches have those of the source.
 
     Returns:
         A dataset of `Batch`; an empty part has one all-padding row, with label length 0 and length 0.
     """
-    loader = _Loader(source, bins, augmentation, seed, source.targets if targets else {})
+    reading = batches if isinstance(batches, Reading) else Reading(batches, seed)
+    loader = _Loader(source, bins, augmentation, source.targets if targets else {})
     signature = (
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, loader.pairs, 2), tf.float32),
         tf.TensorSpec((2,), tf.int32),
         tf.TensorSpec((None,), tf.string),
     )
-    dataset = tf.data.Dataset.from_generator(lambda: loader.parts(batches, shard), output_signature=signature)
+    dataset = tf.data.Dataset.from_generator(lambda: loader.parts(reading, shard), output_signature=signature)
     return dataset.map(loader.build, num_parallel_calls=_PARALLEL, deterministic=True).prefetch(2)
 
 
@@ -125,23 +142,21 @@ class _Loader:
         source: Source,
         bins: int,
         augmentation: AugmentationConfig | None,
-        seed: tuple[int, ...],
         targets: Mapping[str, Source],
     ):
-        self.source, self.bins, self.augmentation, self.seed, self.targets = source, bins, augmentation, seed, targets
+        self.source, self.bins, self.augmentation, self.targets = source, bins, augmentation, targets
         self.pairs = numbers(augmentation)
         self._speakers = {name: number for number, name in enumerate(sorted(set(source.speakers)))}
         self._domains = {name: number for number, name in enumerate(sorted(set(source.domains)))}
 
-    def parts(
-        self, batches: Sequence[PlannedBatch], shard: Shard
-    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes]]]:
+    def parts(self, reading: Reading, shard: Shard) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, list[bytes]]]:
         """Yield each replica's part of each batch.
 
         Yields:
             Its utterances, their random numbers, `Batch`'s totals, and what features are computed from.
         """
         labels, reader = self.source.labels, self.source.reader
+        batches, seed = reading.batches, reading.seed
         with contextlib.ExitStack() as stack:
             contents = None if reader is None else stack.enter_context(reader.opened(batches))
             for number, batch in enumerate(batches):
@@ -151,7 +166,7 @@ class _Loader:
                     draws = np.zeros((max(len(part), 1), self.pairs, 2), np.float32)
                     if self.augmentation is not None:
                         for row, index in zip(draws, part):
-                            row[:] = draw(self.augmentation, (*self.seed, int(index)))
+                            row[:] = draw(self.augmentation, (*seed, int(index)))
                     yield part, draws, totals, [] if contents is None else contents(number, part)
 
     def build(self, part: tf.Tensor, draws: tf.Tensor, totals: tf.Tensor, contents: tf.Tensor) -> Batch:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import tensorflow as tf
 from rapidfuzz.distance import Levenshtein
@@ -9,7 +10,7 @@ from rapidfuzz.distance import Levenshtein
 from speechtl.alignment.ctc import merge_repeats
 from speechtl.batches.config import BatchConfig
 from speechtl.batches.pipeline import Batch, make_dataset, read_batches
-from speechtl.batches.plan import plan_once
+from speechtl.batches.plan import PlannedBatch, plan_once
 from speechtl.batches.source import Source
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.scoring.feature_error_rate import feature_distances, unknown_phones
@@ -43,10 +44,44 @@ def terms_function(objective: Objective, language: str) -> Terms:
     return terms
 
 
+class HeldOut(NamedTuple):
+    """Held-out speech of one language, and how it is read: the same each time, so that it is set up once.
+
+    Attributes:
+        source: the speech, labelled where its language has a head.
+        plan: its batches, in order.
+        dataset: of these `speechtl.batches.pipeline.Batch`.
+        has_head: whether its language has one.
+    """
+
+    source: Source
+    plan: list[PlannedBatch]
+    dataset: tf.data.Dataset
+    has_head: bool
+
+
+def held_out(model: AcousticModel, sources: Sequence[Source], config: BatchConfig) -> list[HeldOut]:
+    """Prepare held-out speech for `evaluate`.
+
+    Args:
+        model: the model.
+        sources: the speech.
+        config: batch sizes.
+    """
+    planned = plan_once([s.feature_frames for s in sources], config, [s.shards for s in sources])
+    found = []
+    for number, source in enumerate(sources):
+        plan = [batch for batch in planned if batch.source == number]
+        has_head = model.has_head(source.language)
+        # Only the terms of transfer methods look at targets.
+        dataset = make_dataset(source, plan, model.inputs, targets=not has_head)
+        found.append(HeldOut(source, plan, dataset, has_head))
+    return found
+
+
 def evaluate(
     model: AcousticModel,
-    sources: Sequence[Source],
-    config: BatchConfig,
+    speech: Sequence[HeldOut],
     forward: dict[str, Forward],
     terms: dict[str, Terms],
 ) -> dict[str, float]:
@@ -54,8 +89,7 @@ def evaluate(
 
     Args:
         model: the model.
-        sources: speech, labelled where its language has a head.
-        config: batch sizes.
+        speech: from `held_out`.
         forward: compiled forward functions by language, from `forward_function`.
         terms: for languages without a head, compiled functions from `terms_function`.
 
@@ -70,12 +104,7 @@ def evaluate(
     losses, count = 0.0, 0
     pairs = defaultdict[str, list[Pair]](list)
     loss, sums, utterances = 0.0, defaultdict[str, float](float), 0
-    planned = plan_once([s.feature_frames for s in sources], config, [s.shards for s in sources])
-    for number, source in enumerate(sources):
-        plan = [batch for batch in planned if batch.source == number]
-        has_head = model.has_head(source.language)
-        # Only the terms of transfer methods look at targets.
-        dataset = make_dataset(source, plan, model.inputs, targets=not has_head)
+    for source, plan, dataset, has_head in speech:
         for batch in read_batches(dataset, source, plan):
             if not has_head:
                 parts, measures = terms[source.language](batch)

@@ -19,7 +19,7 @@ from speechtl.models.weights import arrays_of, assign, average, digest, save_arr
 from speechtl.progress import progress_bar
 from speechtl.scoring.feature_error_rate import describe_unknown
 from speechtl.training.config import TrainingConfig
-from speechtl.training.evaluate import evaluate, forward_function, terms_function, unmeasured_phones
+from speechtl.training.evaluate import evaluate, forward_function, held_out, terms_function, unmeasured_phones
 from speechtl.training.framewise_criterion import FramewiseCriterion
 from speechtl.training.layer_rates import first_epochs, rate_factors
 from speechtl.training.objective import Objective
@@ -96,6 +96,10 @@ class Trainer:
         )
         languages = dict.fromkeys(source.language for source in [*data.train, *data.dev])
         self.forward = {language: forward_function(model, language) for language in languages}
+        self.readers = [
+            data.reader(number, model.inputs, self.strategy, config.accumulate) for number in range(len(data.train))
+        ]
+        self.held_out = held_out(model, data.dev, data.batches) if data.dev else []
         objective = Objective(model, methods)
         self.terms = {source.language: terms_function(objective, source.language) for source in data.dev}
         if unmeasured := unmeasured_phones(model, data.dev):
@@ -140,10 +144,7 @@ class Trainer:
     def _train_epoch(self, progress: Progress, log: TrainingLog | None) -> None:
         data, plan = self.data, self.data.plan(progress.epoch)
         remaining = plan[progress.position :]
-        streams = [
-            data.stream(number, remaining, progress.epoch, self.model.inputs, self.strategy, self.config.accumulate)
-            for number in range(len(data.train))
-        ]
+        streams = [read(remaining, progress.epoch) for read in self.readers]
         saved = window_start = time.monotonic()
         window_frames = 0
         with progress_bar(f"epoch {progress.epoch + 1}/{self.config.epochs}", len(plan)) as advance:
@@ -213,8 +214,7 @@ class Trainer:
         return result
 
     def _evaluate(self) -> dict[str, float]:
-        data = self.data
-        return evaluate(self.model, data.dev, data.batches, self.forward, self.terms) if data.dev else {}
+        return evaluate(self.model, self.held_out, self.forward, self.terms) if self.held_out else {}
 
     def _wait_for_all(self) -> None:
         """Wait until every worker is here, so that all of them see what the chief has written before."""

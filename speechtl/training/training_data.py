@@ -1,6 +1,6 @@
 """The speech of a training run, and how it is divided into batches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +8,13 @@ import tensorflow as tf
 
 from speechtl.alignment.ctc import frames_needed
 from speechtl.batches.config import AugmentationConfig, BatchConfig
-from speechtl.batches.pipeline import Batch, Shard, make_dataset, read_batches
+from speechtl.batches.pipeline import Batch, Reading, Shard, make_dataset, read_batches
 from speechtl.batches.plan import PlannedBatch, plan_epoch
 from speechtl.batches.source import Source
 from speechtl.errors import DataError, list_problems
 from speechtl.models.acoustic_model import AcousticModel
+
+EpochReader = Callable[[Sequence[PlannedBatch], int], Iterator[tuple[Batch, ...]]]
 
 
 @dataclass(frozen=True)
@@ -47,46 +49,40 @@ class TrainingData:
         frames, weights = [source.feature_frames for source in self.train], [source.weight for source in self.train]
         return plan_epoch(frames, weights, self.batches, self.seed, epoch, [source.shards for source in self.train])
 
-    def stream(
-        self,
-        number: int,
-        planned: Sequence[PlannedBatch],
-        epoch: int,
-        bins: int,
-        strategy: tf.distribute.Strategy,
-        pieces: int = 1,
-    ) -> Iterator[tuple[Batch, ...]]:
-        """Yield this process's part of the batches of one training source: one element per local replica.
+    def reader(self, number: int, bins: int, strategy: tf.distribute.Strategy, pieces: int = 1) -> EpochReader:
+        """Return what reads this process's part of the batches of one training source, one epoch after the other.
 
         Args:
             number: of the source.
-            planned: batches of an epoch, of which those of other sources are skipped.
-            epoch: which augmentation is drawn.
             bins: feature dimension.
             strategy: how batches are distributed over replicas.
             pieces: into how many parts every replica's part is divided.
+
+        Returns:
+            A function of the batches of an epoch, of which those of other sources are skipped, and of the number of the
+            epoch, which says what augmentation is drawn. It yields one element per local replica; all of an epoch are
+            taken before it is called again.
         """
-        source, replicas = self.train[number], strategy.num_replicas_in_sync
-        batches = [batch for batch in planned if batch.source == number]
+        source, replicas, reading = self.train[number], strategy.num_replicas_in_sync, Reading()
 
         def make(context: tf.distribute.InputContext | None = None) -> tf.data.Dataset:
             pipelines = context.num_input_pipelines if context else 1
             local = replicas // pipelines
             first = local * (context.input_pipeline_id if context else 0)
             mine = [piece * replicas + first + place for piece in range(pieces) for place in range(local)]
-            return make_dataset(
-                source,
-                batches,
-                bins,
-                augmentation=self.augmentation,
-                seed=(self.seed, epoch),
-                shard=Shard(mine, replicas * pieces),
-                targets=True,
-            )
+            shard = Shard(mine, replicas * pieces)
+            return make_dataset(source, reading, bins, augmentation=self.augmentation, shard=shard, targets=True)
 
-        dataset = make() if replicas == 1 else strategy.distribute_datasets_from_function(make)
-        parts = read_batches(dataset, source, [batch for batch in batches for _ in range(pieces)])
-        return zip(*[parts] * pieces, strict=True)
+        one = make() if replicas == 1 else None
+
+        def read(planned: Sequence[PlannedBatch], epoch: int) -> Iterator[tuple[Batch, ...]]:
+            reading.batches = [batch for batch in planned if batch.source == number]
+            reading.seed = self.seed, epoch
+            dataset = strategy.distribute_datasets_from_function(make) if one is None else one
+            parts = read_batches(dataset, source, [batch for batch in reading.batches for _ in range(pieces)])
+            return zip(*[parts] * pieces, strict=True)
+
+        return read
 
 
 def check_lengths(model: AcousticModel, sources: Sequence[Source]) -> None:

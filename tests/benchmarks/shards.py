@@ -68,13 +68,14 @@ def measure(folder: Path, rounds: int) -> None:
         speech[name] = TrainingData([source], [], BatchConfig(), AugmentationConfig(), 1)
         trainer = trainer or Trainer(model, [], speech[name], TrainingConfig(), folder / "exp")
     strategy, taken = tf.distribute.get_strategy(), {name: list[tuple[float, float]]() for name in speech}
+    readers = {name: data.reader(0, features.dimension, strategy) for name, data in speech.items()}
     step = 0
     for turn in range(rounds + 1):  # One to warm up.
         for name in list(speech)[:: 1 if turn % 2 else -1]:
             data = speech[name]
             plan = data.plan(turn)
             wall, processor = time.perf_counter(), time.process_time()
-            for batch in data.stream(0, plan, turn, features.dimension, strategy):
+            for batch in readers[name](plan, turn):
                 trainer.update(batch, "und", step, 0.1)
                 step += 1
             if turn:

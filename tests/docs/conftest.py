@@ -38,7 +38,7 @@ def small_repository(tmp_path_factory):
     shutil.copytree(ROOT / "docs" / "notebooks", root / "docs" / "notebooks")
     for path in (quickstart / "conf" / "lecture").glob("*.toml"):
         text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"epochs = \d+", "epochs = 3", text), encoding="utf-8")
+        path.write_text(re.sub(r"epochs = \d+", "epochs = 1", text), encoding="utf-8")
     words = quickstart / "words.toml"
     words.write_text(fewer((QUICKSTART / "conf" / "words.toml").read_text(encoding="utf-8")), encoding="utf-8")
 

@@ -102,6 +102,7 @@ def single(make_config, source, tmp_path):
     """Return a config, the same in two parts per batch, and the weights that one replica trains, in this process."""
     # What depends on the replica (dropout) is off; masks do not depend on it.
     rates = {"epochs": 2, "rates": {"heads/*": 0.5}, "layer_decay": 0.8, "unfreeze": {"first:2": 2}}
+    rates["checkpoint_minutes"] = 1e-6
     teacher = {"method": "distillation", "source": str(source), "pairs": {"tdnn1": "tdnn2"}}
     quiet = {"model__encoder": {"dropout": 0.0}, "model": {"head_dropout": 0.0}}
     config = make_config(**quiet, training=rates, transfer=teacher)
