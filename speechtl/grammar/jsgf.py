@@ -34,7 +34,7 @@ _TOKEN = re.compile(
       | (?P<rule><[^<>\n;]*>)
       | (?P<quoted>"(?:[^"\\\n]|\\.)*")
       | (?P<tag>\{(?:[^}\\]|\\.)*\})
-      | (?P<bad>/\*.*|\{.*|"[^\n]*|.))""",
+      | (?P<bad>/\*.*|\{.*|"[^\n]*|<+|.))""",
     re.VERBOSE | re.DOTALL,
 )
 _LINES = {"space", "weight", "quoted", "tag", "bad"}  # Kinds that may hold a line end.

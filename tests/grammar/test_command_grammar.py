@@ -272,6 +272,7 @@ def test_weights_at_the_limits_of_numbers():
     [
         ("{", "a tag is never closed; end it with }"),
         ('"\\', "a word in double quotes has no end in its line"),
+        ("<", "a rule name has no end; write <name> in one line"),
         ("/* ", "a comment is never closed; end it with */"),
     ],
 )
