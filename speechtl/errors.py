@@ -4,9 +4,11 @@ Every error here is caused by the user's input or by the machine (a full disk), 
 only its message and exits with code 1. The message names the file, line or utterance, what is wrong and what to do.
 """
 
+import dataclasses
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 _EXAMPLES = 3
 _VARYING = re.compile(r"'[^']*'|[0-9]+(\.[0-9]+)?")
@@ -32,7 +34,15 @@ class ModelError(SpeechtlError):
     """A model, checkpoint or experiment directory is wrong."""
 
 
-def list_problems(heading: str, problems: Iterable[str], limit: int = 50) -> str:
+class Placed(Protocol):
+    """A problem that becomes a line, ``place: message``, when it is shown: of a million, three are."""
+
+    @property
+    def message(self) -> str:
+        """What is wrong, without the place."""
+
+
+def list_problems(heading: str, problems: Iterable[str | Placed], limit: int = 50) -> str:
     """Combine all problems of one input into one message.
 
     Args:
@@ -49,11 +59,11 @@ def list_problems(heading: str, problems: Iterable[str], limit: int = 50) -> str
         return "\n".join([heading, *(f"  {problem}" for problem in problems)])
     lines, left = [heading], len(problems)
     for alike in _alike(problems):
-        shown = _shown(alike)
+        shown = alike.shown()
         if len(lines) + len(shown) > limit + 1:
             break
         lines += [f"  {line}" for line in shown]
-        left -= len(alike)
+        left -= alike.count
     return "\n".join(lines + [f"  ... and {left} more"] * (left > 0))
 
 
@@ -65,22 +75,41 @@ def grouped(lines: Iterable[str], limit: int = 50) -> list[str]:
     lines = list(lines)
     if len(lines) <= limit:
         return lines
-    return [line for alike in _alike(lines) for line in _shown(alike)]
+    return [line for alike in _alike(lines) for line in alike.shown()]
 
 
-def _shown(alike: Sequence[str]) -> list[str]:
-    # One more is not worth a line about it.
-    if len(alike) <= _EXAMPLES + 1:
-        return list(alike)
-    return [*alike[:_EXAMPLES], f"... and {len(alike) - _EXAMPLES} more like these"]
+@dataclasses.dataclass(slots=True)
+class _Alike:
+    """Problems that say the same of other things: how many, and the first of them."""
+
+    count: int = 0
+    first: list[str | Placed] = dataclasses.field(default_factory=list)
+
+    def shown(self) -> list[str]:
+        # One more is not worth a line about it.
+        if self.count <= _EXAMPLES + 1:
+            return list(map(str, self.first))
+        return [*map(str, self.first[:_EXAMPLES]), f"... and {self.count - _EXAMPLES} more like these"]
 
 
-def _alike(lines: Iterable[str]) -> list[list[str]]:
-    """Return groups of lines that say the same of other things, in the order of their first lines."""
-    groups: dict[str, list[str]] = {}
-    for line in lines:
-        place, _, message = line.partition(": ")
-        groups.setdefault(_VARYING.sub("?", message if message and " " not in place else line), []).append(line)
+def _alike(problems: Iterable[str | Placed]) -> list[_Alike]:
+    """Return groups of problems that say the same of other things, in the order of the first of each."""
+    groups: dict[str, _Alike] = {}
+    # The same, by all of the message: a million lines may be wrong in the same words.
+    known: dict[str, _Alike] = {}
+    for problem in problems:
+        if isinstance(problem, str):
+            place, _, said = problem.partition(": ")
+            if not said or " " in place:
+                said = problem
+        else:
+            said = problem.message
+        alike = known.get(said)
+        if alike is None:
+            alike = known[said] = groups.setdefault(_VARYING.sub("?", said), _Alike())
+        alike.count += 1
+        if alike.count <= _EXAMPLES + 1:
+            alike.first.append(problem)
     return list(groups.values())
 
 

@@ -73,8 +73,7 @@ def read_lines(
         if fault:
             problems.append(f"{path}:{number}: {fault}")
     if problems:
-        heading = f"{path}: {len(problems)} problems"
-        raise error(problems[0] if len(problems) == 1 else list_problems(heading, problems))
+        raise error(problems[0] if len(problems) == 1 else list_problems(f"{path}: {len(problems)} problems", problems))
     return lines
 
 
@@ -105,21 +104,24 @@ def decode_lines(content: bytes, first: int = 1) -> Iterator[tuple[int, str, str
         Its number, from ``first``, the text of a line (``""`` if it is not UTF-8), and what is wrong (``""`` if it is).
     """
     content = content.removeprefix(codecs.BOM_UTF8 if first == 1 else b"")
+    faults: dict[bytes, str] = {}  # The same line may be there a million times.
     for number, line in enumerate(io.BytesIO(content), start=first):
         raw = line.removesuffix(b"\n")
-        try:
-            yield number, raw.decode("utf-8"), ""
-        except UnicodeDecodeError as error:
-            byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
-            yield number, "", f"not UTF-8 ({byte}); save the file as UTF-8"
+        if raw not in faults:
+            try:
+                yield number, raw.decode("utf-8"), ""
+                continue
+            except UnicodeDecodeError as error:
+                byte = f"byte 0x{raw[error.start]:02X} at column {error.start + 1}"
+                faults[raw] = f"not UTF-8 ({byte}); save the file as UTF-8"
+        yield number, "", faults[raw]
 
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     r"""Open a temporary file next to ``path`` for writing and rename it to ``path`` if the block succeeds.
 
-    Text is UTF-8 with ``\n`` line ends. Missing parent folders are created. On any failure the temporary file is
-    removed and ``path`` is left unchanged.
+    Text is UTF-8 with ``\n`` line ends; missing parent folders are created. On any failure ``path`` is left unchanged.
 
     Args:
         path: the file to write.
@@ -268,11 +270,9 @@ def user_cache() -> Path:
     The latter is ``$XDG_CACHE_HOME/speechtl``, or ``~/.cache/speechtl`` (XDG Base Directory Specification). It need not
     exist.
     """
-    own = os.environ.get("SPEECHTL_CACHE")
-    if own:
+    if own := os.environ.get("SPEECHTL_CACHE"):
         return Path(own).expanduser().absolute()
-    folder = os.environ.get("XDG_CACHE_HOME", "")
-    # The specification: a path that is not absolute counts as none.
+    folder = os.environ.get("XDG_CACHE_HOME", "")  # The specification: one that is not absolute counts as none.
     return (Path(folder) if os.path.isabs(folder) else Path.home() / ".cache") / "speechtl"
 
 

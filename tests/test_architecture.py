@@ -27,6 +27,7 @@ GROUND = {
     "decompress",
     "files",
     "growing_file",
+    "kept_files",
     "layout",
     "lock",
     "pieces",
@@ -85,6 +86,7 @@ MAY_IMPORT |= {
     "remote_file": {"errors", "s3_request"},
     "s3_request": set(),
     "uncollected": set(),
+    "kept_files": set(),
 }
 MAY_IMPORT |= {name: GROUND | targets for name, targets in ARROWS.items()}
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from speechtl import errors
@@ -51,3 +53,26 @@ def test_what_occurs_a_hundred_thousand_times_is_three_examples_and_a_count():
 
 def test_one_thing_is_no_things():
     assert [quantity(number, "utterance") for number in (0, 1, 2)] == ["0 utterances", "1 utterance", "2 utterances"]
+
+
+def test_of_problems_that_know_their_place_only_those_shown_become_text():
+    made = []
+
+    @dataclasses.dataclass
+    class Problem:
+        line: int
+        message: str
+
+        def __str__(self):
+            made.append(self.line)
+            return f"a text:{self.line}: {self.message}"
+
+    problems = [Problem(line, f"'u{line % 1000}' is twice" if line % 2 else "empty line") for line in range(100_000)]
+    assert list_problems("heading", problems).splitlines() == [
+        "heading",
+        *(f"  a text:{line}: empty line" for line in (0, 2, 4)),
+        "  ... and 49997 more like these",
+        *(f"  a text:{line}: 'u{line}' is twice" for line in (1, 3, 5)),
+        "  ... and 49997 more like these",
+    ]
+    assert made == [0, 2, 4, 1, 3, 5]

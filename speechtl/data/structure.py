@@ -1,6 +1,7 @@
 """The structure of a data directory: its tables, and their consistency."""
 
 import dataclasses
+import operator
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -85,9 +86,15 @@ def scan_structure(path: str | Path) -> Structure:
 def in_order(problems: Collection[Problem]) -> list[Problem]:
     """Sort problems by file, in the order of TABLES, and line."""
     rank = {name: number for number, name in enumerate(TABLES)}
-    # Paths are slow to compare.
-    places = {path: (rank.get(path.name, len(rank)), str(path)) for path in {problem.path for problem in problems}}
-    return sorted(problems, key=lambda problem: (*places[problem.path], problem.line))
+    # Paths are slow to compare and to look up; most problems of a table have the same one.
+    by_path: dict[int, list[Problem]] = {}
+    by_place: dict[tuple[int, str], list[Problem]] = {}
+    for problem in problems:
+        path = problem.path
+        if id(path) not in by_path:
+            by_path[id(path)] = by_place.setdefault((rank.get(path.name, len(rank)), str(path)), [])
+        by_path[id(path)].append(problem)
+    return [one for place in sorted(by_place) for one in sorted(by_place[place], key=operator.attrgetter("line"))]
 
 
 def absent_entries(structure: Structure, name: str) -> list[Problem]:
@@ -208,10 +215,11 @@ def _audio_links(structure: Structure) -> Iterable[Problem]:
                 message = f"'{key}': recording '{segment.recording}' is not in wav.scp; add it or remove the segment"
                 yield Problem(table.path, table.lines[key], message, "no-wav.scp", key=key)
         return
+    path = structure.path / "utt2spk"
     for key, line in structure.utterances.pairs():
         if key not in recordings:
             message = f"utterance '{key}' is not in wav.scp (and there are no segments); add it or remove the utterance"
-            yield Problem(structure.path / "utt2spk", line, message, "no-wav.scp", key=key)
+            yield Problem(path, line, message, "no-wav.scp", key=key)
 
 
 def _disagreement(structure: Structure, name: str, table: Table) -> Iterable[Problem]:

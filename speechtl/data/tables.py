@@ -10,12 +10,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from speechtl.data.line_numbers import LineNumbers
 from speechtl.data.table_blocks import Order, add_all, blocks, plain_entries
 from speechtl.errors import DataError, list_problems
 from speechtl.files import atomic_write, decode_lines, read_bytes
 from speechtl.remote_file import address
+from speechtl.uncollected import uncollected
 
 # Kaldi separates keys and values by these only; str.split() would also split at a no-break space within a word.
 BLANKS = " \t"
@@ -23,9 +25,8 @@ _ROWS = re.compile(r"\[[0-9:,]*\]$")
 _LINE_END = " \t\r"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Problem:
-    """One problem of an input.
+class Problem(NamedTuple):
+    """One problem of an input; it is made into text when it is shown.
 
     Attributes:
         path: the file.
@@ -89,6 +90,7 @@ def odd_character(text: str, allowed: str = BLANKS) -> str:
     return ""
 
 
+@uncollected()
 def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
     """Read a table as far as possible, and collect its problems.
 
@@ -126,30 +128,42 @@ def scan_table(path: str | Path, *, value_required: bool = False) -> Table:
 
 def _scan_block(table: Table, order: Order, first: int, block: bytes, value_required: bool) -> None:
     """Read lines one by one, and note what is wrong with them."""
+    # The same line is wrong in the same words each time, once its key is there: line -> key, message, kind.
+    wrong: dict[str, tuple[str, str, str]] = {}
     for number, line, fault in decode_lines(block, first):
         if fault:
             _note(table, number, fault, "encoding")
             continue
-        key, value = split_line(line)
-        if not key:
-            _note(table, number, "empty line (expected a key and a value); remove it", "blank-line")
-            continue
-        fault = key_fault(key)
-        if fault:
-            _note(table, number, f"id {key!r} {fault}; rename it in every table", "bad-id", key)
-        elif key in table.entries:
-            same = value == table.entries[key]
-            what = "again" if same else "again with another value"
-            message = f"'{key}' appears {what} (first in line {table.lines[key]}); keep one"
-            _note(table, number, message, "duplicate" if same else "conflict", key)
-        else:
-            # The same names are in all tables: kept once, they take a fraction of the memory.
-            key = sys.intern(key)
-            table.entries[key] = value
-            table.lines.add(key, number)
-            if value_required and not value:
-                _note(table, number, f"'{key}' has no value; add one or remove the line", "empty", key)
-        order.add(number, key)
+        known = wrong.get(line)
+        key, message, kind = known or _enter(table, number, line, value_required)
+        if message:
+            _note(table, number, message, kind, key)
+            if not known and kind != "empty":
+                wrong[line] = key, message, kind
+        if key:
+            order.add(number, key)
+
+
+def _enter(table: Table, number: int, line: str, value_required: bool) -> tuple[str, str, str]:
+    """Enter a line; return its key, what is wrong (``""`` if nothing is), and the kind of that."""
+    key, value = split_line(line)
+    if not key:
+        return "", "empty line (expected a key and a value); remove it", "blank-line"
+    fault = key_fault(key)
+    if fault:
+        return key, f"id {key!r} {fault}; rename it in every table", "bad-id"
+    if key in table.entries:
+        same = value == table.entries[key]
+        what = "again" if same else "again with another value"
+        message = f"'{key}' appears {what} (first in line {table.lines[key]}); keep one"
+        return key, message, "duplicate" if same else "conflict"
+    # The same names are in all tables: kept once, they take a fraction of the memory.
+    key = sys.intern(key)
+    table.entries[key] = value
+    table.lines.add(key, number)
+    if value_required and not value:
+        return key, f"'{key}' has no value; add one or remove the line", "empty"
+    return key, "", ""
 
 
 def read_table(path: str | Path, *, value_required: bool = False) -> dict[str, str]:
@@ -265,8 +279,8 @@ def raise_problems(path: Path, problems: Sequence[Problem]) -> None:
     if len(problems) == 1:
         raise DataError(str(problems[0]))
     if problems:
-        raise DataError(list_problems(f"{path}: {len(problems)} problems", map(str, problems)))
+        raise DataError(list_problems(f"{path}: {len(problems)} problems", problems))
 
 
 def _note(table: Table, line: int, message: str, kind: str, key: str = "") -> None:
-    table.problems.append(Problem(table.path, line, message, kind, key=key))
+    table.problems.append(Problem(table.path, line, message, kind, False, key))

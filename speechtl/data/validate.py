@@ -1,6 +1,5 @@
 """Validate a data directory: all problems in one report."""
 
-import dataclasses
 import difflib
 import os
 from collections.abc import Iterable
@@ -136,7 +135,7 @@ def _inverse(structure: Structure) -> Iterable[Problem]:
         return
     table = scan_table(path, value_required=True)
     for problem in table.problems:
-        yield dataclasses.replace(problem, kind="order" if problem.kind == "order" else "spk2utt")
+        yield problem._replace(kind="order" if problem.kind == "order" else "spk2utt")
     expected: dict[str, set[str]] = {}
     for utterance, speaker in structure.values["utt2spk"].items():
         expected.setdefault(speaker, set()).add(utterance)

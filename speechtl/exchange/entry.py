@@ -2,12 +2,12 @@
 
 import dataclasses
 from pathlib import Path
+from typing import NamedTuple
 
 from speechtl.audio.stream import AUDIO_SUFFIXES
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """An utterance as its source describes it; what the source does not say is empty or None.
 
     Attributes:

@@ -17,7 +17,8 @@ from pathlib import Path
 from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.errors import DataError
 from speechtl.exchange.entry import Entry, Source, gender_of, without_suffix
-from speechtl.exchange.named_audio import named_audio
+from speechtl.exchange.named_audio import NamedAudio
+from speechtl.uncollected import uncollected
 
 # What columns, and keys of JSON objects, may be called.
 COLUMNS = {
@@ -46,6 +47,7 @@ class _Cells:
     cells: Sequence[str]
 
 
+@uncollected()
 def read_recording_table(path: Path, content: str, below: Path = Path()) -> Source:
     """Read a table of recordings.
 
@@ -67,22 +69,20 @@ def read_recording_table(path: Path, content: str, below: Path = Path()) -> Sour
     source = Source()
     if content.lstrip().startswith("{"):
         rows, columns = _objects(path, content, source.problems), {name: place for place, name in enumerate(COLUMNS)}
-        source.entries = _entries(path, below, rows, columns, source.problems)
+        source.entries = _entries(path, below, rows, columns, NamedAudio(path), source.problems)
         return source
-    first = content.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=lambda one: (_matches(path, content, one), first.count(one)))
-    rows = _split(path, content, delimiter, source.problems)
+    first, audio = content.partition("\n")[0], NamedAudio(path)
+    delimiter = max(_DELIMITERS, key=lambda one: (_matches(audio, content, one), first.count(one)))
+    rows = _split(path, content, delimiter, audio, source.problems)
     if source.problems or not rows:
         source.problems = source.problems or [f"{path}: no rows; write an audio file and its text in each"]
         return source
     header = [cell.strip().lower() for cell in rows[0].cells]
-    if any(name in COLUMNS["file"] for name in header) and named_audio(path, rows[0].cells[0], {}) is None:
+    if any(name in COLUMNS["file"] for name in header) and audio.find(rows[0].cells[0]) is None:
         columns, origin, count = _named(path, header), f"its header, line {rows[0].line}", len(header)
         rows = rows[1:]
     else:
-        listed: dict[str, set[str]] = {}
-        head = named_audio(path, rows[0].cells[0], listed)
-        if head is None and any(named_audio(path, row.cells[0], listed) for row in rows[1:]):
+        if audio.find(rows[0].cells[0]) is None and any(audio.find(row.cells[0]) for row in rows[1:]):
             source.problems.append(
                 f"{path}:{rows[0].line}: neither an audio file nor a header that is known "
                 f"({', '.join(rows[0].cells)}); columns are called: {_NAMES}"
@@ -98,7 +98,7 @@ def read_recording_table(path: Path, content: str, below: Path = Path()) -> Sour
                 f"{path}:{row.line}: {len(row.cells)} columns, expected {count} as in {origin}{quoted}"
             )
     fitting = [row for row in rows if len(row.cells) == count]
-    source.entries = _entries(path, below, fitting, columns, source.problems)
+    source.entries = _entries(path, below, fitting, columns, audio, source.problems)
     return source
 
 
@@ -107,7 +107,7 @@ def _lines(content: str) -> list[str]:
     return [line.removesuffix("\r") for line in content.split("\n")]
 
 
-def _matches(path: Path, content: str, delimiter: str) -> int:
+def _matches(audio: NamedAudio, content: str, delimiter: str) -> int:
     """Return how many of the first rows name a file that exists, or a header, in a table with this delimiter."""
     lines = [line for line in _lines(content[:100_000])[:50] if line.strip()]
     if delimiter in _QUOTED:
@@ -124,22 +124,20 @@ def _matches(path: Path, content: str, delimiter: str) -> int:
     # One column is no sign of a delimiter.
     split = [row for row in rows if len(row) > max(place, 1)]
     named = len(split) * (len(header) > 1 and header[place] in COLUMNS["file"])
-    listed: dict[str, set[str]] = {}
-    return named + sum(named_audio(path, row[place].strip().strip('"'), listed) is not None for row in split)
+    return named + sum(audio.find(row[place].strip().strip('"')) is not None for row in split)
 
 
-def _split(path: Path, content: str, delimiter: str, problems: list[str]) -> list[_Cells]:
+def _split(path: Path, content: str, delimiter: str, audio: NamedAudio, problems: list[str]) -> list[_Cells]:
     if delimiter not in _QUOTED:
         lines = enumerate(_lines(content), start=1)
         return [_Cells(number, line.split(delimiter)) for number, line in lines if line.strip(delimiter + " ")]
     spaced = f'{delimiter} "' in content
     reader = csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True, skipinitialspace=spaced)
     rows, line = [], 1
-    listed: dict[str, set[str]] = {}
     try:
         for cells in reader:
             inner = [part for cell in cells if "\n" in cell for part in cell.split("\n")[1:]]
-            if any(named_audio(path, part.split(delimiter)[0], listed) for part in inner):
+            if any(audio.find(part.split(delimiter)[0]) for part in inner):
                 problems.append(f"{path}:{line}: a quote mark opens here and takes the next lines with it; close it")
             if any(cell.strip() for cell in cells):
                 rows.append(_Cells(line, cells))
@@ -209,7 +207,12 @@ def _objects(path: Path, content: str, problems: list[str]) -> list[_Cells]:
 
 
 def _entries(
-    path: Path, below: Path, rows: Sequence[_Cells], columns: Mapping[str, int], problems: list[str]
+    path: Path,
+    below: Path,
+    rows: Sequence[_Cells],
+    columns: Mapping[str, int],
+    audio: NamedAudio,
+    problems: list[str],
 ) -> list[Entry]:
     """Make entries of rows; those with a problem are left out."""
     table = [
@@ -220,12 +223,14 @@ def _entries(
     common = os.path.commonpath([os.path.dirname(name) for name in absolute]) if absolute else ""
     # A file of which others name parts is not meant as a whole where only a duration is given (NeMo).
     cut = {fields.get("file") for _, fields in table if fields.get("start") or fields.get("end")}
-    entries, listed = [], dict[str, set[str]]()
+    entries, missing = [], f"(paths are relative to {path.parent})"
+    # Where it is and what it is called; many utterances may be parts of one file.
+    places: dict[str, tuple[str, str]] = {}
     for line, fields in table:
         name = fields.get("file", "")
-        file = named_audio(path, name, listed)
+        file = audio.find(name)
         if file is None:
-            problems.append(f"{path}:{line}: no audio file '{name}' (paths are relative to {path.parent})")
+            problems.append(f"{path}:{line}: no audio file '{name}' {missing}")
             continue
         try:
             start, end = _times(fields, name in cut)
@@ -234,12 +239,13 @@ def _entries(
             problems.append(f"{path}:{line}: {error}; correct the row")
             continue
         text = " ".join(fields["text"].split()) if "text" in fields else None
-        short = without_suffix(os.path.relpath(name, common) if os.path.isabs(name) else str(below / name))
+        if name not in places:
+            relative = os.path.relpath(name, common) if os.path.isabs(name) else str(below / name)
+            places[name] = str(file.absolute()), without_suffix(relative)
         entries.append(
             Entry(
                 f"{path}:{line}",
-                str(file.absolute()),
-                short,
+                *places[name],
                 fields.get("id", ""),
                 text,
                 fields.get("speaker", ""),

@@ -3,11 +3,11 @@
 import contextlib
 import logging
 import os
-from pathlib import Path
 
 from speechtl.errors import DataError, LexiconError
 from speechtl.files import user_cache
 from speechtl.g2p.grapheme_to_phoneme import GraphemeToPhoneme
+from speechtl.kept_files import remove_least_recent
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.stored_lexicon import StoredLexicon
 
@@ -46,17 +46,7 @@ def learned_from(lexicon: Lexicon) -> GraphemeToPhoneme:
     model = GraphemeToPhoneme.train(lexicon)
     try:
         model.save(file)
-        _evict(folder, file)
+        remove_least_recent(folder, "*.g2p", file, files=_MOST)
     except DataError as error:
         logger.info(f"{error}; without it, spelling is learned at every start (SPEECHTL_CACHE)")
     return model
-
-
-def _evict(folder: Path, own: Path) -> None:
-    kept = []
-    for path in folder.glob("*.g2p"):
-        with contextlib.suppress(OSError):
-            kept.append((path.stat().st_mtime, path))
-    for _, path in sorted(kept)[:-_MOST]:
-        if path != own:
-            path.unlink(missing_ok=True)

@@ -105,5 +105,5 @@ def _has_sentence_without(graph: WordGraph, words: list[str]) -> bool:
         [int(arrays.target[arc]) for arc in range(bounds[state], bounds[state + 1]) if known[arrays.word[arc]]]
         for state in range(len(bounds) - 1)
     ]
-    after_a_word = {target for state in reachable([graph.start], following) for target in following[state]}
-    return bool(np.isfinite(arrays.final[sorted(reachable(after_a_word, following))]).any())
+    after_a_word = {target for state in reachable([graph.start], following.__getitem__) for target in following[state]}
+    return bool(np.isfinite(arrays.final[sorted(reachable(after_a_word, following.__getitem__))]).any())

@@ -19,22 +19,26 @@ from speechtl.grammar.jsgf_rules import (
     Word,
     equally_likely,
 )
+from speechtl.uncollected import uncollected
 
 # Deeper brackets are no grammar that someone wrote.
 _DEEPEST = 100
 
 _HEADER = re.compile(rb"(?:\xef\xbb\xbf)?#JSGF[ \t]+V1\.0(?:[ \t]+([^\s;]+))?(?:[ \t]+[^\s;]+)?[ \t]*;")
 _TOKEN = re.compile(
-    r"""(?P<space>\s+|//[^\n]*|/\*.*?\*/)
+    r"""[ \t]*
+      (?:(?P<word>[^\s;=|*+<>()\[\]{}/"]+)
+      | (?P<mark>[;=|*+()\[\]])
+      | (?P<space>\s+|//[^\n]*|/\*.*?\*/)
       | (?P<weight>/[ \t]*[^\s/*|;]+[ \t]*/)
       | (?P<rule><[^<>\n;]*>)
       | (?P<quoted>"(?:[^"\\\n]|\\.)*")
       | (?P<tag>\{(?:[^}\\]|\\.)*\})
-      | (?P<mark>[;=|*+()\[\]])
-      | (?P<word>[^\s;=|*+<>()\[\]{}/"]+)
-      | (?P<bad>/\*.*|.)""",
+      | (?P<bad>/\*.*|\{.*|"[^\n]*|<+|.))""",
     re.VERBOSE | re.DOTALL,
 )
+_LINES = {"space", "weight", "quoted", "tag", "bad"}  # Kinds that may hold a line end.
+_ITEMS, _AFTER = {"word", "quoted", "rule", "(", "["}, {"tag", "*", "+"}
 _UNCLOSED = {
     "/*": "a comment is never closed; end it with */",
     "/": "a weight stands between two slashes, as /0.3/; put a word that has a slash into double quotes",
@@ -45,7 +49,7 @@ _UNCLOSED = {
 
 
 class Token(NamedTuple):
-    """A piece of the text: its kind, its text and its line."""
+    """A piece of the text: its kind (a mark is one of its own), its text and its line."""
 
     kind: str
     text: str
@@ -70,8 +74,9 @@ def parse_jsgf(content: bytes, origin: str) -> dict[str, Rule]:
         LexiconError: lists everything that is wrong as ``file:line``.
     """
     text, first = _decode(content, origin)
-    parser = _Parser(list(_tokens(text, first)))
-    parser.read()
+    parser = _Parser(_tokens(text, first))
+    with uncollected():
+        parser.read()
     rules, problems = parser.rules, parser.problems
     for line, name in parser.references:
         # Within a grammar, the full name of a rule begins with the grammar's.
@@ -108,11 +113,16 @@ def _decode(content: bytes, origin: str) -> tuple[str, int]:
 
 
 def _tokens(text: str, line: int) -> Iterator[Token]:
+    """Yield the pieces of a text, at last one of kind ``end``, in the line of the last."""
+    last = 1
     for found in _TOKEN.finditer(text):
-        kind = str(found.lastgroup)
+        kind, piece = str(found.lastgroup), found[found.lastindex or 0]
         if kind != "space":
-            yield Token(kind, found[0], line)
-        line += found[0].count("\n")
+            yield Token(piece if kind == "mark" else kind, piece, line)
+            last = line
+        if kind in _LINES:
+            line += piece.count("\n")
+    yield Token("end", "the end of the file", last)
 
 
 class _Problem(Exception):
@@ -122,25 +132,23 @@ class _Problem(Exception):
 class _Parser:
     """Reads rule by rule, so that one bad rule does not hide the faults of the next."""
 
-    def __init__(self, tokens: list[Token]):
-        self.tokens, self.place = tokens, 0
-        self.end = Token("end", "the end of the file", tokens[-1].line if tokens else 1)
+    def __init__(self, tokens: Iterator[Token]):
+        # One by one: all of them would take more memory than the rules.
+        self.tokens, self.next = tokens, next(tokens)
         self.rules: dict[str, Rule] = {}
+        self.words: dict[str, Word] = {}
         self.problems: list[tuple[int, str]] = []
         self.references: list[tuple[int, str]] = []
         self.grammar = ""
         self.failed = False
 
-    def next(self) -> Token:
-        return self.tokens[self.place] if self.place < len(self.tokens) else self.end
-
     def take(self) -> Token:
-        token = self.next()
-        self.place += 1
+        token = self.next
+        self.next = next(self.tokens, token)
         return token
 
     def at(self, mark: str) -> bool:
-        return self.next().kind == "mark" and self.next().text == mark
+        return self.next.kind == mark
 
     def expect(self, mark: str, where: str) -> None:
         if not self.at(mark):
@@ -148,7 +156,7 @@ class _Parser:
         self.take()
 
     def unexpected(self, expected: str) -> _Problem:
-        token = self.next()
+        token = self.next
         if token.kind == "bad":
             known = next((text for start, text in _UNCLOSED.items() if token.text.startswith(start)), None)
             return _Problem(token.line, known or f"unexpected '{token.text}'; put such words into double quotes")
@@ -157,36 +165,36 @@ class _Parser:
 
     def read(self) -> None:
         statement = self.declaration
-        while self.next().kind != "end" or statement == self.declaration:
+        while self.next.kind != "end" or statement == self.declaration:
             try:
                 statement()
             except _Problem as problem:
                 self.problems.append(problem.args)
                 # A rule that cannot be read may be one that others refer to, and its end is a guess.
                 self.failed = True
-                while self.next().kind != "end" and not self.at(";"):
+                while self.next.kind != "end" and not self.at(";"):
                     self.take()
                 self.take()
             statement = self.statement
 
     def declaration(self) -> None:
-        if self.next().text != "grammar":
-            self.problems.append((self.next().line, f"expected 'grammar NAME;' (got '{self.next().text}')"))
+        if self.next.text != "grammar":
+            self.problems.append((self.next.line, f"expected 'grammar NAME;' (got '{self.next.text}')"))
             return
         self.take()
-        if self.next().kind != "word":
+        if self.next.kind != "word":
             raise self.unexpected("expected the grammar's name")
         self.grammar = self.take().text
         self.expect(";", "after the grammar's name")
 
     def statement(self) -> None:
-        first = self.next()
+        first = self.next
         if (first.kind, first.text) == ("word", "import"):
             raise _Problem(first.line, "import is not supported; copy the rules into this file")
         public = (first.kind, first.text) == ("word", "public")
         if public:
             self.take()
-        name = self.next()
+        name = self.next
         if name.kind != "rule":
             raise self.unexpected("expected a rule: <name> = ... ; or public <name> = ... ;")
         self.take()
@@ -216,12 +224,12 @@ class _Parser:
     def expansion(self, depth: int) -> Expansion:
         """Read alternatives up to what cannot belong to them."""
         if depth > _DEEPEST:
-            raise _Problem(self.next().line, f"brackets are nested more than {_DEEPEST} deep; use rules of their own")
-        line = self.next().line
+            raise _Problem(self.next.line, f"brackets are nested more than {_DEEPEST} deep; use rules of their own")
+        line = self.next.line
         items: list[Expansion] = []
         weights: list[float] = []
         while True:
-            if self.next().kind == "weight":
+            if self.next.kind == "weight":
                 weights.append(self.weight(self.take()))
             items.append(self.sequence(depth))
             if not self.at("|"):
@@ -231,9 +239,12 @@ class _Parser:
             return items[0] if len(items) == 1 else equally_likely(items)
         if len(weights) != len(items):
             raise _Problem(line, f"{len(weights)} of {len(items)} alternatives have a weight; give one to all or none")
-        if not sum(weights):
+        if not any(weights):
             raise _Problem(line, "all weights are 0; at least one alternative must be possible")
-        return Choice(tuple((weight / sum(weights), item) for weight, item in zip(weights, items) if weight))
+        if math.isinf(sum(weights)):
+            weights = [weight / len(weights) for weight in weights]
+        total = sum(weights)
+        return Choice(tuple((weight / total, item) for weight, item in zip(weights, items) if weight / total))
 
     def weight(self, token: Token) -> float:
         try:
@@ -247,10 +258,10 @@ class _Parser:
     def sequence(self, depth: int) -> Expansion:
         items: list[Expansion] = []
         read = False
-        while self.next().kind in ("word", "quoted", "rule") or self.at("(") or self.at("["):
+        while self.next.kind in _ITEMS:
             item = self.repeated(self.item(depth))
             read = True
-            if item != NULL:
+            if not isinstance(item, Series) or item.items:
                 items.append(item)
         if not read:
             raise self.unexpected("expected a word, a rule or a bracket; what says nothing is <NULL>")
@@ -259,7 +270,7 @@ class _Parser:
     def item(self, depth: int) -> Expansion:
         token = self.take()
         if token.kind == "word":
-            return Word(token.text)
+            return self.words.get(token.text) or self.words.setdefault(token.text, Word(token.text))
         if token.kind == "quoted":
             words = re.sub(r"\\(.)", r"\1", token.text[1:-1]).split()
             if not words:
@@ -278,7 +289,7 @@ class _Parser:
     def repeated(self, item: Expansion) -> Expansion:
         """Read what may follow an item: tags, and one * or +."""
         operator = ""
-        while self.next().kind == "tag" or self.at("*") or self.at("+"):
+        while self.next.kind in _AFTER:
             token = self.take()
             if token.kind == "tag":
                 continue

@@ -65,7 +65,8 @@ class Rule:
 
 def equally_likely(alternatives: Sequence[Expansion]) -> Choice:
     """Return a choice without preference."""
-    return Choice(tuple((1 / len(alternatives), item) for item in alternatives))
+    probability = 1 / len(alternatives)
+    return Choice(tuple((probability, item) for item in alternatives))
 
 
 def automaton_of(rules: Mapping[str, Rule], origin: str, most_states: int = _MOST_STATES) -> Automaton:
@@ -101,7 +102,7 @@ class _Unfolding:
         self.waiting: list[tuple[str, int]] = []
 
     def run(self) -> Automaton:
-        public = [Reference(name, rule.line) for name, rule in self.rules.items() if rule.public]
+        public: list[Expansion] = [Reference(name, rule.line) for name, rule in self.rules.items() if rule.public]
         end = self._state()
         self.automaton.final[end] = 0.0
         self.automaton.start = self._build(equally_likely(public), end, None)
@@ -125,7 +126,7 @@ class _Unfolding:
             self.automaton.add_arc(state, item.text, 0.0, target)
         elif isinstance(item, Choice):
             for probability, alternative in item.alternatives:
-                self._silent(state, probability, self._build(alternative, target, inside))
+                self._lead(state, probability, alternative, target, inside)
         else:
             # The state between two times.
             self._silent(state, 0.5, target)
@@ -133,6 +134,19 @@ class _Unfolding:
             self._silent(state, 0.5, begin)
             return begin if item.at_least_once else state
         return state
+
+    def _lead(
+        self, state: int, probability: float, item: Expansion, target: int, inside: tuple[str, int] | None
+    ) -> None:
+        """Let an alternative begin in a state; one that begins with a word needs no state of its own."""
+        if isinstance(item, Series) and item.items:
+            for part in reversed(item.items[1:]):
+                target = self._build(part, target, inside)
+            item = item.items[0]
+        if isinstance(item, Word):
+            self.automaton.add_arc(state, item.text, -math.log(probability), target)
+        else:
+            self._silent(state, probability, self._build(item, target, inside))
 
     def _refer(self, item: Reference, target: int, inside: tuple[str, int] | None) -> int:
         key = (item.name, target)

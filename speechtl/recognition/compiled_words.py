@@ -17,6 +17,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import SEARCH_ONLY, LexiconDecoder
 from speechtl.errors import DataError, LexiconError
 from speechtl.files import read_bytes, user_cache
+from speechtl.kept_files import remove_least_recent
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.stored_lexicon import StoredLexicon
@@ -86,7 +87,7 @@ def compiled(
     if key == _key(again, rules, how, inventory, config):
         try:
             save_mapped(file, decoder.pack(), messages)
-            _evict(folder, file)
+            remove_least_recent(folder, "*.words", file, size=_LIMIT)
         except DataError as error:
             logger.info(f"{error}; without it, the words are compiled at every start (SPEECHTL_CACHE)")
     return decoder
@@ -142,19 +143,3 @@ def _heard() -> Iterator[Sequence[Message]]:
         yield listening.messages
     finally:
         root.removeHandler(listening)
-
-
-def _evict(folder: Path, own: Path) -> None:
-    """Remove what was not used for longest until all that is kept is below the limit; whoever reads it still can."""
-    kept = []
-    for path in folder.glob("*.words"):
-        with contextlib.suppress(OSError):
-            about = path.stat()
-            kept.append((about.st_mtime, about.st_size, path))
-    total = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept):
-        if total <= _LIMIT:
-            break
-        if path != own:
-            path.unlink(missing_ok=True)
-            total -= size

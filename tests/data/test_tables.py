@@ -139,3 +139,43 @@ def test_reading_by_the_block_finds_what_reading_by_the_line_does(tmp_path_facto
             table = tables.scan_table(path, value_required=value_required)
         found.append((table.entries, list(table.lines.pairs()), table.problems))
     assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(
+    ("line", "count", "kind", "message"),
+    [
+        (b"", 200_000, "blank-line", "empty line (expected a key and a value); remove it"),
+        (b"\xff", 200_000, "encoding", "not UTF-8 (byte 0xFF at column 1); save the file as UTF-8"),
+        (b"\x01 b", 200_000, "bad-id", "id '\\x01' holds U+0001 (control character); rename it in every table"),
+        (b"a b", 199_999, "duplicate", "'a' appears again (first in line 1); keep one"),
+    ],
+)
+def test_a_line_that_is_wrong_ever_so_often_is_counted_and_shown_three_times(tmp_path, line, count, kind, message):
+    path = tmp_path / "text"
+    path.write_bytes((line + b"\n") * 200_000)
+    problems = scan_table(path).problems
+    first = 200_001 - count
+    assert [problem.line for problem in problems] == list(range(first, 200_001))
+    assert {(problem.kind, problem.message) for problem in problems} == {(kind, message)}
+    with pytest.raises(DataError) as error:
+        read_table(path)
+    shown = [f"  {path}:{number}: {message}" for number in range(first, first + 3)]
+    assert str(error.value).splitlines() == [
+        f"{path}: {count} problems",
+        *shown,
+        f"  ... and {count - 3} more like these",
+    ]
+
+
+def test_a_key_without_a_value_that_comes_again_is_told_as_both(tmp_path):
+    (tmp_path / "utt2spk").write_bytes(b"a\na\na\nb c\nb d\nb d\nb c\n")
+    table = scan_table(tmp_path / "utt2spk", value_required=True)
+    assert [(problem.line, problem.kind) for problem in table.problems] == [
+        (1, "empty"),
+        (2, "duplicate"),
+        (3, "duplicate"),
+        (5, "conflict"),
+        (6, "conflict"),
+        (7, "duplicate"),
+    ]
+    assert table.entries == {"a": "", "b": "c"}

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -17,8 +18,8 @@ from speechtl.data.validate import validate
 from speechtl.errors import DataError
 from speechtl.exchange.export_data import EXPORT_KINDS, export_data
 from speechtl.exchange.import_data import import_data
-from speechtl.exchange.named_audio import named_audio
-from speechtl.exchange.read_source import KINDS, kind_of_source
+from speechtl.exchange.named_audio import NamedAudio
+from speechtl.exchange.read_source import KINDS, kind_of_source, read_source
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -293,15 +294,56 @@ def test_what_a_format_cannot_say_is_refused(tmp_path):
     assert not (tmp_path / "x.csv").exists() and not (tmp_path / "lj").exists()
 
 
-def test_names_without_a_file_do_not_cost_a_look_at_every_suffix(tmp_path, monkeypatch):
-    asked = []
-    real = Path.is_file
-    monkeypatch.setattr(Path, "is_file", lambda path: asked.append(path) or real(path))
-    (tmp_path / "wavs").mkdir()
-    (tmp_path / "wavs" / "b.flac").touch()
-    listed = {}
-    assert [named_audio(tmp_path / "list.csv", name, listed) for name in ("b", "./b")] == [
-        tmp_path / "wavs" / "b.flac"
-    ] * 2
-    assert not any(named_audio(tmp_path / "list.csv", f"{number}", listed) for number in range(100))
-    assert len(asked) < 110
+@pytest.fixture
+def asked(monkeypatch):
+    """What the file system is asked for: folders and files."""
+    questions = []
+
+    def asking(real):
+        def ask(place, *more, **also):
+            questions.append(str(place))
+            return real(place, *more, **also)
+
+        return ask
+
+    for module, name in ((os, "listdir"), (os.path, "isfile"), (os, "stat")):
+        monkeypatch.setattr(module, name, asking(getattr(module, name)))
+    return questions
+
+
+def test_the_file_system_is_not_asked_for_each_name_that_leads_nowhere(tmp_path, asked):
+    (tmp_path / "wavs" / "sub").mkdir(parents=True)
+    for name in ("b.flac", "c", "sub/d.WAV", "É.wav"):
+        (tmp_path / "wavs" / name).touch()
+    audio = NamedAudio(tmp_path / "list.csv")
+    wavs = tmp_path / "wavs"
+    right = {"b": "b.flac", "./b": "b.flac", "c": "c", "sub/d.WAV": "sub/d.WAV", "wavs/b.flac": "b.flac", "É": "É.wav"}
+    assert {name: audio.find(name) for name in right} == {name: wavs / file for name, file in right.items()}
+    names = [name for number in range(1000) for name in (f"{number}", f"{number}.wav", f"{number}/b", f"sub/{number}")]
+    # Of another case, and no names of files at all.
+    names += ["B.flac.", "sub/D", "wavs/sub", "", ".", "sub/..", "\ud800/x", "\ud800", "a\0b", "x" * 5000]
+    assert [name for name in names if audio.find(name)] == []
+    assert len(asked) < 60  # Of thousands of names.
+
+
+def test_a_list_of_recordings_none_of_which_exists(tmp_path, asked):
+    table = tmp_path / "list.csv"
+    table.write_text("path,text\n" + "".join(f"{number}.wav,she turn\n" for number in range(10_000)))
+    asked.clear()
+    with pytest.raises(DataError) as error:
+        read_source(table)
+    listed = [
+        f"  {table}:{line}: no audio file '{line - 2}.wav' (paths are relative to {tmp_path})" for line in (2, 3, 4)
+    ]
+    assert str(error.value).splitlines() == [f"{table}: 10000 problems", *listed, "  ... and 9997 more like these"]
+    assert len(asked) < 60  # Of thousands of names.
+
+
+def test_a_folder_that_nobody_may_list_is_looked_into(tmp_path, monkeypatch):
+    (tmp_path / "a.wav").touch()
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied", folder)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    assert NamedAudio(tmp_path / "list.csv").find("a") == tmp_path / "a.wav"

@@ -256,6 +256,32 @@ def test_a_long_list_in_a_loop_is_quick():
     assert len(automaton_of(rules, "g").word_graph("g").arrays(1.0).final) == 3
 
 
+@pytest.mark.parametrize("rule", ["[a] " * 3000, "a+ " * 3000, "([a] b* a) " * 2000])
+def test_words_that_may_be_left_out_in_thousands_of_places_are_refused(rule):
+    with pytest.raises(LexiconError, match="it says the same words in too many ways"):
+        automaton_of(parse_jsgf(f"{HEADER}public <r> = {rule};".encode(), "g"), "g").word_graph("g")
+
+
+def test_weights_at_the_limits_of_numbers():
+    graph = automaton_of(parse_jsgf(f"{HEADER}public <r> = /1e308/ a | /1e308/ b | /1e-300/ c;".encode(), "g"), "g")
+    assert sentences(graph.word_graph("g")) == pytest.approx({("a",): -math.log(2), ("b",): -math.log(2)})
+
+
+@pytest.mark.parametrize(
+    ("opening", "message"),
+    [
+        ("{", "a tag is never closed; end it with }"),
+        ('"\\', "a word in double quotes has no end in its line"),
+        ("<", "a rule name has no end; write <name> in one line"),
+        ("/* ", "a comment is never closed; end it with */"),
+    ],
+)
+def test_what_is_opened_ever_so_often_and_never_closed_is_read_over_once(opening, message):
+    with pytest.raises(LexiconError) as error:
+        parse_jsgf(f"{HEADER}public <r> = a {opening * 200_000}".encode(), "g")
+    assert str(error.value) == f"g: not a grammar in JSGF:\n  g:3: {message}"
+
+
 def test_encodings(tmp_path):
     path = tmp_path / "g"
     for encoding, name in (("iso8859-1", " ISO8859-1 fr"), ("utf-8", ""), ("utf-8-sig", ""), ("utf-8", " UTF-8 fr")):
