@@ -2,6 +2,7 @@
 
 import copy
 import math
+import operator
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -58,6 +59,8 @@ class LexiconDecoder:
             that the language model allows.
         ConfigError: a language model and isolated words at once.
     """
+
+    _searched: tuple[SearchGraph, tuple[object, ...], tuple[int, int]] | None = None
 
     def __init__(
         self,
@@ -245,17 +248,26 @@ class LexiconDecoder:
 
         Words that are added while the search goes on are not in it.
         """
+        with self._changing:
+            graph = self._search_graph()
+        return WordSearch(graph, self.config, count, times=times)
+
+    def _search_graph(self) -> SearchGraph:
+        """Return what is searched now; the same as long as no words are added."""
+        lexicon, tree = self._lexicon, self._lexicon.tree
+        made_of = (self.config, lexicon, tree, self._weighted, self._ahead)
+        size = tree.nodes, tree.leaves
+        if self._searched is not None:
+            graph, before, size_before = self._searched
+            if size == size_before and all(map(operator.is_, made_of, before)):
+                return graph
         fillers = FillerCosts(-math.inf, -math.inf)
         if self.config.oov == "phones":
             fillers = FillerCosts(-self.config.filler_penalty, -self.config.filler_phone_penalty)
-        with self._changing:
-            tree = self._lexicon.tree
-            space = Space(
-                tree.arrays(), self._lexicon.leaf_arrays(), self._weighted, self._ahead, fillers, tree.branching
-            )
-            leaves = self._lexicon.leaves()
-        graph = SearchGraph(space, self._graph.start, leaves, self.inventory, self._is_grammar)
-        return WordSearch(graph, self.config, count, times=times)
+        space = Space(tree.arrays(), lexicon.leaf_arrays(), self._weighted, self._ahead, fillers, tree.branching)
+        graph = SearchGraph(space, self._graph.start, lexicon.leaves(), self.inventory, self._is_grammar)
+        self._searched = graph, made_of, size
+        return graph
 
 
 def _word_graph(language_model: NgramModel | WordGraph | str | Path | None, config: DecodingConfig) -> WordGraph:

@@ -1,6 +1,7 @@
 """The search for the words of one utterance, whose posteriors may come in blocks."""
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -14,6 +15,7 @@ from speechtl.decoding.search.look_ahead import Space
 from speechtl.decoding.search.token_search import TokenSearch
 from speechtl.decoding.search.traceback import Leaves, TokenPath, follow, with_times
 from speechtl.decoding.search_scores import search_scores
+from speechtl.kernels.packed import Packed
 from speechtl.lang.phone_inventory import PhoneInventory
 
 _NBEST_OF_CONFIDENCE = 20
@@ -40,6 +42,11 @@ class SearchGraph:
     leaves: Leaves
     inventory: PhoneInventory
     is_grammar: bool
+
+    @functools.cached_property
+    def packed(self) -> Packed:
+        """The space, as kernels read it."""
+        return Packed(self.space)
 
 
 class WordSearch:
@@ -121,7 +128,7 @@ class WordSearch:
         settings = Settings(config.beam, config.blank_margin, config.max_active, config.beam_delta, sequences)
         if exact:
             settings = Settings(math.inf, math.inf, _ALL, math.inf, sequences)
-        return TokenSearch(self.graph.space, self.graph.start, settings)
+        return TokenSearch(self.graph.packed, self.graph.start, settings)
 
     def _paths(self) -> list[TokenPath]:
         """Read the best hypotheses; there is at least one."""

@@ -18,7 +18,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from llvmlite import binding
 
 from speechtl.errors import DataError
@@ -50,25 +49,25 @@ class KeptKernel:
 
     def __init__(self, kernel: Kernel, said: str = ""):
         self._kernel, self._said = kernel, said
-        self._functions: dict[tuple[Any, ...], Any] = {}
+        self._functions: dict[tuple[int, ...], Any] = {}
 
     def __call__(self, *arguments: Packed) -> int:
         """Call it; return the number, 0 for nothing."""
-        kinds = tuple(argument.kind for argument in arguments)
-        function = self._functions.get(kinds)
-        if function is None:
-            function = self._load(kinds)
-        tables = np.array([argument.address for argument in arguments], np.int64)
-        result = ctypes.c_int64(0)
-        if function(ctypes.byref(result), ctypes.byref(ctypes.c_void_p()), tables.ctypes.data):
+        kinds = [argument.kind for argument in arguments]
+        # Kinds are the same object where they are the same.
+        function = self._functions.get(tuple(map(id, kinds))) or self._load(tuple(kinds))
+        tables = (ctypes.c_int64 * len(arguments))(*[argument.address for argument in arguments])
+        result, exception = ctypes.c_int64(0), ctypes.c_void_p()
+        if function(ctypes.byref(result), ctypes.byref(exception), ctypes.addressof(tables)):
             raise RuntimeError(f"{self._kernel.py_func.__qualname__} failed")
         return result.value
 
     def _load(self, kinds: tuple[Any, ...]) -> Any:
         """Load the function for arguments of these kinds, as it was kept or compiled now."""
         with _lock:
-            if kinds in self._functions:
-                return self._functions[kinds]
+            known = tuple(map(id, kinds))
+            if known in self._functions:
+                return self._functions[known]
             name = f"{self._kernel.__module__}.{self._kernel.py_func.__qualname__}"
             folder = Path(inspect.getfile(self._kernel.py_func)).parent
             key = "\n".join([_environment(), _sources(folder), *map(_described, kinds)])
@@ -81,7 +80,7 @@ class KeptKernel:
                 with _alone(places):
                     found = _found(places) or self._compile(kinds, places)
             symbol, code = found
-            function = self._functions[kinds] = _FUNCTION(_linked(symbol, code))
+            function = self._functions[known] = _FUNCTION(_linked(symbol, code))
             return function
 
     def _compile(self, kinds: tuple[Any, ...], places: Sequence[Path]) -> tuple[str, bytes]:

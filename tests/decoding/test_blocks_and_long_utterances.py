@@ -74,11 +74,29 @@ def test_what_no_hypothesis_needs_is_dropped(monkeypatch):
     rooms = []
     for kept in (1 << 10, 1 << 40):
         monkeypatch.setattr(token_search, "_KEPT", kept)
+        monkeypatch.setattr(token_search, "_free", [])
         search = DECODERS["words", True].begin(5)
         search.feed(speech(0, 8000))
-        memory = search._search._memory
+        memory = search._search._room.memory
         rooms.append((len(memory.links.leaf), len(memory.histories.sequences.pair), len(memory.histories.state)))
     assert all(4 * some <= every for some, every in zip(*rooms, strict=True))
+
+
+def test_a_search_in_the_room_of_another_finds_the_same():
+    decoder, matrices = DECODERS["words", True], [speech(seed, frames) for seed, frames in ((1, 400), (2, 30), (3, 90))]
+    fresh = []
+    for matrix in matrices:
+        token_search._free.clear()
+        fresh.append(decoder.decode_nbest(matrix, 5, times=True))
+    assert len(token_search._free) == 1
+    assert [decoder.decode_nbest(matrix, 5, times=True) for matrix in matrices] == fresh
+    assert len(token_search._free) == 1
+    # Two at once have rooms of their own.
+    searches = [decoder.begin(5, times=True) for _ in matrices]
+    for first in range(0, 400, 10):
+        for search, matrix in zip(searches, matrices, strict=True):
+            search.feed(matrix[first : first + 10])
+    assert [search.finish() for search in searches] == fresh
 
 
 def test_phones_in_blocks():

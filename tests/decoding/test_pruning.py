@@ -45,7 +45,7 @@ def test_flat_posteriors_do_not_pile_up_hypotheses(delta):
     search = decoder.begin(times=True)
     for block in np.split(flat(0, 300, 0.1), 30):
         search.feed(block)
-        memory = search._search._memory
+        memory = search._search._room.memory
         counts = [front.counts[TOKENS] + front.counts[GROUPS] for front in (memory.even, memory.odd)]
         # Each of those that survived stays, and moves on by at most five phones, at each of which a word may end.
         assert max(counts) <= 60 * (1 + 5 + 1 + 5)

@@ -233,8 +233,8 @@ def test_kernels_that_other_processes_compiled_are_not_mixed_up(module, tmp_path
         import loops_of_a_test as module
         out = module.Packed(np.zeros(1, np.int16))
         for name in sys.argv[1].split(","):
-            print(module.KeptKernel(getattr(module, name))(out), out._value)
-            out._value[:] = 0
+            print(module.KeptKernel(getattr(module, name))(out), out.value)
+            out.value[:] = 0
     """)
     places = str(tmp_path / "loops"), os.path.dirname(__file__)
     # Each is the first that its process compiles; then one process loads both.

@@ -107,4 +107,6 @@ def _at_roots(front: Front, groups: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _found(links: Links, link: np.ndarray, score: np.ndarray, graph: np.ndarray, node: int) -> Found:
     count = int(links.used[0])
-    return Found(links.before[:count], links.leaf[:count], links.frame[:count], link, score, graph, node)
+    # Copies: the search goes on, or its memory serves another.
+    before, leaf, frame = (array[:count].copy() for array in links[:3])
+    return Found(before, leaf, frame, link, score, graph, node)

@@ -84,6 +84,31 @@ def larger_memory(memory: Memory, needs: np.ndarray) -> Memory:
     )
 
 
+def clear(memory: Memory) -> None:
+    """Make a memory as a new one, apart from its size."""
+    histories = memory.histories
+    for counts in (memory.even.counts, memory.odd.counts, memory.moves.used, memory.links.used):
+        counts[:] = 0
+    # Stamps are numbers of frames, which begin anew.
+    memory.finder.stamp.fill(-1)
+    for first, numbers in enumerate((histories.numbers, histories.sequences)):
+        numbers.number.fill(VACANT)
+        numbers.free[:] = first
+
+
+def has_less(memory: Memory, needs: np.ndarray) -> bool:
+    """Whether there is too little room for ``needs`` of groups, links and histories."""
+    rooms = {ROOM_GROUPS: memory.even.groups, ROOM_LINKS: memory.links.leaf, ROOM_HISTORIES: memory.histories.state}
+    return any(needs[kind] > len(array) for kind, array in rooms.items())
+
+
+def size_of(memory: Memory) -> int:
+    """Return the bytes of what grows."""
+    histories = memory.histories
+    arrays = (*memory.even[:4], *memory.moves[:3], *memory.links[:4], *histories.numbers[:2], *histories.sequences[:2])
+    return sum(array.nbytes for array in arrays)
+
+
 def _front() -> Front:
     return Front(
         np.empty((_ROOM, 8), np.int32),

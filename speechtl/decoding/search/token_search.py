@@ -5,14 +5,17 @@ import numpy as np
 from speechtl.decoding.search.compaction import compact
 from speechtl.decoding.search.ends import Found, beginning_of, ends_of
 from speechtl.decoding.search.front import Front, Settings
-from speechtl.decoding.search.look_ahead import Space
 from speechtl.decoding.search.memory import (
     KINDS,
     ROOM_GROUPS,
     ROOM_HISTORIES,
     ROOM_LINKS,
+    Memory,
+    clear,
+    has_less,
     larger_memory,
     new_memory,
+    size_of,
 )
 from speechtl.decoding.search.token_passing import FULL, KEPT, PASSED, TURN, Progress, begin_sentence, pass_frames
 from speechtl.kernels.kept import KeptKernel
@@ -25,6 +28,37 @@ _begin_kept = KeptKernel(begin_sentence)
 _pass_kept = KeptKernel(pass_frames, "compiling the search for this processor, once; this takes about a minute")
 
 
+class _Room:
+    """What a search writes to, and how it is given to kernels."""
+
+    def __init__(self) -> None:
+        self.needs = np.zeros(KINDS, np.int64)
+        self.progress = Progress(np.zeros(5, np.int64), np.zeros(3))
+        self.changed = Packed(self.progress), Packed(self.needs)
+        self.set(new_memory())
+
+    def set(self, memory: Memory) -> None:
+        """Take a larger memory."""
+        self.memory, self.packed = memory, Packed(memory)
+
+    def begin(self, settings: Settings, depth: int) -> None:
+        """Forget the search before."""
+        clear(self.memory)
+        self.needs[:] = 0
+        self.needs[ROOM_GROUPS] = self.needs[ROOM_LINKS] = self.needs[ROOM_HISTORIES] = depth
+        self.progress.counts[:] = 0
+        self.progress.counts[FULL] = self.progress.counts[KEPT] = _KEPT
+        self.progress.marks[:] = 0.0, -np.inf, settings.beam
+        if has_less(self.memory, self.needs):
+            self.set(larger_memory(self.memory, self.needs))
+
+
+# Rooms of searches that are over, for the next: to make one takes as long as to search seconds of speech. At most so
+# many, and none that has grown beyond so many bytes.
+_free: list[_Room] = []
+_MOST_FREE, _LARGEST_FREE = 8, 1 << 22
+
+
 class TokenSearch:
     """Token passing over the frames of one utterance, which come in blocks of any size.
 
@@ -32,56 +66,62 @@ class TokenSearch:
     hypothesis needs any more is dropped from time to time.
 
     Args:
-        space: what is searched. Its arrays must not change while the search goes on.
+        space: the packed `Space` that is searched. Its arrays must not change while the search goes on.
         start: first state of the language model.
         settings: how it prunes.
     """
 
-    def __init__(self, space: Space, start: int, settings: Settings):
+    def __init__(self, space: Packed, start: int, settings: Settings):
         self._space, self._settings = space, settings
         self._frames = 0
-        self._needs = np.zeros(KINDS, np.int64)
-        self._needs[ROOM_GROUPS] = self._needs[ROOM_LINKS] = self._needs[ROOM_HISTORIES] = space.ahead.depth
-        self._memory = larger_memory(new_memory(), self._needs)
-        self._progress = Progress(np.zeros(5, np.int64), np.array([0.0, -np.inf, settings.beam]))
-        self._progress.counts[FULL] = self._progress.counts[KEPT] = _KEPT
-        self._fixed = Packed(space), Packed(settings)
-        self._changed = Packed(self._progress), Packed(self._needs)
-        self._room = Packed(self._memory)
-        _begin_kept(self._fixed[0], Packed(start), Packed(settings.sequences), self._room)
+        try:
+            self._room = _free.pop()
+        except IndexError:
+            self._room = _Room()
+        self._room.begin(settings, space.value.ahead.depth)
+        self._fixed = space, Packed(settings)
+        _begin_kept(space, Packed(start), Packed(settings.sequences), self._room.packed)
+
+    def __del__(self) -> None:
+        """Leave the room to the next search; nothing that was returned refers to it."""
+        room = getattr(self, "_room", None)
+        if room is not None and len(_free) < _MOST_FREE and size_of(room.memory) <= _LARGEST_FREE:
+            _free.append(room)
 
     def feed(self, frames: np.ndarray) -> None:
         """Go on through ``(frames, units)`` float32: scaled log posteriors, unit 0 the blank."""
-        counts = self._progress.counts
+        room = self._room
+        counts = room.progress.counts
         given = Packed(np.ascontiguousarray(frames, np.float32)), Packed(self._frames)
         # Returns early where the memory is too small.
-        while not _pass_kept(*given, *self._fixed, self._room, *self._changed):
+        while not _pass_kept(*given, *self._fixed, room.packed, *room.changed):
             if self._most() >= counts[FULL]:
-                compact(self._front, self._memory.links, self._memory.histories, self._settings.sequences)
+                compact(self._front, room.memory.links, room.memory.histories, self._settings.sequences)
                 # What is left must double before it is worth looking through it again.
                 counts[FULL] = max(int(counts[KEPT]), 2 * self._most())
             else:
-                self._memory = larger_memory(self._memory, self._needs)
-                self._room = Packed(self._memory)
+                room.set(larger_memory(room.memory, room.needs))
         self._frames += len(frames)
 
     def ends(self) -> Found:
         """Return the best hypotheses, as if there were no more frames."""
-        memory, passed = self._memory, float(self._progress.marks[PASSED])
-        return ends_of(self._space.graph, self._front, memory.links, memory.histories, passed, self._settings.sequences)
+        memory, graph = self._room.memory, self._space.value.graph
+        return ends_of(graph, self._front, memory.links, memory.histories, self._passed, self._settings.sequences)
 
     def beginning(self) -> Found:
         """Return the best hypothesis so far, complete or not."""
-        return beginning_of(self._front, self._memory.links, float(self._progress.marks[PASSED]))
+        return beginning_of(self._front, self._room.memory.links, self._passed)
+
+    @property
+    def _passed(self) -> float:
+        return float(self._room.progress.marks[PASSED])
 
     @property
     def _front(self) -> Front:
         """The tokens of the last frame."""
-        return self._memory.odd if self._progress.counts[TURN] else self._memory.even
+        return self._room.memory.odd if self._room.progress.counts[TURN] else self._room.memory.even
 
     def _most(self) -> int:
         """Return how many links, or word sequences, there are."""
-        histories = self._memory.histories
-        return max(
-            int(number[0]) for number in (self._memory.links.used, histories.numbers.free, histories.sequences.free)
-        )
+        links, histories = self._room.memory.links, self._room.memory.histories
+        return max(int(number[0]) for number in (links.used, histories.numbers.free, histories.sequences.free))

@@ -1,8 +1,10 @@
 """Traceback: from the links of a search to words, phones and their times."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +21,14 @@ from speechtl.lang.phone_inventory import PhoneInventory
 
 # Frames times phones that are aligned at once, and otherwise frames of a part.
 _AT_ONCE, _PART = 1 << 25, 3000
+
+
+class _Ways(NamedTuple):
+    """From each leaf to the root, as in `Leaves` and `PrefixTree`."""
+
+    node: np.ndarray
+    parent: np.ndarray
+    unit: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +48,11 @@ class Leaves:
     label: np.ndarray
     identity: np.ndarray
     words: Sequence[str]
+
+    @functools.cached_property
+    def packed(self) -> Packed:
+        """The way from each leaf to the root, as kernels read it."""
+        return Packed(_Ways(self.node, self.tree.parent, self.tree.unit))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,50 +124,56 @@ def follow(found: Found, place: int, leaves: Leaves, inventory: PhoneInventory) 
     return TokenPath(hypothesis, tuple(units), tuple(owners), tuple(ends))
 
 
+class _Links(NamedTuple):
+    """Chains back in time, as in `Found`."""
+
+    before: np.ndarray
+    leaf: np.ndarray
+    frame: np.ndarray
+
+
+# Rows of what is read of a chain: the leaves, the frames in which they ended, how many units each has, all units.
+_LEAVES, _FRAMES, _LENGTHS, _SAID = range(4)
+
+
 def _read(found: Found, link: int, leaves: Leaves) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the leaves of a chain of links in the order of time, their frames, all their units, how many each has."""
-    chain = Packed(found.link_before), Packed(found.link_leaf), Packed(found.link_frame), Packed(int(link))
-    tree = Packed(leaves.node), Packed(leaves.tree.parent), Packed(leaves.tree.unit)
-    counts = np.zeros(2, np.int64)
-    _measure_kept(*chain[:2], chain[3], *tree[:2], Packed(counts))
-    count, units = counts.tolist()
-    read = np.empty(count, np.int32), np.empty(count, np.int32), np.empty(units, np.int32), np.zeros(count, np.int32)
-    _fill_kept(*chain, *tree, *map(Packed, read))
-    return read
+    links = _Links(found.link_before, found.link_leaf, found.link_frame)
+    # A unit takes a frame at least, and none comes after the last word's end. A chain is read from there on.
+    read = np.empty((4, int(found.link_frame[link]) + 1 if link >= 0 else 0), np.int32)
+    both = _fill_kept(Packed(links), Packed(int(link)), leaves.packed, Packed(read))
+    if both < 0:
+        raise RuntimeError("more units than frames")
+    first, first_unit = read.shape[1] - (both >> 32), read.shape[1] - (both & 0xFFFFFFFF)
+    return read[_LEAVES, first:], read[_FRAMES, first:], read[_SAID, first_unit:], read[_LENGTHS, first:]
 
 
 @kernel
-def _measure(before, leaf, link, node, parent, counts):
-    """Count the leaves of a chain, and all their units."""
-    at = link
+def _fill(links, link, tree, read):
+    """Fill the ends of the rows; return how many leaves, and in the lower half how many units; -1 for want of room."""
+    node, parent, unit = tree.node, tree.parent, tree.unit
+    room = read.shape[1]
+    count, units, at = room, room, link
     while at >= 0:
-        if leaf[at] >= 0:
-            counts[0] += 1
-            above = node[leaf[at]]
-            while above > 0:
-                counts[1] += 1
-                above = parent[above]
-        at = before[at]
-
-
-@kernel
-def _fill(before, leaf, frame, link, node, parent, unit, leaves, frames, said, lengths):
-    """Fill what `_read` returns."""
-    count, units, at = len(leaves), len(said), link
-    while at >= 0:
-        if leaf[at] >= 0:
+        if links.leaf[at] >= 0:
+            if count == 0:
+                return -1
             count -= 1
-            leaves[count], frames[count] = leaf[at], frame[at]
-            above = node[leaf[at]]
+            read[_LEAVES, count], read[_FRAMES, count] = links.leaf[at], links.frame[at]
+            begin = units
+            above = node[links.leaf[at]]
             while above > 0:
+                if units == 0:
+                    return -1
                 units -= 1
-                said[units] = unit[above]
-                lengths[count] += 1
+                read[_SAID, units] = unit[above]
                 above = parent[above]
-        at = before[at]
+            read[_LENGTHS, count] = begin - units
+        at = links.before[at]
+    return ((room - count) << 32) | (room - units)
 
 
-_measure_kept, _fill_kept = KeptKernel(_measure), KeptKernel(_fill)
+_fill_kept = KeptKernel(_fill)
 
 
 def with_times(path: TokenPath, log_posteriors: np.ndarray, scores: np.ndarray, pauses: Pauses) -> Hypothesis:
