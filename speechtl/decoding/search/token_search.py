@@ -56,7 +56,7 @@ class _Room:
 # Rooms of searches that are over, for the next: to make one takes as long as to search seconds of speech. At most so
 # many, and none that has grown beyond so many bytes.
 _free: list[_Room] = []
-_MOST_FREE, _LARGEST_FREE = 8, 1 << 22
+_MOST_FREE, _LARGEST_FREE = 8, 1 << 25
 
 
 class TokenSearch:
