@@ -12,6 +12,7 @@ import hashlib
 import importlib.metadata
 import inspect
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -114,8 +115,9 @@ def _alone(places: Sequence[Path]) -> Iterator[None]:
         for path in places:
             with contextlib.suppress(OSError):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(open(path.with_suffix(".lock"), "w"))
-                fcntl.flock(file, fcntl.LOCK_EX)
+                descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o666)
+                stack.callback(os.close, descriptor)
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 stack.callback(path.with_suffix(".lock").unlink, missing_ok=True)
                 break
         yield
