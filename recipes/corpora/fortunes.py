@@ -1,28 +1,28 @@
 """Sayings, jokes and quotations of the fortune program: text of a language, without speech. Standard library only.
 
-    python recipes/corpora/fortunes.py --corpus DIR --language de --out data/fortunes_de
+    python recipes/corpora/fortunes.py --corpus DIR --out data/text
 
 Licence: GPL, version 2 or later (the quotations are their authors'). Get it: unpack the Debian package
 ``fortunes-de`` or ``fortunes-ru`` (``apt-get download``, ``dpkg -x``).
 
-Layout: files of text without a suffix in ``usr/share/games/fortunes/<language>`` or DIR itself, entries divided by
-lines of ``%``; UTF-8.
+Layout: files of text without a suffix in ``usr/share/games/fortunes/<language>`` below DIR, entries divided by lines of
+``%``; UTF-8.
 
-Written below ``--out``: ``text``, a table of sentences with invented ids; ``words.txt``, their words, which need a
-pronunciation. Words are in lower case without punctuation.
+Written below ``--out``, for each language: ``text``, a table of sentences with invented ids; ``words.txt``, their
+words, which need a pronunciation. Words are in lower case without punctuation.
 
 Left out: sentences of one or two words, sentences with other letters than the language's or with digits, and what came
 before. 31,629 German sentences remain (fortunes-de 0.35), and 22,511 Russian ones (fortunes-ru 1.52).
 """
 
-import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from data_dirs import fail, write_lines
+from data_dirs import command_line, fail, parse, write_lines
 
 HOW_TO_GET_IT = "It is free: unpack the Debian package fortunes-LANGUAGE (dpkg -x) and give the folder with --corpus"
+INSIDE = Path("usr", "share", "games", "fortunes")
 LETTERS = {"de": "a-zäöüß", "ru": "а-яё"}
 _END = re.compile(r"[.!?:;%]|\n\s*\n|\n\s*--")
 _FEWEST = 3
@@ -36,35 +36,33 @@ def sentences_of(text: str, letters: str) -> Iterator[str]:
             yield " ".join(words)
 
 
-def prepare(corpus: Path, language: str, out: Path) -> None:
-    """Write sentences and words."""
-    if language not in LETTERS:
-        fail(f"no sentences of {language} are known; choose from {', '.join(LETTERS)}")
-    inside = corpus / "usr" / "share" / "games" / "fortunes" / language
-    files = sorted(
-        path for path in (inside if inside.is_dir() else corpus).glob("*") if path.is_file() and not path.suffix
-    )
-    found: dict[str, None] = {}
-    for path in files:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            fail(f"{path}: not UTF-8 ({error}); take files without a suffix")
-        found.update(dict.fromkeys(sentences_of(text, LETTERS[language])))
-    if not found:
-        fail(f"{corpus} has no sentences of {language}. {HOW_TO_GET_IT}")
-    write_lines(out / "text", (f"fortunes-{number:06} {sentence}" for number, sentence in enumerate(found)))
-    write_lines(out / "words.txt", sorted({word for sentence in found for word in sentence.split()}))
-    print(f"{out}: {len(found)} sentences of {language}")
+def prepare(corpus: Path, out: Path) -> None:
+    """Write the sentences and the words of each language."""
+    written = 0
+    for language, letters in LETTERS.items():
+        found: dict[str, None] = {}
+        for path in sorted((corpus / INSIDE / language).glob("*")):
+            if path.suffix or not path.is_file():
+                continue
+            try:
+                text = path.read_text(encoding="utf-8")
+            except UnicodeDecodeError as error:
+                fail(f"{path}: not UTF-8 ({error}); take files without a suffix")
+            found.update(dict.fromkeys(sentences_of(text, letters)))
+        if found:
+            lines = (f"fortunes-{number:06} {sentence}" for number, sentence in enumerate(found))
+            write_lines(out / language / "text", lines)
+            words = {word for sentence in found for word in sentence.split()}
+            write_lines(out / language / "words.txt", sorted(words))
+            print(f"{out / language}: {len(found)} sentences")
+            written += 1
+    if not written:
+        fail(f"{corpus} has no sentences of {' or '.join(LETTERS)} in {INSIDE}. {HOW_TO_GET_IT}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Prepare the sentences of fortunes.")
-    parser.add_argument("--corpus", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--language", required=True)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR")
-    arguments = parser.parse_args()
-    prepare(arguments.corpus, arguments.language, arguments.out)
+    arguments = parse(command_line("fortunes"), HOW_TO_GET_IT)
+    prepare(arguments.corpus, arguments.out)
 
 
 if __name__ == "__main__":

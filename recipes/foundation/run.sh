@@ -43,9 +43,7 @@ if run_stage 0 "data directories from the corpora"; then
     python "../corpora/$name.py" --corpus "$corpora/$name" --out "data/$name" "${options[@]}"
   done
   if [ -n "$corpora" ] && [ -d "$corpora/fortunes" ]; then
-    for language in de ru; do
-      python ../corpora/fortunes.py --corpus "$corpora/fortunes" --language $language --out data/text/$language
-    done
+    python ../corpora/fortunes.py --corpus "$corpora/fortunes" --out data/text
   else
     echo "left out: fortunes (${corpora:-no --corpora DIR}/fortunes is not there): no language model of phones" >&2
   fi

@@ -28,30 +28,22 @@ def fortunes(tmp_path):
 
 
 def test_sentences_are_words_of_the_language_each_once(fortunes, tmp_path):
-    done = run("corpora/fortunes.py", "--corpus", fortunes, "--language", "de", "--out", tmp_path / "text")
+    done = run("corpora/fortunes.py", "--corpus", fortunes, "--out", tmp_path / "text")
     assert (done.returncode, done.stderr) == (0, "")
     # One has a number, one a letter of another language, one is short, one was there before.
-    assert (tmp_path / "text/text").read_text(encoding="utf-8") == "fortunes-000000 wer früh aufsteht ist müde\n"
-    assert (tmp_path / "text/words.txt").read_text(encoding="utf-8").split() == [
-        "aufsteht",
-        "früh",
-        "ist",
-        "müde",
-        "wer",
-    ]
-    assert done.stdout.endswith(": 1 sentences of de\n")
+    assert (tmp_path / "text/de/text").read_text(encoding="utf-8") == "fortunes-000000 wer früh aufsteht ist müde\n"
+    words = (tmp_path / "text/de/words.txt").read_text(encoding="utf-8")
+    assert words.split() == ["aufsteht", "früh", "ist", "müde", "wer"]
+    assert done.stdout.endswith("de: 1 sentences\n")
+    assert not (tmp_path / "text/ru").exists()
 
 
 def test_what_is_wrong_with_the_sentences_is_said(fortunes, tmp_path):
-    out = ["--out", tmp_path / "text"]
-    assert (
-        "no sentences of fr are known; choose from de, ru"
-        in run("corpora/fortunes.py", "--corpus", fortunes, "--language", "fr", *out).stderr
-    )
-    done = run("corpora/fortunes.py", "--corpus", tmp_path, "--language", "ru", *out)
-    assert done.returncode and "has no sentences of ru. It is free" in done.stderr
+    (tmp_path / "empty").mkdir()
+    done = run("corpora/fortunes.py", "--corpus", tmp_path / "empty", "--out", tmp_path / "text")
+    assert done.returncode and "has no sentences of de or ru in usr/share/games/fortunes. It is free" in done.stderr
     (fortunes / "usr/share/games/fortunes/de/alt").write_bytes("müde".encode("latin-1"))
-    done = run("corpora/fortunes.py", "--corpus", fortunes, "--language", "de", *out)
+    done = run("corpora/fortunes.py", "--corpus", fortunes, "--out", tmp_path / "text")
     assert done.returncode and "alt: not UTF-8" in done.stderr
     assert not (tmp_path / "text").exists()
 
