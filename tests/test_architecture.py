@@ -41,8 +41,8 @@ ARROWS = {
     "data": {"audio"},
     "lang": set(),
     "kernels": set(),
-    "exchange": {"audio", "data"},
     "features": {"audio", "data"},
+    "exchange": {"audio", "data", "features"},
     "splicing": {"data", "features", "lang"},
     "grammar": {"data", "lang"},
     "g2p": {"grammar", "lang"},
@@ -58,8 +58,8 @@ ARROWS = {
     "experiment": {"batches", "decoding", "features", "lang", "models", "pretrained", "training", "transfer"},
     "runtime": {"batches", "experiment", "lang", "models"},
     "recognition": {
-        *("alignment", "audio", "batches", "data", "decoding", "experiment", "features", "g2p", "grammar", "lang"),
-        *("models", "runtime", "scoring"),
+        *("alignment", "audio", "batches", "data", "decoding", "exchange", "experiment", "features", "g2p", "grammar"),
+        *("lang", "models", "runtime", "scoring"),
     },
     "exporting": {
         *("alignment", "batches", "data", "experiment", "features", "lang", "models", "recognition", "runtime"),

@@ -1,5 +1,6 @@
 """End-to-end speaker adaptation: read recordings, choose a method, cross-validate, train, compare, store."""
 
+import dataclasses
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,6 @@ from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.held_out import Verdict, cross_validate
 from speechtl.adaptation.learner import Learner, Speech
 from speechtl.adaptation.pseudo_labels import label
-from speechtl.adaptation.recordings import read_recordings
 from speechtl.adaptation.report import BeforeAfter
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.result import (
@@ -31,12 +31,14 @@ from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.data.tables import write_table
 from speechtl.errors import DataError, list_problems
+from speechtl.exchange.recordings import DATA, Recordings, read_recordings
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.language_choice import open_language
 from speechtl.exporting.export_graphs import export_at_the_end
 from speechtl.features.archives import read_double_matrix
 from speechtl.features.cmvn import add
 from speechtl.files import replacing_together
+from speechtl.lang.missing_words import in_known_spelling
 from speechtl.lang.phone_mapping import fit_lexicon
 from speechtl.layout import ExperimentLayout
 from speechtl.lock import alone_in
@@ -126,17 +128,29 @@ class Adaptation:
         request, supervised = self.request, not self.request.unsupervised
         recordings = read_recordings(
             request.data,
-            request.out / "data",
+            request.out / DATA,
             self.features,
             channel=request.channel,
             allow_pipes=request.allow_pipes,
             need_text=supervised,
         )
         self.warnings += [f"{name}: left out: {reason}" for name, reason in recordings.left_out.items()]
+        recordings = self._spelled(recordings)
         data = recordings.data
         if supervised:
             data = with_known_words(data, self.lexicon, self.inventory.phones, self.warnings)
         return data, recordings.text
+
+    def _spelled(self, recordings: Recordings) -> Recordings:
+        """Return recordings whose transcripts are spelled as the lexicon spells their words."""
+        if self.lexicon is None:
+            return recordings
+        text, changed = in_known_spelling(recordings.text, self.lexicon)
+        self.warnings += changed
+        if text != recordings.text:
+            recordings.data.text = {name: text[name] for name in recordings.data.text}
+            recordings.data.save(recordings.data.path)
+        return dataclasses.replace(recordings, text=text)
 
     def _read(self, directory: Path, labelled: bool) -> Source:
         labelling = Labelling(self.inventory, self.lexicon) if labelled else None
@@ -216,10 +230,12 @@ class Adaptation:
         for title, path in (("test", request.test), ("source speech", request.source_speech)):
             if path is not None:
                 folder = request.out / f"data_{title.replace(' ', '_')}"
-                data = read_recordings(
-                    path, folder, self.features, channel=request.channel, allow_pipes=request.allow_pipes
-                ).data
-                found[title] = learner.read(self._read(data.path, False)), dict(data.text)
+                others = self._spelled(
+                    read_recordings(
+                        path, folder, self.features, channel=request.channel, allow_pipes=request.allow_pipes
+                    )
+                )
+                found[title] = learner.read(self._read(others.data.path, False)), others.text
         return found
 
     def _write_texts(self, folder: Path, posteriors: dict[str, np.ndarray]) -> None:

@@ -9,12 +9,12 @@ import numpy as np
 
 from speechtl.adaptation.config import AdaptationConfig
 from speechtl.adaptation.learner import Learner
-from speechtl.adaptation.recordings import LONGEST
 from speechtl.adaptation.report import BeforeAfter, as_json, table_lines, verdict_line
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.scorer import Scores
 from speechtl.batches.config import DataConfig
 from speechtl.errors import DataError
+from speechtl.exchange.recordings import LONGEST
 from speechtl.experiment.directory import write_experiment
 from speechtl.experiment.experiment import Experiment
 from speechtl.files import atomic_write, finish_replacing, read_bytes

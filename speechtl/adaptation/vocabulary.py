@@ -8,7 +8,7 @@ from speechtl.errors import LexiconError, list_problems
 from speechtl.exchange.read_source import read_tables
 from speechtl.g2p.new_words import Pronouncer, parse_new_words
 from speechtl.lang.lexicon import Lexicon, Notation
-from speechtl.lang.missing_words import spelling_hint
+from speechtl.lang.missing_words import in_known_spelling, spelling_hint
 from speechtl.lang.phone_inventory import PhoneInventory
 
 
@@ -39,7 +39,8 @@ def new_words(
     wanted = list(words)
     if transcripts is not None:
         named = {word.partition("=")[0].strip() for word in words}
-        spoken = {word for text in read_tables(transcripts).text.values() for word in text.split()}
+        texts, _ = in_known_spelling(read_tables(transcripts).text, {*lexicon.words, *named})
+        spoken = {word for text in texts.values() for word in text.split()}
         wanted += sorted(spoken - set(lexicon.words) - named)
     if not wanted:
         return None

@@ -1,4 +1,4 @@
-"""``speechtl.align``: forced alignment of a data directory."""
+"""``speechtl.align``: forced alignment of recordings with transcripts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,14 +29,17 @@ def align(
     speaker: StrPath | None = None,
     refine: Literal["auto", "always", "never"] = "auto",
     textgrids: bool = True,
+    channel: str | int | None = None,
+    allow_pipes: bool = False,
     jobs: int = 1,
     cluster: str | None = None,
 ) -> "CorpusAlignment":
-    """Align the transcripts of a data directory with their speech: when was each word and phone said?
+    """Align transcripts with their speech: when was each word and phone said?
 
     Args:
         model: the experiment directory, or the name of a model that comes with speechtl.
-        data: data directory with transcripts and features.
+        data: a data directory with transcripts, a folder of audio with ``.txt``, ``.lab`` or ``.TextGrid`` files, or a
+            CSV of file and text. Features that are not there yet are computed into ``out/data``.
         out: folder of the results: ``ctm``, ``phones.ctm``, ``textgrid/``, ``log.jsonl``.
         lexicon: pronunciations of the words; by default the model's own.
         add_words: words that it lacks, ``"WORD=PHONES"`` or ``"WORD"``.
@@ -49,6 +52,9 @@ def align(
         speaker: adapted layers of the speaker, to put on top.
         refine: refine boundaries with phone models trained on the data itself; ``"auto"`` if it has enough speech.
         textgrids: write a TextGrid of each utterance.
+        channel: of recordings with several, ``"mix"``, ``"first"`` or a number from 0; None for what the model's
+            features take.
+        allow_pipes: run the shell commands in ``wav.scp``.
         jobs: threads.
         cluster: that aligns, see `decode`; boundaries are refined in this process.
 
@@ -69,6 +75,8 @@ def align(
         speaker=optional_path(speaker),
         refine=refine,
         textgrids=textgrids,
+        channel=channel,
+        allow_pipes=allow_pipes,
         jobs=jobs,
     )
     with open_workers(cluster) as workers:

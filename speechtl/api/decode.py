@@ -1,4 +1,4 @@
-"""``speechtl.decode``: a data directory to phones and words."""
+"""``speechtl.decode``: recordings to phones and words, with files of the results."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,14 +37,17 @@ def decode(
     save_posteriors: StrPath | None = None,
     nbest: int = 1,
     times: bool = True,
+    channel: str | int | None = None,
+    allow_pipes: bool = False,
     jobs: int | None = None,
     cluster: str | None = None,
 ) -> "Decoded":
-    """Decode a data directory with features: phones, and words where there is a lexicon (or added words).
+    """Decode recordings: phones, and words where there is a lexicon (or added words).
 
     Args:
         model: the experiment directory, or the name of a model that comes with speechtl.
-        data: the data directory.
+        data: a data directory, a folder of audio (with ``.txt``, ``.lab`` or ``.TextGrid`` files), or a CSV of file and
+            text. Features that are not there yet are computed into ``out/data``.
         out: folder of the results: ``phones``, ``text``, ``ctm``, ``phones.ctm``, ``log.jsonl``, ``decoding.toml``.
         lexicon: pronunciations of the words to find; without it and added words, phones alone.
         add_words: see `load`, as for the next ones.
@@ -59,12 +62,15 @@ def decode(
         speaker: adapted layers of the speaker, to put on top.
         config: a TOML file whose ``[decoding]`` overrides the experiment's.
         settings: ``"decoding.key=value"`` over the config's and the experiment's.
-        tune_on: data directory with transcripts, on which weights and penalties are chosen first.
+        tune_on: the same with transcripts, on which weights and penalties are chosen first.
         grid: with it, the values to try of a setting, ``"lm_weight=0.5,1,2"``.
         posteriors: scp tables of stored posteriors; the model is not run.
         save_posteriors: a folder that keeps the posteriors.
         nbest: length of the N-best lists.
         times: also find times and confidence of words.
+        channel: of recordings with several, ``"mix"``, ``"first"`` or a number from 0; None for what the model's
+            features take.
+        allow_pipes: run the shell commands in ``wav.scp``.
         jobs: threads of the search; by default as many as there are processors.
         cluster: that computes, ``"local:8"``, ``"tcp://scheduler:8786"``, ``"slurm:partition=cpu,jobs=40"``; its
             workers search with one thread each. By default this process.
@@ -92,6 +98,8 @@ def decode(
         save_posteriors=optional_path(save_posteriors),
         nbest=nbest,
         times=times,
+        channel=channel,
+        allow_pipes=allow_pipes,
         jobs=jobs,
     )
     with open_workers(cluster, (jobs or 1) if cluster else 1) as workers:

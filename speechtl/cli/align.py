@@ -13,7 +13,10 @@ from speechtl.cli.word_options import PronunciationOptions, with_options
 def align(
     model: options.Model,
     data: Annotated[
-        Path, typer.Argument(help="Data directory with text and features (speechtl features DATA --model MODEL).")
+        Path,
+        typer.Argument(
+            help="Data directory, folder of audio with .txt, .lab or .TextGrid files, or CSV of file and text."
+        ),
     ],
     out: Annotated[Path, typer.Argument(help="Folder of the results: ctm, phones.ctm, textgrid/, log.jsonl.")],
     *,
@@ -33,19 +36,21 @@ def align(
     plot: Annotated[
         str, typer.Option("--plot", help="Draw spectrograms into OUT/plots: of the first N utterances, or of ID,ID,...")
     ] = "0",
+    channel: options.Channel = None,
     allow_pipes: options.AllowPipes = False,
     jobs: options.Threads = 1,
     cluster: options.Cluster = None,
 ) -> None:
     """Align transcripts with their speech: words and phones with times, as CTM and TextGrid.
 
-    Utterances that cannot be aligned are listed with the reason; all others are aligned.
+    Features that are not there yet are computed into OUT/data. Utterances that cannot be aligned are listed with
+    the reason; all others are aligned.
     """
     import speechtl
-    from speechtl.data.datadir import DataDir
+    from speechtl.exchange.read_source import read_source
     from speechtl.report.spectrogram import choose_utterances, draw_alignments
 
-    data_dir = DataDir.load(data)
+    data_dir, _ = read_source(data)
     drawn = choose_utterances(data_dir, plot)
     alignment = speechtl.align(
         model,
@@ -55,6 +60,8 @@ def align(
         speaker=speaker,
         refine=refine,
         textgrids=textgrids,
+        channel=options.channel_number(channel),
+        allow_pipes=allow_pipes,
         jobs=jobs,
         cluster=cluster,
         **words.arguments(),

@@ -1,4 +1,4 @@
-"""``speechtl decode``: words and phones from the features of a data directory."""
+"""``speechtl decode``: words and phones of recordings, with files of the results."""
 
 import dataclasses
 from pathlib import Path
@@ -26,7 +26,12 @@ class DecodeOptions(DecodingOptions):
 @with_options
 def decode(
     model: options.Model,
-    data: Annotated[Path, typer.Argument(help="Data directory with features (speechtl features DATA --model MODEL).")],
+    data: Annotated[
+        Path,
+        typer.Argument(
+            help="Data directory, folder of audio (with .txt, .lab or .TextGrid files), or CSV of file and text."
+        ),
+    ],
     out: Annotated[
         Path,
         typer.Argument(
@@ -38,7 +43,7 @@ def decode(
     tune: Annotated[
         Path | None,
         typer.Option(
-            "--tune", help="Data directory with text: first choose weights and penalties on it, into OUT/tuned.toml."
+            "--tune", help="The same with transcripts: first choose weights and penalties on it, into OUT/tuned.toml."
         ),
     ] = None,
     grid: Annotated[
@@ -55,10 +60,13 @@ def decode(
     times: Annotated[
         bool, typer.Option("--times/--no-times", help="Times and confidence of words; without, the search is faster.")
     ] = True,
+    channel: options.Channel = None,
+    allow_pipes: options.AllowPipes = False,
     cluster: options.Cluster = None,
 ) -> None:
     """Decode speech: greedy phones, and words through a lexicon and a language model.
 
+    Features that are not there yet are computed into OUT/data.
     ``--config OUT/tuned.toml`` decodes other data with the values that ``--tune`` chose.
     """
     import speechtl
@@ -72,6 +80,8 @@ def decode(
         posteriors=posteriors or (),
         save_posteriors=save_posteriors,
         times=times,
+        channel=options.channel_number(channel),
+        allow_pipes=allow_pipes,
         cluster=cluster,
         **words.arguments(),
     )

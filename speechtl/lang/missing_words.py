@@ -4,9 +4,12 @@ import dataclasses
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from speechtl.lang.lexicon import Lexicon
+
+_TAG = re.compile(r"\[.*\]|<.*>|\{.*\}|\(.*\)")
+_EXAMPLES = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +48,41 @@ def find_missing_words(lexicon: Lexicon, sentences: Iterable[Sequence[str]]) -> 
 
 def known_spelling(word: str, known: Container[str]) -> str | None:
     """Return how a lexicon spells a word of a written text: in other case, without punctuation, or as several words."""
-    bare = without_punctuation(word)
-    parts = [part for part in map(without_punctuation, re.split(r"[-‐‑–—/.,;:!?…]", word)) if part]
-    for variant in (str, str.lower, str.upper, str.capitalize):
-        for spelling in ([variant(word)], [variant(bare)], [variant(part) for part in parts]):
-            if spelling and all(one and one in known for one in spelling):
-                return " ".join(spelling)
+    for written in dict.fromkeys((word, word.replace("’", "'"), word.replace("'", "’"))):
+        bare = without_punctuation(written)
+        parts = [part for part in map(without_punctuation, re.split(r"[-‐‑–—/.,;:!?…]", written)) if part]
+        for variant in (str, str.lower, str.upper, str.capitalize):
+            for spelling in ([variant(written)], [variant(bare)], [variant(part) for part in parts]):
+                if spelling and all(one and one in known for one in spelling):
+                    return " ".join(spelling)
     return None
+
+
+def in_known_spelling(texts: Mapping[str, str], known: Container[str]) -> tuple[dict[str, str], list[str]]:
+    """Read written texts as a lexicon spells their words: ``Nine, Enter!`` is ``nine enter``.
+
+    Words that it has stay, and so do tags (``[noise]``, ``<unk>``). Words that it has in no spelling lose punctuation
+    marks, and what is nothing else goes.
+
+    Args:
+        texts: utterance to its text.
+        known: words of the lexicon.
+
+    Returns:
+        The texts, and lines for the user that say which words were read as others: none or one.
+    """
+    missing = {
+        word for text in texts.values() for word in text.split() if word not in known and not _TAG.fullmatch(word)
+    }
+    spelled = {word: known_spelling(word, known) for word in sorted(missing)}
+    read = {word: without_punctuation(word) if known is None else known for word, known in spelled.items()}
+    found = [f"'{word}' as '{spelling}'" for word, spelling in spelled.items() if spelling]
+    more = f" and {len(found) - _EXAMPLES} more" if len(found) > _EXAMPLES else ""
+    lines = [f"read as the lexicon spells them: {', '.join(found[:_EXAMPLES])}{more}"] if found else []
+    return {
+        name: " ".join(part for word in text.split() for part in read.get(word, word).split())
+        for name, text in texts.items()
+    }, lines
 
 
 def spelling_hint(word: str, known: Container[str]) -> str:

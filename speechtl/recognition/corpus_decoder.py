@@ -1,4 +1,4 @@
-"""Decode a data directory: phones, and words through a vocabulary."""
+"""Decode recordings: phones, and words through a vocabulary."""
 
 import contextlib
 import logging
@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from speechtl.data.datadir import DataDir
 from speechtl.decoding.tune import parse_grid, tune
 from speechtl.errors import ConfigError, DataError, counted, list_problems, quantity
+from speechtl.exchange.read_source import read_source
+from speechtl.exchange.recordings import DATA, Recordings, recordings_to_recognise
 from speechtl.experiment.directory import ExperimentDirectory
 from speechtl.features.archives import write_ark_scp
 from speechtl.grammar.ngram_model import NgramModel
@@ -35,12 +36,12 @@ _FIRST_FRAMES = 60_000.0  # Of a piece, before it is known how long that takes: 
 
 
 def decode_corpus(request: DecodeRequest, workers: Workers | None = None) -> Decoded:
-    """Decode the utterances of a data directory, and write what was found.
+    """Decode utterances, and write what was found.
 
     Writes into ``out``: ``phones`` and ``phones.ctm``; with words ``text``, ``log.jsonl`` (scores and alternatives) and
     ``ctm``; ``decoding.toml`` with the settings, and ``tuned.toml`` and ``tuning.jsonl`` where they were tuned;
-    ``utt2lang`` where languages were recognised. What a user should know is logged, also which utterances could not be
-    decoded; all others are.
+    ``utt2lang`` where languages were recognised; ``data/`` where there were no features. What a user should know is
+    logged, also which utterances could not be decoded; all others are.
 
     Args:
         request: what, and how.
@@ -55,15 +56,16 @@ def decode_corpus(request: DecodeRequest, workers: Workers | None = None) -> Dec
 
 
 class CorpusDecoder:
-    """One decoding of a data directory, step by step."""
+    """One decoding, step by step."""
 
     def __init__(self, request: DecodeRequest):
-        """Read what is needed but the model."""
+        """Read what is needed but the model, and compute the features that are."""
         self.request = request
         self.directory = ExperimentDirectory(request.model)
         self.config = self.directory.decoding_config(request.config, request.settings)
         self.points = parse_grid(request.grid)
-        self.data = DataDir.load(request.data)
+        self.recordings = self._recordings(request.data, DATA, need_text=False)
+        self.data = self.recordings.data
         self.source = Posteriors(request.model, request.posteriors, request.speaker)
         self.inventory = self._inventory()
         self.new_phones = self.inventory != "model"
@@ -91,11 +93,26 @@ class CorpusDecoder:
         if request.tune_on is not None:
             self._tune(request.tune_on, lexicons, rules)
             decoder.config = self.config
-        workers.require([request.model, request.data, request.speaker, request.vocabulary.lm, *request.posteriors])
+        workers.require([request.model, self.data.path, request.speaker, request.vocabulary.lm, *request.posteriors])
         found = self._search(decoder, workers)
         decoded.write(request.out, found, self.directory.frame_shift if request.times else None)
         self._report(found)
         return found
+
+    def _recordings(self, path: Path, folder: str, *, need_text: bool) -> Recordings:
+        """Return recordings with features, unless posteriors take their place."""
+        request = self.request
+        if request.posteriors:
+            data, _ = read_source(path)
+            return Recordings(data, data.text, {})
+        return recordings_to_recognise(
+            path,
+            request.out / folder,
+            self.directory.features,
+            channel=request.channel,
+            allow_pipes=request.allow_pipes,
+            need_text=need_text,
+        )
 
     @cached_property
     def inventories(self) -> dict[str, PhoneInventory]:
@@ -126,7 +143,7 @@ class CorpusDecoder:
             return {}
         from speechtl.recognition.language_identifier import spoken_languages
 
-        return spoken_languages(self.source.model, request.data)
+        return spoken_languages(self.source.model, self.data.path)
 
     def _languages(self) -> list[str]:
         if self.spoken:
@@ -161,8 +178,8 @@ class CorpusDecoder:
         """Choose the settings on held-out speech."""
         (name,) = self.languages
         inventory = self.inventories[name]
-        posteriors = dict(self.source.of(directory, name, len(inventory) + 1))
-        references = DataDir.load(directory).text
+        held_out = self._recordings(directory, f"{DATA}_tune", need_text=True)
+        posteriors, references = dict(self.source.of(held_out.data.path, name, len(inventory) + 1)), held_out.text
         tuning = tune(
             posteriors, references, lexicons[name], inventory, rules, self.config, self.points, jobs=self.request.jobs
         )
@@ -182,7 +199,7 @@ class CorpusDecoder:
                 keep = stack.enter_context(write_ark_scp(ark, ark.with_suffix(".scp")))
             started = time.monotonic()
             every: list[DecodedUtterance] = []
-            problems: dict[str, str] = {}
+            problems = dict(self.recordings.left_out)
             for one in spread(workers, decoder, self._batches(), lambda batch: batch.work, _FIRST_FRAMES):
                 if one.problem:
                     problems[one.id] = one.problem
@@ -214,7 +231,7 @@ class CorpusDecoder:
         batches = []
         for name in self.languages:
             own = {utterance for utterance, one in self.spoken.items() if one.name == name} if self.spoken else None
-            batches += self.source.plan(self.request.data, name, own)
+            batches += self.source.plan(self.data.path, name, own)
         return batches
 
     def _by_embedding(self, lexicons: dict[str, Lexicon], rules: NgramModel | WordGraph | None) -> Decoded:
@@ -227,7 +244,7 @@ class CorpusDecoder:
 
         started = time.monotonic()
         words = lexicons[self.languages[0]]
-        every = sorted(nearest_words(self.source.model, request.data, words, request.nbest, request.speaker))
+        every = sorted(nearest_words(self.source.model, self.data.path, words, request.nbest, request.speaker))
         if not every:
             raise DataError(f"{request.data}: no utterance has features; nothing to decode")
         found = Decoded(

@@ -13,7 +13,7 @@ class DecodeRequest:
 
     Attributes:
         model: experiment directory.
-        data: data directory with features.
+        data: recordings, see `recordings_to_recognise`.
         out: folder of the results.
         vocabulary: the words; a vocabulary without lexicon and added words finds phones alone.
         language: of the model's; None for the only one, what ``utt2lang`` says, or what is recognised.
@@ -26,6 +26,8 @@ class DecodeRequest:
         save_posteriors: folder that keeps the posteriors.
         nbest: hypotheses for each utterance, at most.
         times: also find the times of words and phones.
+        channel: of recordings with several whose features are not there yet, see `read_recordings`.
+        allow_pipes: run the commands of their ``wav.scp``.
         jobs: threads of the search; None for as many as there are processors.
     """
 
@@ -43,6 +45,8 @@ class DecodeRequest:
     save_posteriors: Path | None = None
     nbest: int = 1
     times: bool = True
+    channel: str | int | None = None
+    allow_pipes: bool = False
     jobs: int | None = None
 
     def __post_init__(self) -> None:

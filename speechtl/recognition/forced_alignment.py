@@ -10,12 +10,13 @@ from speechtl.alignment.align_corpus import WORTH_REFINING, CorpusAlignment, ali
 from speechtl.alignment.config import AlignmentConfig
 from speechtl.alignment.corpus import Corpus
 from speechtl.alignment.ctc_aligner import CtcAligned, CtcAligner
-from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, list_problems, quantity
+from speechtl.exchange.recordings import DATA, recordings_to_recognise
 from speechtl.experiment.directory import no_lexicon
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
 from speechtl.lang.lexicon import Lexicon
+from speechtl.lang.missing_words import in_known_spelling
 from speechtl.lock import alone_in
 from speechtl.pieces import Here, Workers, spread
 from speechtl.recognition.alignment_results import write_alignment
@@ -34,7 +35,7 @@ class AlignRequest:
 
     Attributes:
         model: experiment directory.
-        data: data directory with transcripts and features.
+        data: recordings with transcripts, see `recordings_to_recognise`.
         out: folder of the results.
         vocabulary: pronunciations of the words of the transcripts.
         phones: transcripts are phones of the model; no lexicon is used.
@@ -43,6 +44,8 @@ class AlignRequest:
         speaker: a speaker's layers to put on top of the model.
         refine: boundaries are refined with phone models trained on the data: if there is enough speech, or in any case.
         textgrids: also write a TextGrid of each utterance.
+        channel: of recordings with several whose features are not there yet, see `read_recordings`.
+        allow_pipes: run the commands of their ``wav.scp``.
         jobs: threads.
     """
 
@@ -55,6 +58,8 @@ class AlignRequest:
     speaker: Path | None = None
     refine: Literal["auto", "always", "never"] = "auto"
     textgrids: bool = True
+    channel: str | int | None = None
+    allow_pipes: bool = False
     jobs: int = 1
 
     def __post_init__(self) -> None:
@@ -68,10 +73,11 @@ class AlignRequest:
 
 
 def align_data(request: AlignRequest, workers: Workers | None = None) -> CorpusAlignment:
-    """Align the transcripts of a data directory with their speech, and write when each word and phone was said.
+    """Align transcripts with their speech, and write when each word and phone was said.
 
-    Writes into ``out``: ``ctm``, ``phones.ctm``, ``textgrid/`` and ``log.jsonl``. Utterances that cannot be aligned are
-    listed in the result and logged; all others are aligned.
+    Writes into ``out``: ``ctm``, ``phones.ctm``, ``textgrid/`` and ``log.jsonl``; where there were no features, these
+    and the tables in ``data/``. Utterances that cannot be aligned are listed in the result and logged; all others
+    are aligned.
 
     Args:
         request: what, and how.
@@ -85,13 +91,25 @@ def align_data(request: AlignRequest, workers: Workers | None = None) -> CorpusA
 
 
 def _align(request: AlignRequest, workers: Workers) -> CorpusAlignment:
-    data = DataDir.load(request.data)
     experiment = load_model(request.model, request.speaker)
     vocabulary = request.vocabulary
     lexicon = None if request.phones else _lexicon(vocabulary, experiment, request.language)
     language = open_language(experiment, request.language, lexicon if vocabulary.lexicon else None)
     if lexicon is not None:
         vocabulary.extend(lexicon, experiment.inventory(language))
+    recordings = recordings_to_recognise(
+        request.data,
+        request.out / DATA,
+        experiment.features,
+        channel=request.channel,
+        allow_pipes=request.allow_pipes,
+        need_text=True,
+    )
+    data = recordings.data
+    if lexicon is not None:
+        data.text, changed = in_known_spelling(data.text, lexicon)
+        for line in changed:
+            logger.info(f"{request.data}: {line}")
     corpus = Corpus(
         data,
         experiment.inventory(language),
@@ -104,18 +122,19 @@ def _align(request: AlignRequest, workers: Workers) -> CorpusAlignment:
         silence_phone=experiment.directory.decoding_config().silence_phone, refine=request.refine, jobs=request.jobs
     )
     lexicons = [vocabulary.lexicon] if vocabulary.lexicon else []
-    workers.require([request.model, request.data, request.speaker, *lexicons])
+    workers.require([request.model, data.path, request.speaker, *lexicons])
 
     def align(aligner: CtcAligner) -> Iterable[CtcAligned]:
         aligns = BatchAligner(request.model, request.speaker, language, aligner)
         aligns.model = experiment
         batches = [
             TranscribedBatch(batch, tuple(corpus.spoken(one.id) for one in batch))
-            for batch in experiment.plan(request.data)
+            for batch in experiment.plan(data.path)
         ]
         return spread(workers, aligns, batches, lambda batch: batch.work, _FIRST_FRAMES)
 
     alignment = align_corpus_by(align, corpus, config)
+    alignment = dataclasses.replace(alignment, problems=alignment.problems | recordings.left_out)
     write_alignment(request.out, alignment, data, textgrids=request.textgrids)
     _report(request, alignment)
     return alignment

@@ -1,29 +1,32 @@
-"""Load the user's recordings: a data directory, a folder of audio with texts, or a table of files and texts."""
+"""Recordings as people have them, with features: a data directory, a folder of audio with texts, a table of files."""
 
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
 
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems, printable
-from speechtl.exchange.read_source import NO_AUDIO, read_tables
+from speechtl.exchange.read_source import NO_AUDIO, read_source, read_tables
 from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
 from speechtl.features.parts import check_features, silent_utterances
 
-# Seconds. What is longer is hardly one utterance, and takes memory in proportion (attention: its square).
+# Seconds. What is longer is hardly one utterance, and training takes memory in proportion (attention: its square).
 LONGEST = 60.0
+DATA = "data"  # Folder of the tables and features inside that of the results.
+_CHANNEL_CHOSEN = "has features, of a channel that was chosen; give --channel to speechtl features"
 
 
 @dataclasses.dataclass
 class Recordings:
-    """Utterances to train on.
+    """Utterances to train on or to recognise.
 
     Attributes:
-        data: with features; kept in a folder of the result. Its ``text`` is empty if transcripts are missing.
+        data: with features. Its ``text`` is empty if transcripts are missing.
         text: utterance -> transcript, where there is one.
         left_out: utterance -> why it is not among them.
     """
@@ -41,6 +44,9 @@ def read_recordings(
     channel: str | int | None = None,
     allow_pipes: bool = False,
     need_text: bool = True,
+    otherwise: str = "adapt without transcripts (--unsupervised)",
+    one_speaker: bool = True,
+    longest: float = LONGEST,
 ) -> Recordings:
     """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
 
@@ -53,12 +59,15 @@ def read_recordings(
             directory or the features say.
         allow_pipes: run the commands of ``wav.scp``.
         need_text: whether an utterance without a transcript is of no use.
+        otherwise: what else can be done where no recording has one.
+        one_speaker: recordings whose speaker no table names are of one; otherwise of that of their folder.
+        longest: seconds; what is longer is of no use.
 
     Raises:
         DataError: nothing that can be read, or nothing that is of use; every utterance's reason is listed.
     """
     path, folder = Path(path), Path(folder)
-    data = read_tables(path)
+    data = read_tables(path) if one_speaker else read_source(path)[0]
     if folder.resolve() == path.resolve():
         raise DataError(f"{path}: is the folder that results are written into; choose another one")
     if not data.utt2spk:
@@ -74,7 +83,7 @@ def read_recordings(
         if len(lacking) == len(data):
             raise DataError(
                 f"{path}: no recording has a transcript; write it beside the audio (a.wav, a.txt), into the CSV or "
-                "into the table text, or adapt without transcripts (--unsupervised)"
+                f"into the table text{', or ' + otherwise if otherwise else ''}"
             )
         data = _without(data, lacking)
     text = {name: line for name, line in data.text.items() if line.strip()}
@@ -88,9 +97,9 @@ def read_recordings(
         left_out |= summary.broken
     else:
         if channel is not None:
-            raise DataError(f"{path}: has features, of a channel that was chosen; give --channel to speechtl features")
+            raise DataError(f"{path}: {_CHANNEL_CHOSEN}")
         check_features(data, config)
-    useless = _useless(data, config)
+    useless = _useless(data, config, longest)
     left_out = useless | left_out
     data = _without(data, useless)
     if not data.utt2spk:
@@ -100,6 +109,40 @@ def read_recordings(
     data.save(folder)
     text = {name: text[name] for name in data.utterance_ids if name in text}
     return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
+
+
+def recordings_to_recognise(
+    path: str | Path,
+    folder: str | Path,
+    config: FeatureConfig,
+    *,
+    channel: str | int | None = None,
+    allow_pipes: bool = False,
+    need_text: bool = False,
+) -> Recordings:
+    """Read recordings of any speakers and length, and compute their features unless some are there.
+
+    A data directory of which some utterances have features is taken as it is; nothing is written. Of anything else,
+    what stands in ``folder`` from before and still fits is not computed again.
+
+    Args and errors: see `read_recordings`.
+    """
+    data, _ = read_source(Path(path))
+    if not data.feats_scp:
+        return read_recordings(
+            path,
+            folder,
+            config,
+            channel=channel,
+            allow_pipes=allow_pipes,
+            need_text=need_text,
+            otherwise="",
+            one_speaker=False,
+            longest=math.inf,
+        )
+    if channel is not None:
+        raise DataError(f"{path}: {_CHANNEL_CHOSEN}")
+    return Recordings(data, data.text, {})
 
 
 def _nothing(path: Path, left_out: dict[str, str]) -> DataError:
@@ -139,7 +182,7 @@ def _normalise_without(data: DataDir, folder: Path) -> None:
         }
 
 
-def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:
+def _useless(data: DataDir, config: FeatureConfig, longest: float) -> dict[str, str]:
     reasons = {}
     silent = silent_utterances(data)
     for name in data.utterance_ids:
@@ -148,8 +191,8 @@ def _useless(data: DataDir, config: FeatureConfig) -> dict[str, str]:
             continue
         matrix = read_matrix(data.feats_scp[name])
         seconds = len(matrix) * config.frame_shift_ms / 1000
-        if seconds > LONGEST:
-            reasons[name] = f"{seconds:.0f} s long, expected at most {LONGEST:.0f}; cut it with a table of segments"
+        if seconds > longest:
+            reasons[name] = f"{seconds:.0f} s long, expected at most {longest:.0f}; cut it with a table of segments"
         elif name in silent or not len(matrix) or not np.ptp(matrix, axis=0).any():
             reasons[name] = "silent: nothing but digital silence"
     return reasons

@@ -3,10 +3,10 @@ import pytest
 import soundfile
 
 import speechtl
-from speechtl.adaptation.recordings import LONGEST, read_recordings
 from speechtl.data.datadir import DataDir
 from speechtl.errors import ConfigError, DataError, ModelError
 from speechtl.exchange.read_source import read_tables
+from speechtl.exchange.recordings import LONGEST, read_recordings, recordings_to_recognise
 from speechtl.features.archives import read_double_matrix, read_matrix
 from speechtl.features.compute import compute_features
 from speechtl.features.config import FeatureConfig
@@ -81,7 +81,7 @@ def test_a_data_directory_with_features_is_taken_as_it_is(tmp_path):
         read_recordings(tmp_path / "d", tmp_path / "other", FeatureConfig(num_mel_bins=13))
 
 
-def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path, monkeypatch):
+def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path):
     folder = tmp_path / "anna"
     write_audio(folder / "good.wav")
     soundfile.write(folder / "silent.wav", np.zeros(8000), 16000)
@@ -89,8 +89,7 @@ def test_what_is_of_no_use_is_left_out_with_its_reason(tmp_path, monkeypatch):
     (folder / "broken.wav").write_bytes(b"RIFF")
     for name in ("good", "silent", "long", "broken"):
         (folder / f"{name}.txt").write_text("tak")
-    monkeypatch.setattr("speechtl.adaptation.recordings.LONGEST", 1.0)
-    left_out = read_recordings(folder, tmp_path / "out", CONFIG).left_out
+    left_out = read_recordings(folder, tmp_path / "out", CONFIG, longest=1.0).left_out
     assert left_out["anna-silent"] == "silent: nothing but digital silence"
     assert left_out["anna-long"].startswith("2 s long, expected at most 1")
     assert "broken.wav" in left_out["anna-broken"] and "anna-good" not in left_out
@@ -183,3 +182,40 @@ def test_mistakes_are_told_before_the_model_is_loaded(tmp_path):
         speechtl.adapt(*places, method="lhuc", settings=["epoch=3"])
     with pytest.raises(ModelError, match="no model: not an experiment directory"):
         speechtl.adapt(*places)
+
+
+def test_what_is_recognised_may_be_long_and_of_many_speakers(tmp_path):
+    for name in ("anna/one", "bert/one", "bert/two"):
+        write_audio(tmp_path / "talks" / f"{name}.wav")
+        (tmp_path / "talks" / f"{name}.txt").write_text("tak")
+    write_audio(tmp_path / "talks" / "bert" / "long.wav", seconds=LONGEST + 1, rate=8000)
+    found = recordings_to_recognise(tmp_path / "talks", tmp_path / "out", CONFIG)
+    assert found.data.utt2spk == {
+        "anna-one": "anna",
+        "bert-long": "bert",
+        "bert-one": "bert",
+        "bert-two": "bert",
+    }
+    assert found.data.feats_scp.keys() == found.data.utt2spk.keys() and not found.left_out
+    # Some have no transcript, which only matters to who needs one.
+    assert not found.data.text and found.text.keys() == found.data.utt2spk.keys() - {"bert-long"}
+    found = recordings_to_recognise(tmp_path / "talks", tmp_path / "out", CONFIG, need_text=True)
+    assert found.left_out == {"bert-long": "no transcript"}
+    for path in (tmp_path / "talks").rglob("*.txt"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"talks: no recording has a transcript; .* or into the table text$"):
+        recordings_to_recognise(tmp_path / "talks", tmp_path / "out", CONFIG, need_text=True)
+
+
+def test_what_has_features_is_recognised_as_it_is(tmp_path):
+    write_audio(tmp_path / "a.wav")
+    data = DataDir(tmp_path / "d", wav_scp={"a": str(tmp_path / "a.wav")}, utt2spk={"a": "s"}, text={"a": "tak"})
+    data.save(tmp_path / "d")
+    computed = recordings_to_recognise(tmp_path / "d", tmp_path / "out", CONFIG).data
+    assert computed.path == tmp_path / "out" and not (tmp_path / "d" / "feats.scp").exists()
+    compute_features(data, CONFIG, tmp_path / "feats")
+    found = recordings_to_recognise(tmp_path / "d", tmp_path / "nothing", CONFIG).data
+    assert found.path == tmp_path / "d" and not (tmp_path / "nothing").exists()
+    np.testing.assert_array_equal(read_matrix(found.feats_scp["a"]), read_matrix(computed.feats_scp["a"]))
+    with pytest.raises(DataError, match="has features, of a channel that was chosen"):
+        recordings_to_recognise(tmp_path / "d", tmp_path / "nothing", CONFIG, channel="first")
