@@ -1,6 +1,6 @@
 """Any number of nearly right files through one reader, or through all of them.
 
-    python tests/benchmarks/fuzz.py PARSER... [--seconds 180] [--inputs N] [--seed N]    # "all" for every one
+    python tests/benchmarks/fuzz.py PARSER... [--seconds 180] [--inputs N] [--seed N] [--large N]    # "all" for every one
 
 Without a name, the readers are listed. A fault is anything but a right result or an error of speechtl: another
 exception, a crash, more than two seconds or 500 MB for one input. Inputs are changed further that brought an error
@@ -57,6 +57,7 @@ def main():
     arguments.add_argument("--seconds", type=float, default=180, help="of processor time for each parser")
     arguments.add_argument("--inputs", type=int, default=10**9, help="of each parser, at most")
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--large", type=int, default=500, help="one change in so many makes a file of a megabyte")
     arguments.add_argument("--keep", type=Path, default=Path("faults"), help="where inputs with faults are kept")
     given = arguments.parse_args()
     # In memory, where there is such a place: most of the time would go into waiting for the disk.
@@ -149,7 +150,7 @@ class Fuzzing:
             while started - begun < seconds and sum(counts.values()) < inputs:
                 pool = self.found + found
                 sources = [rng.choice(pool)] if pool and rng.random() < 0.5 else self.originals
-                content = random_file(sources, rng)[: ROOM - 8]
+                content = random_file(sources, rng, self.given.large)[: ROOM - 8]
                 self.shared[: 8 + len(content)] = len(content).to_bytes(8, "little") + content
                 folder.mkdir()
                 fault, place, kind = self.outcome(folder, content)
