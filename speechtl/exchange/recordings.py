@@ -91,9 +91,9 @@ def read_recordings(
     data.text = text if len(text) == len(data) else {}
     if not data.feats_scp:
         config = _with_channel(data, config, channel)
-        data.save(folder)
-        data = DataDir.load(folder)
-        summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes)
+        # What is there of other recordings stays until all of these can take its place.
+        data.path = folder
+        summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes, all_tables=True)
         left_out |= summary.broken
     else:
         if channel is not None:

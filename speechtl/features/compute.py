@@ -60,6 +60,7 @@ def compute_features(
     workers: Workers | None = None,
     allow_pipes: bool = False,
     overwrite: bool = False,
+    all_tables: bool = False,
 ) -> FeatureSummary:
     """Compute the features of all utterances and add them to the data directory.
 
@@ -76,6 +77,7 @@ def compute_features(
         workers: that compute them; None for this process.
         allow_pipes: run the shell commands in ``wav.scp``.
         overwrite: whether to recompute everything.
+        all_tables: write the other tables, too, which are not there yet or are those of other recordings.
 
     Returns:
         A summary.
@@ -118,7 +120,7 @@ def compute_features(
         known.update(part.utterances)
     stored = {key: known[key] for key in data_dir.utterance_ids if key in known and key not in broken}
     if stored:  # Otherwise the audio is unreachable, perhaps temporarily: the old features are kept.
-        _enter(data_dir, stored, feature_dir)
+        _enter(data_dir, stored, feature_dir, all_tables)
         # Broken utterances keep their old features until they are repaired, unless everything is recomputed.
         remove_superseded(parts, missing - (set() if overwrite else broken.keys()))
     computed = len(missing) - len(broken)
@@ -147,7 +149,7 @@ def _check_config(parts: Sequence[Part], config: FeatureConfig, data_dir: DataDi
             )
 
 
-def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> None:
+def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path, all_tables: bool) -> None:
     """Write the tables that refer to the stored features, and the statistics of the speakers."""
     name = data_dir.path.absolute().name
     ark_path = feature_dir.absolute() / f"cmvn_{name}.ark"
@@ -165,9 +167,12 @@ def _enter(data_dir: DataDir, stored: dict[str, Stored], feature_dir: Path) -> N
     data_dir.feats_scp = {key: item.features for key, item in stored.items()}
     data_dir.utt2num_frames = {key: item.frames for key, item in stored.items()}
     data_dir.utt2dur = {key: item.seconds for key, item in stored.items()}
-    with replacing_together(data_dir.path) as folder:
-        write_table(folder / "cmvn.scp", data_dir.cmvn_scp)
-        write_table(folder / "utt2num_frames", {key: str(item.frames) for key, item in stored.items()})
-        write_table(folder / "utt2dur", {key: format_seconds(item.seconds) for key, item in stored.items()})
-        write_table(folder / "feats.scp", data_dir.feats_scp)
+    if all_tables:
+        data_dir.save(data_dir.path)
+    else:
+        with replacing_together(data_dir.path) as folder:
+            write_table(folder / "cmvn.scp", data_dir.cmvn_scp)
+            write_table(folder / "utt2num_frames", {key: str(item.frames) for key, item in stored.items()})
+            write_table(folder / "utt2dur", {key: format_seconds(item.seconds) for key, item in stored.items()})
+            write_table(folder / "feats.scp", data_dir.feats_scp)
     write_table(ark_path.with_suffix(".scp"), data_dir.cmvn_scp)

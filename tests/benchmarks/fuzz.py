@@ -1,6 +1,6 @@
 """Any number of nearly right files through one reader, or through all of them.
 
-    python tests/benchmarks/fuzz.py PARSER... [--seconds 180] [--inputs N] [--seed N] [--large N]    # "all" for every one
+    python tests/benchmarks/fuzz.py PARSER... [--seconds 180] [--inputs N] [--seed N] [--large N]  # or "all"
 
 Without a name, the readers are listed. A fault is anything but a right result or an error of speechtl: another
 exception, a crash, more than two seconds or 500 MB for one input. Inputs are changed further that brought an error

@@ -112,6 +112,25 @@ def test_what_is_left_out_has_no_part_in_the_normalisation(tmp_path):
     assert DataDir.load(tmp_path / "out" / "mixed").cmvn_scp == mixed.cmvn_scp
 
 
+def test_features_of_before_stay_until_all_new_ones_are_there(tmp_path, monkeypatch):
+    for name in ("old", "new"):
+        write_audio(tmp_path / name / "anna" / f"{name}.wav")
+        (tmp_path / name / "anna" / f"{name}.txt").write_text("tak")
+    read_recordings(tmp_path / "old" / "anna", tmp_path / "out", CONFIG)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("speechtl.features.compute.compute_parts", killed)
+        read_recordings(tmp_path / "new" / "anna", tmp_path / "out", CONFIG)
+    assert before == {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir() if path.is_file()}
+    assert read_matrix(DataDir.load(tmp_path / "out").feats_scp["anna-old"]).any()
+    found = read_recordings(tmp_path / "new" / "anna", tmp_path / "out", CONFIG).data
+    assert found.utterance_ids == ["anna-new"] and found.feats_scp.keys() == {"anna-new"}
+
+
 def test_nothing_of_use_is_one_error(tmp_path):
     folder = tmp_path / "anna"
     folder.mkdir()

@@ -96,6 +96,15 @@ def _mixed(m, out):
     run("lm", m / "d", out=out / "lm.arpa", order=2, mix=m / "other.arpa", share=0.3)
 
 
+def _one_aligned(m, out):
+    """A folder of one recording was aligned before."""
+    (out / "one").mkdir()
+    first = min((m / "own").glob("*.wav"))
+    for path in (first, first.with_suffix(".txt")):
+        shutil.copy(path, out / "one")
+    run("align", m / "exp", out / "one", out / "a")
+
+
 def _tune(m, out):
     _decode(m, out, tune=m / "d", grid=["beam=8,12", "blank_penalty=0,1"])
 
@@ -215,6 +224,12 @@ HEAVY = {
         lambda m, out: run("decode", m / "exp", m / "few", out / "x", lexicon=m / "words.txt"), inputs=SPEECH
     ),
     "align": Verb(lambda m, out: run("align", m / "exp", m / "few", out / "a"), inputs=SPEECH),
+    "align, a folder": Verb(
+        lambda m, out: run("align", m / "exp", m / "own", out / "a"), inputs=SPEECH, growing=("a/data/feats/*",)
+    ),
+    "align, a folder, again": Verb(
+        lambda m, out: run("align", m / "exp", m / "own", out / "a"), _one_aligned, SPEECH, ("a/data/feats/*",)
+    ),
     "transcribe": Verb(
         lambda m, out: run("transcribe", m / "exp", m / "own", out=f"{out}/t/", format="textgrid"), inputs=SPEECH
     ),
