@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Union
 
 from speechtl.errors import LexiconError
-from speechtl.grammar.automaton import Automaton
+from speechtl.grammar.automaton import MOST_STATES, Automaton
 
 # A grammar that unfolds to more than this has a mistake, or needs another format.
 _MOST_STATES = 1_000_000
@@ -118,6 +118,9 @@ class _Unfolding:
         if isinstance(item, Reference):
             return self._refer(item, target, inside)
         if isinstance(item, Series):
+            # Each word of a sentence has a state of its own, so that is known before they are built.
+            if len(item.items) > MOST_STATES and sum(isinstance(part, Word) for part in item.items) > MOST_STATES:
+                raise LexiconError(f"{self.origin}: more than {MOST_STATES} words follow each other; say fewer at once")
             for part in reversed(item.items):
                 target = self._build(part, target, inside)
             return target

@@ -23,12 +23,15 @@ from llvmlite import binding
 
 from speechtl.errors import DataError
 from speechtl.files import atomic_write, user_cache
+from speechtl.kept_files import remove_least_recent
 from speechtl.kernels.kernel import Kernel
 from speechtl.kernels.packed import Packed
 
 logger = logging.getLogger(__name__)
 
 _DIGEST = 32
+# Of one kernel: for several kinds of arguments, processors and versions of the source.
+_MOST = 12
 # Numbers go as numba's functions pass them: where the result is written, where an exception would be, the argument.
 _FUNCTION = ctypes.CFUNCTYPE(
     ctypes.c_int32, ctypes.POINTER(ctypes.c_int64), ctypes.POINTER(ctypes.c_void_p), ctypes.c_int64
@@ -99,6 +102,8 @@ class KeptKernel:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(path, "wb") as stream:
                     stream.write(content)
+                name, _, _ = path.name.rpartition("-")
+                remove_least_recent(path.parent, f"{name}-*.kernel", path, files=_MOST)
                 break
         return symbol, code
 

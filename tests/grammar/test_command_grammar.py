@@ -15,7 +15,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.tune import tune
 from speechtl.errors import LexiconError
-from speechtl.grammar.automaton import Automaton
+from speechtl.grammar.automaton import MOST_STATES, Automaton
 from speechtl.grammar.coverage import words_without_pronunciation
 from speechtl.grammar.jsgf import parse_jsgf
 from speechtl.grammar.jsgf_rules import automaton_of
@@ -368,6 +368,12 @@ def test_rules_that_multiply_are_stopped():
     rules = "".join(f"<r{n}> = [<r{n + 1}> a] <r{n + 1}>;" for n in range(30)) + "<r30> = b;"
     with pytest.raises(LexiconError, match="g: the rules unfold to more than 2000 states"):
         automaton_of(parse_jsgf((HEADER + "public " + rules).encode(), "g"), "g", most_states=2000)
+
+
+def test_a_sentence_that_is_too_long_is_told_before_it_is_built():
+    grammar = HEADER + "public <a> = b | <c>; <c> = " + "a " * (MOST_STATES + 1) + ";"
+    with pytest.raises(LexiconError, match=f"^g: more than {MOST_STATES} words follow each other"):
+        automaton_of(parse_jsgf(grammar.encode(), "g"), "g")
 
 
 def automaton(arcs, final):

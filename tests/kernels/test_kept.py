@@ -260,6 +260,19 @@ def test_fields_that_change_places_are_other_code(compiled):
     assert here == "There(down: <f8 (1, False), up: <f8 (1, False))"
 
 
+def test_of_what_older_sources_were_compiled_to_little_is_kept(module, tmp_path):
+    ones(module)
+    (file,) = kept_files(tmp_path)
+    others = [file.with_name(f"{file.name.rpartition('-')[0]}-{number}.kernel") for number in range(30)]
+    for age, path in enumerate([*others, another := file.with_name("loops_of_a_test.something-1.kernel")]):
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    file.unlink()
+    kept._sources.cache_clear()
+    assert ones(module) == [1]
+    assert set(kept_files(tmp_path)) == {file, another, *others[:11]}
+
+
 def test_where_the_source_cannot_be_written_beside_it_goes_to_the_cache(module, tmp_path):
     shutil.rmtree(tmp_path / "loops" / "__pycache__", ignore_errors=True)
     (tmp_path / "loops" / "__pycache__").write_text("a file where the folder should be")
