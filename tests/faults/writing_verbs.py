@@ -1,5 +1,6 @@
 """All verbs that write files, on a small corpus of whistled speech; what they leave, apart from times and chance."""
 
+import os
 import re
 import shutil
 from typing import NamedTuple
@@ -318,10 +319,16 @@ _TIMES = re.compile(rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e
 
 
 def left_by(folder):
-    """Return what a folder holds, by name: all but hidden files, which no reader looks at, times and random names."""
+    """Return what a folder holds, by name: all but hidden files, which no reader looks at, times and random names.
+
+    Of the two archives of statistics, the one that no table leads to holds those of before.
+    """
     found = {}
+    read = b"".join(path.read_bytes() for path in folder.rglob("cmvn.scp"))
     for path in folder.rglob("*"):
         name = path.relative_to(folder)
+        if path.match("cmvn_*.ark") and b"%s:" % os.fsencode(path) not in read:
+            continue
         if path.is_file() and not any(part.startswith(".") for part in name.parts) and "tensorboard" not in name.parts:
             content = _TIMES.sub(b"", _TOKENS.sub(b"-TOKEN", path.read_bytes()))
             place = _OTHER_NAME.sub(b"", _TOKENS.sub(b"-TOKEN", str(name).encode())).decode()
