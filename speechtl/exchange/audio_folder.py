@@ -1,5 +1,6 @@
 """Folders of audio with a transcript beside each file: ``.txt``, ``.lab`` or ``.TextGrid``, as MFA has them."""
 
+import glob
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,20 +18,24 @@ _OTHERS = ("phones", "phone", "phonemes", "syllables")
 
 
 def read_audio_folder(path: Path, speaker: str | None = None) -> Source:
-    """Read a folder of audio and the folders in it.
+    """Read a folder of audio and the folders in it, or a single file of one.
 
     A ``.txt`` or ``.lab`` file is the transcript of the whole recording. Each labelled interval of a ``.TextGrid`` is
     an utterance whose speaker is the name of the tier, as the Montreal Forced Aligner has it; the aligner's own output,
     with a tier of words, gives one utterance for each such tier.
 
     Args:
-        path: the folder.
-        speaker: of all recordings; None for the folder that each one is in, or in a TextGrid the tier.
+        path: the folder, or the file.
+        speaker: of all recordings; None for the folder that each one is in, or in a TextGrid the tier. A single file
+            is called as its speaker is.
     """
     source, silent = Source(), dict[str, str]()
-    files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
+    alone, path = (path, path.parent) if path.is_file() else (None, path)
+    inside_it = sorted(path.rglob("*") if alone is None else path.glob(f"{glob.escape(alone.stem)}.*"))
+    files = [file for file in inside_it if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
+    files = files if alone is None else [alone]
     # By name without suffix, which may be written in capitals.
-    found = [file for file in path.rglob("*") if file.suffix.lower() in TEXTS and file.is_file()]
+    found = [file for file in inside_it if file.suffix.lower() in TEXTS and file.is_file()]
     found.sort(key=lambda file: (TEXTS.index(file.suffix.lower()), file.suffix.isupper()))
     texts = {file.with_suffix(""): file for file in reversed(found)}
     stems = Counter((file.parent.name, file.stem) for file in files)
@@ -39,7 +44,7 @@ def read_audio_folder(path: Path, speaker: str | None = None) -> Source:
         # The folder of a speaker is no part of the name, unless it takes one to tell recordings apart.
         short = speaker is None and stems[file.parent.name, file.stem] == 1
         name = inside.stem if short else str(inside.with_suffix(""))
-        above = inside.parent.name or path.absolute().name
+        above = alone.stem if alone is not None else inside.parent.name or path.absolute().name
         transcript = texts.get(file.with_suffix(""))
         whole = Entry(str(file), str(file.absolute()), name, speaker=speaker or above)
         if transcript is None:

@@ -25,7 +25,8 @@ def read_source(path: Path, kind: Kind | None = None, speaker: str | None = None
     """Read speech of any origin; audio is not opened and features are not computed.
 
     Args:
-        path: a data directory; a folder or file as other tools have them (`Kind`); a folder of audio with texts beside.
+        path: a data directory; a folder or file as other tools have them (`Kind`); a folder of audio with texts beside,
+            or a single file of audio.
         kind: what it is; None to tell it from the content.
         speaker: of all recordings that no table names one for, and of all in a folder of audio.
 
@@ -57,7 +58,7 @@ def kind_of_source(path: Path) -> Kind:
         DataError: it is missing, or several things at once.
     """
     if path.is_file():
-        return "lhotse" if kind_of(path) else "table"
+        return "mfa" if path.suffix.lower() in AUDIO_SUFFIXES else "lhotse" if kind_of(path) else "table"
     if not path.is_dir():
         raise DataError(f"{path}: missing; give {_WANTED}")
     if (path / "utt2spk").exists() or (path / "wav.scp").exists():
@@ -76,10 +77,10 @@ def kind_of_source(path: Path) -> Kind:
 def _read(path: Path, kind: Kind, speaker: str | None) -> Source:
     if kind == "lhotse":
         return read_lhotse(path)
-    if path.is_file():
-        return _table(path)
     if kind == "mfa":
         return read_audio_folder(path, speaker)
+    if path.is_file():
+        return _table(path)
     if kind == "commonvoice":
         source = _table(path / _COMMON_VOICE)
         others = sorted(file.name for file in path.glob("*.tsv") if file.name != _COMMON_VOICE)

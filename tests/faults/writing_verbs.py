@@ -315,7 +315,9 @@ def make_speech(folder):
 _TOKENS = re.compile(rb"-[0-9a-f]{6}(?=\.(?:ark|stats|json))")
 # Of statistics, a new archive takes one of two names, whichever the table does not lead to.
 _OTHER_NAME = re.compile(rb"-2(?=\.ark)")
-_TIMES = re.compile(rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e0-9]+|; [0-9.]+ s(?=\n)|\| [0-9.]+ s (?=\|)')
+_TIMES = re.compile(
+    rb'"(frames_per_second|seconds_taken|wall|processor)": [-+.e0-9]+|; [0-9.]+ s(?=\n)|\| [0-9.]+ s (?=\|)'
+)
 
 
 def left_by(folder):

@@ -84,6 +84,13 @@ def test_a_table_is_decoded_again_without_computing_anything_twice(experiment, f
     assert len(after) == 1 and after["anna-one"] not in before.values()
 
 
+def test_a_single_file_is_a_folder_of_one(experiment, folder, tmp_path):
+    found = run("align", experiment, folder / "anna" / "two.wav", tmp_path / "out", refine="never")
+    assert found.exit_code == 0 and "1 utterance" in found.stdout
+    lines = [line.split() for line in (tmp_path / "out" / "ctm").read_text().splitlines()]
+    assert [line[0] for line in lines] == ["two"] * 3 and [line[4] for line in lines] == TEXTS["anna/two"].split()
+
+
 def test_what_is_of_no_use_costs_itself_alone(experiment, folder, tmp_path):
     talks = tmp_path / "talks"
     talks.mkdir()
