@@ -6,6 +6,7 @@ from typing import Literal, get_args
 
 from speechtl.audio.stream import AUDIO_SUFFIXES
 from speechtl.data.datadir import DataDir
+from speechtl.data.shard_index import is_shard_set
 from speechtl.errors import DataError
 from speechtl.exchange.audio_folder import read_audio_folder
 from speechtl.exchange.entry import Source
@@ -25,8 +26,8 @@ def read_source(path: Path, kind: Kind | None = None, speaker: str | None = None
     """Read speech of any origin; audio is not opened and features are not computed.
 
     Args:
-        path: a data directory; a folder or file as other tools have them (`Kind`); a folder of audio with texts beside,
-            or a single file of audio.
+        path: a data directory or a set of shards; a folder or file as other tools have them (`Kind`); a folder of audio
+            with texts beside, or a single file of audio.
         kind: what it is; None to tell it from the content.
         speaker: of all recordings that no table names one for, and of all in a folder of audio.
 
@@ -37,6 +38,8 @@ def read_source(path: Path, kind: Kind | None = None, speaker: str | None = None
         DataError: there is no such thing, or its lines are wrong (all are listed).
     """
     kind = kind or kind_of_source(path)
+    if kind == "kaldi" and is_shard_set(path):
+        return DataDir.load(path), []
     if not path.exists():
         raise DataError(f"{path}: missing; give {_WANTED}")
     if kind == "kaldi":
@@ -57,6 +60,8 @@ def kind_of_source(path: Path) -> Kind:
     Raises:
         DataError: it is missing, or several things at once.
     """
+    if is_shard_set(path):
+        return "kaldi"
     if path.is_file():
         return "mfa" if path.suffix.lower() in AUDIO_SUFFIXES else "lhotse" if kind_of(path) else "table"
     if not path.is_dir():

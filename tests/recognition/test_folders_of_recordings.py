@@ -84,6 +84,13 @@ def test_a_table_is_decoded_again_without_computing_anything_twice(experiment, f
     assert len(after) == 1 and after["anna-one"] not in before.values()
 
 
+def test_shards_are_decoded_as_their_data_directory(experiment, imported, tmp_path):
+    run("data shard", imported, tmp_path / "shards")
+    for name, data in (("one", imported), ("two", tmp_path / "shards")):
+        assert run("decode", experiment, data, tmp_path / name).exit_code == 0
+    assert (tmp_path / "two" / "phones").read_text() == (tmp_path / "one" / "phones").read_text()
+
+
 def test_a_single_file_is_a_folder_of_one(experiment, folder, tmp_path):
     found = run("align", experiment, folder / "anna" / "two.wav", tmp_path / "out", refine="never")
     assert found.exit_code == 0 and "1 utterance" in found.stdout
