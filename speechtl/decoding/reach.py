@@ -1,6 +1,7 @@
 """How far a model looks: which frames of features its posteriors depend on, found by trying."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,9 @@ _TRIED = 400
 _TRIALS = 3
 # Frames of features of five minutes; what a model computes from more takes gigabytes.
 _LONG = 30000
+# Of windows of attention: computed at once, and needed on each side. The first of the latter begins, as the last ends,
+# with frames that lack their neighbours, and hands that on to whatever looks into it from the next one.
+_WINDOWS, _AROUND = 8, 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +67,7 @@ def posteriors_of_batch(
     features: np.ndarray,
     lengths: np.ndarray,
     subsampling: int,
+    attention_window: int | None = None,
 ) -> list[np.ndarray]:
     """Return the posteriors of a batch: those of utterances of hours window by window, if the model allows.
 
@@ -71,15 +76,23 @@ def posteriors_of_batch(
         features: padded, normalised.
         lengths: valid frames.
         subsampling: frames of features per frame of posteriors.
+        attention_window: frames of features, if frames depend on all others of such windows, which lie side by side
+            from the first frame on, and besides only on frames that are less than one away.
     """
 
     def alone(matrix: np.ndarray) -> np.ndarray:
         return compute(matrix[np.newaxis], np.array([len(matrix)], np.int32))[0]
 
-    reach = find_reach(alone, features.shape[2], subsampling) if features.shape[1] > _LONG else None
-    if reach is None:
+    if features.shape[1] <= _LONG:
         return compute(features, lengths)
-    size = _LONG // 10 // subsampling * subsampling
+    if attention_window is not None:
+        window = math.lcm(attention_window, subsampling)
+        reach, size = Reach(_AROUND * window, _AROUND * window), _WINDOWS * window
+    else:
+        found = find_reach(alone, features.shape[2], subsampling)
+        if found is None:
+            return compute(features, lengths)
+        reach, size = found, _LONG // 10 // subsampling * subsampling
     rows = (matrix[:length] for matrix, length in zip(features, lengths, strict=True))
     return [windowed_posteriors(alone, row, reach, subsampling, size) for row in rows]
 

@@ -93,6 +93,26 @@ class ExperimentDirectory(ExperimentLayout):
             ) from error
 
     @property
+    def attention_window(self) -> int | None:
+        """Feature frames of the windows that its encoder attends to side by side, where it sees no further than that.
+
+        None of other encoders, and where what stands beside or on top of the encoder looks at everything.
+        """
+        model = self._table["model"]
+        encoder, top = model["encoder"], model.get("top", {"kind": "tdnn"})
+        methods = {one.get("method") for one in self._table.get("transfer", [])}
+        if top.get("kind") != "tdnn" or "progressive" in methods:
+            return None
+        if encoder["kind"] == "whisper":
+            # Silence that is added is as loud as all of the utterance says.
+            return None if encoder["pad"] else 2 * int(encoder["window"])
+        # Convolutions that are normalised over time depend on all of it.
+        local = encoder["kind"] == "wav2vec2" and encoder["stem_norm"] == "layer"
+        if local and encoder["position_convs"] * encoder["position_kernel"] < encoder["window"]:
+            return int(encoder["window"])
+        return None
+
+    @property
     def training_stats(self) -> np.ndarray | None:
         """CMVN statistics ``(2, bins + 1)`` of the training speech, where the experiment has kept them."""
         return load_arrays(self.cmvn)[0].get("global") if self.cmvn.is_file() else None

@@ -179,7 +179,11 @@ class SpeechModel(abc.ABC):
         """Yield ``(utterance id, log-posteriors (frames', units))`` of a batch; see `plan`."""
         names, features, lengths = self.read(batch)
         found = posteriors_of_batch(
-            lambda some, valid: self.batch_posteriors(some, valid, language), features, lengths, self.subsampling
+            lambda some, valid: self.batch_posteriors(some, valid, language),
+            features,
+            lengths,
+            self.subsampling,
+            self.directory.attention_window,
         )
         yield from zip(names, found, strict=True)
 
