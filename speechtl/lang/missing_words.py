@@ -71,9 +71,7 @@ def in_known_spelling(texts: Mapping[str, str], known: Container[str]) -> tuple[
     Returns:
         The texts, and lines for the user that say which words were read as others: none or one.
     """
-    missing = {
-        word for text in texts.values() for word in text.split() if word not in known and not _TAG.fullmatch(word)
-    }
+    missing = {word for text in texts.values() for word in text.split() if word not in known and not is_tag(word)}
     spelled = {word: known_spelling(word, known) for word in sorted(missing)}
     read = {word: without_punctuation(word) if known is None else known for word, known in spelled.items()}
     found = [f"'{word}' as '{spelling}'" for word, spelling in spelled.items() if spelling]
@@ -83,6 +81,11 @@ def in_known_spelling(texts: Mapping[str, str], known: Container[str]) -> tuple[
         name: " ".join(part for word in text.split() for part in read.get(word, word).split())
         for name, text in texts.items()
     }, lines
+
+
+def is_tag(word: str) -> bool:
+    """Tell whether a word stands in brackets, as what is no speech does: ``[noise]``, ``<unk>``."""
+    return bool(_TAG.fullmatch(word))
 
 
 def spelling_hint(word: str, known: Container[str]) -> str:

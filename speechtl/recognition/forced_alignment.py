@@ -2,7 +2,7 @@
 
 import dataclasses
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -15,8 +15,9 @@ from speechtl.exchange.recordings import DATA, recordings_to_recognise
 from speechtl.experiment.directory import no_lexicon
 from speechtl.experiment.language_choice import open_language
 from speechtl.experiment.speech_model import SpeechModel
+from speechtl.g2p.new_words import guess_pronunciations
 from speechtl.lang.lexicon import Lexicon
-from speechtl.lang.missing_words import in_known_spelling
+from speechtl.lang.missing_words import in_known_spelling, is_tag
 from speechtl.lock import alone_in
 from speechtl.pieces import Here, Workers, spread
 from speechtl.recognition.alignment_results import write_alignment
@@ -26,6 +27,9 @@ from speechtl.recognition.vocabulary import Vocabulary
 
 logger = logging.getLogger(__name__)
 
+# Words of a lexicon from which others can be guessed well enough to be found in time.
+_DICTIONARY = 5000
+_EXAMPLES = 5
 _FIRST_FRAMES = 60_000.0  # Of a piece, before it is known how long that takes: ten minutes of speech.
 
 
@@ -108,7 +112,7 @@ def _align(request: AlignRequest, workers: Workers) -> CorpusAlignment:
     data = recordings.data
     if lexicon is not None:
         data.text, changed = in_known_spelling(data.text, lexicon)
-        for line in changed:
+        for line in changed + _guess_others(vocabulary, lexicon, data.text):
             logger.info(f"{request.data}: {line}")
     corpus = Corpus(
         data,
@@ -148,6 +152,22 @@ def _lexicon(vocabulary: Vocabulary, experiment: SpeechModel, wanted: str | None
         path = experiment.directory.lexicon(str(language))
         raise no_lexicon(path, str(language), ", or align transcripts of phones with --phones")
     return lexicon
+
+
+def _guess_others(vocabulary: Vocabulary, lexicon: Lexicon, texts: Mapping[str, str]) -> list[str]:
+    """Add words of transcripts that a lexicon lacks, as they are guessed; return lines for the user, none or one."""
+    words = {word for text in texts.values() for word in text.split() if word not in lexicon and not is_tag(word)}
+    if not words or not (vocabulary.g2p or vocabulary.rules or len(lexicon) >= _DICTIONARY):
+        return []
+    pronouncer = vocabulary.pronouncer(lexicon)
+    if pronouncer is None:
+        return []
+    guesses = guess_pronunciations(sorted(words), pronouncer).lexicon
+    lexicon.merge(guesses)
+    listed = [f"{word} {' '.join(said[0].phones)}" for word, said in guesses.entries.items()]
+    more = f" and {len(listed) - _EXAMPLES} more" if len(listed) > _EXAMPLES else ""
+    advice = "; say how they are pronounced with --add-word WORD=PHONES"
+    return [f"pronunciations guessed: {', '.join(listed[:_EXAMPLES])}{more}{advice}"] if listed else []
 
 
 def _report(request: AlignRequest, alignment: CorpusAlignment) -> None:

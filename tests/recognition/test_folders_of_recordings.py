@@ -66,6 +66,24 @@ def test_written_texts_are_aligned_as_clean_ones(experiment, folder, imported, t
     assert (tmp_path / "two" / "ctm").read_text() == (tmp_path / "one" / "ctm").read_text()
 
 
+def test_words_that_a_dictionary_lacks_are_guessed(experiment, tmp_path, monkeypatch):
+    """It is guessed how they are said; a small lexicon says too little of that, unless rules or a model do."""
+    (tmp_path / "talks").mkdir()
+    soundfile.write(tmp_path / "talks" / "new.wav", whistle("tak sit", 3, gap=0.3)[0], RATE)
+    (tmp_path / "talks" / "new.txt").write_text("Tak, titta! [noise]")
+    with pytest.raises(DataError, match=r"'titta' is not in the lexicon"):
+        run("align", experiment, tmp_path / "talks", tmp_path / "one")
+    (tmp_path / "talks" / "new.txt").write_text("Tak, titta!")
+    found = run("align", experiment, tmp_path / "talks", tmp_path / "two", rules="it")
+    assert "talks: pronunciations guessed: titta t i tː a; say how they are pronounced with --add-word" in found.stdout
+    monkeypatch.setattr("speechtl.recognition.forced_alignment._DICTIONARY", 2)
+    found = run("align", experiment, tmp_path / "talks", tmp_path / "three")
+    assert "talks: pronunciations guessed: titta t i t" in found.stdout
+    for name in ("two", "three"):
+        words = [line.split()[4] for line in (tmp_path / name / "ctm").read_text().splitlines()]
+        assert words == ["tak", "titta"]
+
+
 def test_a_table_is_decoded_again_without_computing_anything_twice(experiment, folder, tmp_path):
     table = tmp_path / "talks.csv"
     table.write_text("file\n" + "".join(f"{folder / name}.wav\n" for name in TEXTS))
