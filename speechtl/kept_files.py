@@ -21,7 +21,8 @@ def remove_least_recent(
         size: of all of them in bytes, at most.
     """
     kept = []
-    for path in folder.glob(pattern):
+    # What another process is writing has a hidden name.
+    for path in (path for path in folder.glob(pattern) if not path.name.startswith(".")):
         with contextlib.suppress(OSError):
             about = path.stat()
             kept.append((about.st_mtime_ns, path, about.st_size))

@@ -133,7 +133,7 @@ class ExperimentLayout:
         """Return the phone tables that are there, by head, sorted."""
         folder = self.path / "phones"
         names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-        return {name.removesuffix(".txt"): folder / name for name in names if name.endswith(".txt")}
+        return {name.removesuffix(".txt"): folder / name for name in names if name.endswith(".txt") and name[0] != "."}
 
     def language_model(self, language: str) -> Path:
         """Return the language model that words of `lexicon` are found with unless another is given; few have one."""

@@ -18,6 +18,13 @@ def folder(tmp_path):
     return tmp_path
 
 
+def test_what_another_process_is_writing_stays(folder):
+    (folder / ".new.~1-abcdef.kept").touch()
+    os.utime(folder / ".new.~1-abcdef.kept", ns=(0, 0))
+    remove_least_recent(folder, "*.kept", folder / "e.kept", files=1)
+    assert names(folder) == {"e", ".new.~1-abcdef"}
+
+
 def names(folder):
     return {path.stem for path in folder.glob("*.kept")}
 

@@ -90,6 +90,13 @@ def test_paths_within_have_all_that_a_path_has_for_reading(places):
     assert inside.phone_tables().keys() == outside.phone_tables().keys() == {"en", "ru"}
 
 
+def test_a_phone_table_that_is_being_written_is_no_language(tmp_path):
+    for name in ("en.txt", ".ru.~1-abcdef.txt"):
+        (tmp_path / "phones" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "phones" / name).write_text("a 1\n")
+    assert list(ExperimentLayout(tmp_path).phone_tables()) == ["en"]
+
+
 def test_paths_within_are_values_and_travel_to_other_processes(places):
     inside, _ = places
     again = ExperimentLayout(inside.origin)

@@ -31,7 +31,8 @@ def read_audio_folder(path: Path, speaker: str | None = None) -> Source:
     """
     source, silent = Source(), dict[str, str]()
     alone, path = (path, path.parent) if path.is_file() else (None, path)
-    inside_it = sorted(path.rglob("*") if alone is None else path.glob(f"{glob.escape(alone.stem)}.*"))
+    around = _shown_below(path) if alone is None else path.glob(f"{glob.escape(alone.stem)}.*")
+    inside_it = sorted(around)
     files = [file for file in inside_it if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file()]
     files = files if alone is None else [alone]
     # By name without suffix, which may be written in capitals.
@@ -62,6 +63,14 @@ def read_audio_folder(path: Path, speaker: str | None = None) -> Source:
     if silent:
         source.notes.append(counted("no labelled interval, left out", silent, "TextGrid"))
     return source
+
+
+def _shown_below(folder: Path) -> Iterator[Path]:
+    """Yield what is in a folder and below, but for hidden files and folders: macOS puts a ``._a.wav`` beside a.wav."""
+    for path in folder.glob("[!.]*"):
+        yield path
+        if path.is_dir() and not path.is_symlink():
+            yield from _shown_below(path)
 
 
 def _intervals(whole: Entry, transcript: Path, speaker: str | None) -> Iterator[Entry]:

@@ -84,7 +84,7 @@ def _files(path: Path) -> dict[str, Path]:
                 found[other] = beside
         return found
     found = {}
-    for file in sorted(path.iterdir()):
+    for file in sorted(path.glob("[!.]*")):
         kind = kind_of(file)
         if kind and kind in found:
             raise DataError(f"{path}: several manifests of {kind} ({found[kind].name}, {file.name}); give one file")

@@ -68,14 +68,14 @@ def kind_of_source(path: Path) -> Kind:
         raise DataError(f"{path}: missing; give {_WANTED}")
     if (path / "utt2spk").exists() or (path / "wav.scp").exists():
         return "kaldi"
-    if any(kind_of(file) for file in sorted(path.glob("*.jsonl*"))):
+    if any(kind_of(file) for file in sorted(path.glob("[!.]*.jsonl*"))):
         return "lhotse"
-    if (path / "clips").is_dir() and any(path.glob("*.tsv")):
+    if (path / "clips").is_dir() and any(path.glob("[!.]*.tsv")):
         return "commonvoice"
     if any((path / name).is_file() for name in _METADATA):
         return "audiofolder" if not _is_ljspeech(path) else "ljspeech"
     # Hugging Face: a folder for each split, with a table in it.
-    inside = [file for folder in path.iterdir() if folder.is_dir() for file in _tables_in(folder)]
+    inside = [file for folder in path.glob("[!.]*") if folder.is_dir() for file in _tables_in(folder)]
     return "audiofolder" if inside else "mfa"
 
 
@@ -88,13 +88,15 @@ def _read(path: Path, kind: Kind, speaker: str | None) -> Source:
         return _table(path)
     if kind == "commonvoice":
         source = _table(path / _COMMON_VOICE)
-        others = sorted(file.name for file in path.glob("*.tsv") if file.name != _COMMON_VOICE)
+        others = sorted(file.name for file in path.glob("[!.]*.tsv") if file.name != _COMMON_VOICE)
         if others:
             source.notes.append(
                 f"{path}: read {_COMMON_VOICE}; the other tables can be given as files: {others[0]} ..."
             )
         return source
-    tables = sorted(file for folder, _, _ in os.walk(path) for file in _tables_in(Path(folder)))
+    folders = (Path(folder) for folder, _, _ in os.walk(path))
+    shown = (one for one in folders if not any(part.startswith(".") for part in one.relative_to(path).parts))
+    tables = sorted(file for folder in shown for file in _tables_in(folder))
     if not tables:
         parquet = next(path.rglob("*.parquet"), None)
         advice = f"; {parquet.name} holds its audio inside, save that as files" if parquet else ""

@@ -25,7 +25,8 @@ from speechtl.features.archives import append_matrix, read_matrix
 from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write
 
-_JOURNALS = "*.*-*.json"
+# Of finished parts: a journal that is being written, or was when its process was killed, begins with a full stop.
+_JOURNALS = "[!.]*.*-*.json"
 
 
 class Stored(NamedTuple):

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import lzma
 import math
 import os
 import struct
@@ -30,7 +31,7 @@ _DIACRITICS = range(0x300, 0x370)
 # Bytes of arrays for each of a file, at most.
 _LARGEST_RATIO = 200
 # What reading a damaged archive raises.
-_BROKEN = (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, RecursionError, EOFError, LookupError)
+_BROKEN = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, RuntimeError, EOFError, LookupError)
 # The headers of arrays are Python, which NumPy reads without carrying it out.
 _DAMAGED = (*_BROKEN, ValueError, TypeError, AttributeError, SyntaxError, tokenize.TokenError)
 

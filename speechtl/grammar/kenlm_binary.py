@@ -58,7 +58,7 @@ def read_kenlm_binary(path: str | Path) -> list[Entries]:
     content = read_bytes(path, error=LexiconError, advice="give the path of a language model")
     try:
         return _Trie(content, str(path)).tables()
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise LexiconError(f"{path}: a damaged binary of KenLM ({error}); copy it again, or {_AGAIN}") from error
 
 
@@ -155,7 +155,8 @@ class _Trie:
         for place, (word, probability, back_off) in enumerate(columns):
             begins = following[place - 1] if place else np.array([0, len(word)])
             whole = len(begins) == len(ngrams) + 1 and begins[0] == 0 and begins[-1] == len(word)
-            if not whole or (np.diff(begins) < 0).any():
+            # Differences of what is larger than an index would be wrong themselves.
+            if not whole or begins.min() < 0 or begins.max() > len(word) or (np.diff(begins) < 0).any():
                 raise IndexError(f"pointers to its {place + 1}-grams are wrong")
             if not (np.isfinite(probability).all() and np.isfinite(back_off).all()):
                 raise IndexError(f"probabilities of its {place + 1}-grams are no numbers")

@@ -19,7 +19,7 @@ WORDS = FOLDER.with_name("words")
 
 def model_names() -> list[str]:
     """Return the names of the models that come with the package."""
-    return sorted(path.parent.name for path in FOLDER.glob(f"*/{CARD}"))
+    return sorted(path.parent.name for path in FOLDER.glob(f"[!.]*/{CARD}"))
 
 
 def named_cards() -> dict[str, NamedCard]:

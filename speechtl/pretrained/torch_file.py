@@ -40,7 +40,7 @@ _ADVICE = (
 
 
 # What reading a damaged archive raises, besides.
-_CUT_OFF = (zipfile.BadZipFile, OSError, UnicodeDecodeError, NotImplementedError, struct.error)
+_CUT_OFF = (zipfile.BadZipFile, OSError, UnicodeDecodeError, RuntimeError, struct.error)
 # What reading a damaged pickle raises; the file's fault, since nothing of ours runs in between.
 _BROKEN = (
     pickle.UnpicklingError,

@@ -40,4 +40,5 @@ def _pictures(experiment: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(experiment):
         if Path(parent).name == PLOTS:
             yield from (Path(parent) / name for name in files if name.endswith(".png") and not name.startswith("."))
-        folders[:] = [name for name in folders if not ExperimentLayout(Path(parent) / name).config.exists()]
+        shown = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in shown if not ExperimentLayout(Path(parent) / name).config.exists()]

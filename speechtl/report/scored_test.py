@@ -139,7 +139,8 @@ def _folders(experiment: Path) -> Iterator[Path]:
         folder = Path(parent)
         if "per_utt" in files:
             yield folder
-        folders[:] = [name for name in folders if not ExperimentLayout(folder / name).config.exists()]
+        shown = [name for name in folders if not name.startswith(".")]
+        folders[:] = [name for name in shown if not ExperimentLayout(folder / name).config.exists()]
 
 
 def _read_alignments(path: Path) -> dict[str, list[Pair]]:

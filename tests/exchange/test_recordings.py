@@ -37,6 +37,18 @@ def test_a_folder_of_audio_with_texts_beside_it(tmp_path):
     assert len(everything.data) == 3 and not everything.left_out
 
 
+def test_what_is_hidden_is_no_recording(tmp_path):
+    """macOS puts ``._one.wav`` beside one.wav, or into ``__MACOSX``, when a folder is packed or copied."""
+    folder = tmp_path / "anna"
+    write_audio(folder / "one.wav")
+    (folder / "one.txt").write_text("tak")
+    for place in ("._one.wav", "._one.txt", "__MACOSX/anna/._one.wav", ".trash/old.wav", ".trash/old.txt"):
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        (folder / place).write_bytes(b"\0\5\x16\7")
+    found = read_recordings(folder, tmp_path / "out", CONFIG)
+    assert found.data.text == {"anna-one": "tak"} and not found.left_out
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [

@@ -204,6 +204,20 @@ def test_a_damaged_journal_is_named(corpus, tmp_path):
         compute_features(corpus, CONFIG, tmp_path / "feats")
 
 
+def test_a_journal_that_was_being_written_is_none(corpus, tmp_path):
+    compute_features(corpus, CONFIG, tmp_path / "feats")
+    (journal,) = (tmp_path / "feats").glob("fbank.*.json")
+    # As a process leaves it that is killed before the last step, or in the middle of it.
+    staged = journal.with_name(f".{journal.stem}.~0bbfd16a-1-257b50.json")
+    for content in (journal.read_bytes(), b"{"):
+        staged.write_bytes(content)
+        journal.unlink(missing_ok=True)
+        summary = compute_features(corpus, CONFIG, tmp_path / "feats")
+        assert (summary.computed, summary.reused) == (6, 0)
+        assert compute_features(corpus, CONFIG, tmp_path / "feats").reused == 6
+        (journal,) = (tmp_path / "feats").glob("fbank.*.json")
+
+
 def test_broken_files_are_reported_by_utterance_and_the_rest_is_kept(corpus, tmp_path):
     reasons = break_some(corpus)
     summary = compute_features(corpus, CONFIG, tmp_path / "feats")

@@ -233,7 +233,12 @@ def test_what_is_no_model_is_refused(tmp_path, regular):
         GraphemeToPhoneme.load(path)
     regular.save(path)
     good = path.read_bytes()
-    for content in (b"", b"text", good[:2000], good.replace(b"about", b"cloud")):
+    # In the directory of the archive, a flag says that a file is encrypted, and a number how it is packed.
+    entry = good.index(b"PK\1\2")
+    encrypted, packed = (
+        good[: entry + place] + bytes([number]) + good[entry + place + 1 :] for place, number in ((8, 1), (10, 99))
+    )
+    for content in (b"", b"text", good[:2000], good.replace(b"about", b"cloud"), encrypted, packed):
         path.write_bytes(content)
         with pytest.raises(LexiconError, match="not a grapheme-to-phoneme model"):
             GraphemeToPhoneme.load(path)

@@ -80,3 +80,23 @@ def test_what_cannot_be_read_says_what_to_do(tmp_path, change, message):
 def test_a_file_that_is_missing(tmp_path):
     with pytest.raises(LexiconError, match="cannot read: No such file"):
         read_kenlm_binary(tmp_path / "none")
+
+
+@pytest.mark.parametrize("name", ["trie", "quantised_compressed"])
+def test_no_numbers_that_are_wrong_break_more_than_the_file(tmp_path, name):
+    """Pointers that grow beyond what an index can be, and so begin again below it: once, the process died of them."""
+    content = (FOLDER / f"{name}.binary").read_bytes()
+    path = tmp_path / "grammar.binary"
+    refused = 0
+    for start in range(0, len(content) - 40, 4):
+        changed = bytearray(content)
+        for entry, number in enumerate(((1 << 63) - 1, 1 << 63, (1 << 64) - 1)):
+            place = start + 16 * entry
+            changed[place : place + 8] = number.to_bytes(8, "little")
+        path.write_bytes(changed)
+        try:
+            read_kenlm_binary(path)
+        except LexiconError as error:
+            assert str(error).startswith(f"{path}: ")
+            refused += 1
+    assert refused > len(content) // 16

@@ -220,6 +220,7 @@ def test_values_that_half_precision_cannot_hold(source, tmp_path, monkeypatch):
 
 
 def test_models_are_listed(tiny):
+    shutil.copytree(named_models.FOLDER / "tiny", named_models.FOLDER / ".tiny.~1-abcdef")
     assert run("models").stdout == "tiny\tA small model of invented speech.\n"
     assert run("models", "tiny").stdout == tiny.card.page("tiny")
     with pytest.raises(ModelError, match="large: no model of this name comes with speechtl; there are: tiny"):
