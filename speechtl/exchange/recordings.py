@@ -47,6 +47,7 @@ def read_recordings(
     otherwise: str = "adapt without transcripts (--unsupervised)",
     one_speaker: bool = True,
     longest: float = LONGEST,
+    in_numpy: bool = False,
 ) -> Recordings:
     """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
 
@@ -62,6 +63,7 @@ def read_recordings(
         otherwise: what else can be done where no recording has one.
         one_speaker: recordings whose speaker no table names are of one; otherwise of that of their folder.
         longest: seconds; what is longer is of no use.
+        in_numpy: see `compute_features`.
 
     Raises:
         DataError: nothing that can be read, or nothing that is of use; every utterance's reason is listed.
@@ -93,7 +95,9 @@ def read_recordings(
         config = _with_channel(data, config, channel)
         # What is there of other recordings stays until all of these can take its place.
         data.path = folder
-        summary = compute_features(data, config, folder / "feats", allow_pipes=allow_pipes, all_tables=True)
+        summary = compute_features(
+            data, config, folder / "feats", allow_pipes=allow_pipes, all_tables=True, in_numpy=in_numpy
+        )
         left_out |= summary.broken
     else:
         if channel is not None:
@@ -139,6 +143,7 @@ def recordings_to_recognise(
             otherwise="",
             one_speaker=False,
             longest=math.inf,
+            in_numpy=True,
         )
     if channel is not None:
         raise DataError(f"{path}: {_CHANNEL_CHOSEN}")

@@ -61,6 +61,7 @@ def compute_features(
     allow_pipes: bool = False,
     overwrite: bool = False,
     all_tables: bool = False,
+    in_numpy: bool = False,
 ) -> FeatureSummary:
     """Compute the features of all utterances and add them to the data directory.
 
@@ -78,6 +79,8 @@ def compute_features(
         allow_pipes: run the shell commands in ``wav.scp``.
         overwrite: whether to recompute everything.
         all_tables: write the other tables, too, which are not there yet or are those of other recordings.
+        in_numpy: compute them as recognition does, without TensorFlow, which takes seconds to load and may be missing;
+            they are the same but for rounding.
 
     Returns:
         A summary.
@@ -110,7 +113,7 @@ def compute_features(
     groups = [[item for item in group if item.utterance.id in missing] for group in in_groups(items)]
     number = max((part.number for part in parts), default=-1) + 1
     broken, findings = compute_parts(
-        [group for group in groups if group], config, feature_dir, number, workers or Here(), allow_pipes
+        [group for group in groups if group], config, feature_dir, number, workers or Here(), allow_pipes, in_numpy
     )
     # A worker that was lost may have left a part unfinished after the others had begun to write here.
     sweep(feature_dir)

@@ -102,12 +102,14 @@ class _UnitComputer:
         config: of the features.
         feature_dir: folder of the parts.
         allow_pipes: run the shell commands in ``wav.scp``.
+        in_numpy: without TensorFlow, as recognition computes them.
         probe: a file in that folder, which whoever does not see it must not write into; None for this machine.
     """
 
     config: FeatureConfig
     feature_dir: Path
     allow_pipes: bool
+    in_numpy: bool
     probe: Path | None = None
 
     def __call__(self, unit: _Unit) -> _Computed:
@@ -130,8 +132,10 @@ class _UnitComputer:
                 store(*one)
 
     def _compute(self, unit: _Unit, computed: _Computed) -> Iterator[tuple[str, np.ndarray, float, bool, str]]:
-        from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
-
+        if self.in_numpy:
+            from speechtl.features.signal_features import compute_many
+        else:
+            from speechtl.features.fbank import compute_many  # TensorFlow: seconds to import.
         for group in unit.groups:
             for batch in _load_batches(group, self.config, self.allow_pipes, computed.broken, computed.findings):
                 matrices = compute_many([waveform for _, waveform, _ in batch], self.config)
@@ -146,6 +150,7 @@ def compute_parts(
     number: int,
     workers: Workers,
     allow_pipes: bool,
+    in_numpy: bool = False,
 ) -> tuple[dict[str, str], Findings]:
     """Compute utterances and store them in new parts.
 
@@ -156,7 +161,7 @@ def compute_parts(
     findings = Findings()
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(progress_bar("features", sum(map(len, groups))))
-        compute = _UnitComputer(config, feature_dir.absolute(), allow_pipes)
+        compute = _UnitComputer(config, feature_dir.absolute(), allow_pipes, in_numpy)
         heaviest = float("inf")
         if workers.elsewhere and groups:
             probe = stack.enter_context(staged_file(feature_dir.absolute() / "shared"))

@@ -247,6 +247,7 @@ def test_what_has_features_is_recognised_as_it_is(tmp_path):
     compute_features(data, CONFIG, tmp_path / "feats")
     found = recordings_to_recognise(tmp_path / "d", tmp_path / "nothing", CONFIG).data
     assert found.path == tmp_path / "d" and not (tmp_path / "nothing").exists()
-    np.testing.assert_array_equal(read_matrix(found.feats_scp["a"]), read_matrix(computed.feats_scp["a"]))
+    # One is computed by TensorFlow, the other without it.
+    np.testing.assert_allclose(read_matrix(found.feats_scp["a"]), read_matrix(computed.feats_scp["a"]), atol=2e-3)
     with pytest.raises(DataError, match="has features, of a channel that was chosen"):
         recordings_to_recognise(tmp_path / "d", tmp_path / "nothing", CONFIG, channel="first")

@@ -58,6 +58,32 @@ def test_transcribe_loads_neither_tensorflow_nor_what_is_as_slow(exported, direc
     assert of_directory & heavy == {"h5py"}
 
 
+def test_recordings_are_decoded_and_aligned_where_there_is_no_tensorflow(exported, experiment, talk, tmp_path):
+    (tmp_path / "talks").mkdir()
+    shutil.copy(talk, tmp_path / "talks" / "one.wav")
+    (tmp_path / "talks" / "one.txt").write_text(TEXT)
+    code = (
+        "import sys; from speechtl.cli.main import main\n"
+        "sys.modules['tensorflow'] = None\n"
+        "model, talks, out, lexicon = sys.argv[1:]\n"
+        "for verb, options in (('align', []), ('decode', ['--lexicon', lexicon])):\n"
+        "    sys.argv = ['speechtl', verb, model, talks, f'{out}/{verb}', *options]\n"
+        "    try:\n        main()\n    except SystemExit as end:\n        assert not end.code\n"
+    )
+    command = [
+        sys.executable,
+        "-c",
+        code,
+        str(exported),
+        str(tmp_path / "talks"),
+        str(tmp_path),
+        str(experiment / "lexicon" / "xx.txt"),
+    ]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    assert [line.split()[4] for line in (tmp_path / "align" / "ctm").read_text().splitlines()] == TEXT.split()
+    assert read_table(tmp_path / "decode" / "text") == {"talks-one": TEXT}
+
+
 def test_words_phones_and_times_are_those_of_the_experiment(exported, experiment, talk):
     theirs, ours = (speechtl.load(model) for model in (experiment, exported))
     for one in (theirs, ours):
