@@ -92,11 +92,11 @@ decode() { # decode SYSTEM LANGUAGE MINUTES SEED: phones of test, and the syllab
     head -1 "$exp/$part/per/wer"
   done
   if [ "$2" = nan ] && [ ! -e "$exp/test/ser/wer" ]; then
-    speechtl decode "$exp" "$data/dev_$kind" "$exp/dev/syllables" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" --nj "$nj" \
-      --no-times --posteriors "$exp"/dev/posteriors/posteriors.scp --tune "$data/dev_$kind" --grid lm_weight=0.3,0.6,1 \
+    speechtl decode "$exp" "$data/dev_$kind" "$exp/dev/syllables" --language "$2" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" \
+      --nj "$nj" --no-times --posteriors "$exp"/dev/posteriors/posteriors.scp --tune "$data/dev_$kind" --grid lm_weight=0.3,0.6,1 \
       --grid word_insertion_penalty=-1,1,3 --grid blank_penalty=0,2
-    speechtl decode "$exp" "$data/test_$kind" "$exp/test/syllables" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" --nj "$nj" \
-      --no-times --posteriors "$exp"/test/posteriors/posteriors.scp --config "$exp/dev/syllables/tuned.toml"
+    speechtl decode "$exp" "$data/test_$kind" "$exp/test/syllables" --language "$2" --lexicon "$data/lexicon.txt" --lm "$data/trigram.arpa" \
+      --nj "$nj" --no-times --posteriors "$exp"/test/posteriors/posteriors.scp --config "$exp/dev/syllables/tuned.toml"
     speechtl score "$data/test_known" "$exp/test/syllables/text" --out "$exp/test/ser" >/dev/null
     head -1 "$exp/test/ser/wer"
   fi

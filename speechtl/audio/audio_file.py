@@ -24,6 +24,8 @@ from speechtl.errors import DataError, printable
 
 # The number of samples that marks a stream of unknown length: of WAV, and of FLAC.
 _UNKNOWN_FRAMES = 2**31 - 1
+# Samples a second. What a damaged header claims beyond would take memory in proportion, or be resampled to as much.
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 2_000_000
 # Samples. libsndfile estimates the length of an MP3 without a Xing header, as those of Common Voice are, from the size
 # of the file, and takes the ID3 tag before the first frame for sound.
 _MP3_FRAME = 1152
@@ -69,6 +71,11 @@ class AudioFile:
             self._parts = self._open(source, raw_rate)
             first = self._parts[0]
             self.sample_rate, self.channels, self.format = first.samplerate, first.channels, first.format
+            if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
+                raise DataError(
+                    f"{self.name}: {self.sample_rate} samples a second, which no recording of speech has; its header "
+                    "is damaged, export it again"
+                )
             if len(self._parts) > 1:
                 self._check_parts()
         except BaseException:

@@ -11,6 +11,7 @@ from speechtl.batches.config import DataConfig
 from speechtl.config import AnySection, Section, override, parse, read_toml
 from speechtl.decoding.config import DecodingConfig
 from speechtl.errors import ConfigError, LexiconError, ModelError
+from speechtl.experiment.attention_window import attention_window
 from speechtl.features.config import FeatureConfig
 from speechtl.files import atomic_write, finish_replacing
 from speechtl.lang.lexicon import Lexicon, Notation
@@ -94,23 +95,8 @@ class ExperimentDirectory(ExperimentLayout):
 
     @property
     def attention_window(self) -> int | None:
-        """Feature frames of the windows that its encoder attends to side by side, where it sees no further than that.
-
-        None of other encoders, and where what stands beside or on top of the encoder looks at everything.
-        """
-        model = self._table["model"]
-        encoder, top = model["encoder"], model.get("top", {"kind": "tdnn"})
-        methods = {one.get("method") for one in self._table.get("transfer", [])}
-        if top.get("kind") != "tdnn" or "progressive" in methods:
-            return None
-        if encoder["kind"] == "whisper":
-            # Silence that is added is as loud as all of the utterance says.
-            return None if encoder["pad"] else 2 * int(encoder["window"])
-        # Convolutions that are normalised over time depend on all of it.
-        local = encoder["kind"] == "wav2vec2" and encoder["stem_norm"] == "layer"
-        if local and encoder["position_convs"] * encoder["position_kernel"] < encoder["window"]:
-            return int(encoder["window"])
-        return None
+        """See `speechtl.experiment.attention_window`."""
+        return attention_window(self._table)
 
     @property
     def training_stats(self) -> np.ndarray | None:

@@ -1,6 +1,7 @@
 """Kaldi archives: matrices in ``.ark`` files, indexed by ``.scp`` tables."""
 
 import contextlib
+import math
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -14,6 +15,9 @@ from speechtl.files import atomic_write, read_bytes, replacing_together
 
 _TYPES: dict[bytes, np.dtype] = {b"FM ": np.dtype("<f4"), b"DM ": np.dtype("<f8")}
 _HEADER = struct.Struct("<2s3sbibi")  # Binary marker, type of matrix, then rows and columns, each preceded by its size.
+# Of a compressed matrix: marker, type, smallest value, range, rows and columns.
+_COMPRESSED = struct.Struct("<2s4sffii")
+_NO_MATRIX = "no Kaldi matrix there; check the path and offset, or run speechtl features again"
 
 
 @contextlib.contextmanager
@@ -120,11 +124,15 @@ def read_double_matrix(rxfilename: str) -> np.ndarray:
     return _read_any(rxfilename, "DoubleMatrix") if matrix is None else matrix.astype(np.float64, copy=False)
 
 
+def _place(rxfilename: str) -> tuple[str, int]:
+    """Return the file and the offset of an entry of an scp table."""
+    path, colon, digits = rxfilename.rpartition(":")
+    return (path, int(digits)) if colon and digits.isdecimal() else (rxfilename, 0)
+
+
 def _read_plain(rxfilename: str) -> np.ndarray | None:
     """Read an uncompressed binary matrix; None if it is stored in another format."""
-    path, colon, digits = rxfilename.rpartition(":")
-    offset = int(digits) if colon and digits.isdecimal() else 0
-    path = path if colon and digits.isdecimal() else rxfilename
+    path, offset = _place(rxfilename)
     if path.endswith("]"):
         return None
     try:
@@ -156,10 +164,32 @@ def _read_any(rxfilename: str, kind: str) -> np.ndarray:
     path = rxfilename.rpartition("[")[0] if rxfilename.endswith("]") else rxfilename
     if path.strip() in ("", "-") or path.strip().endswith("|") or path.strip().startswith("|"):
         raise DataError(f"{rxfilename}: not the place of a matrix in an archive; run speechtl features again")
+    _require_size(path)
     try:
         # A copy, because the matrix is freed together with its owner.
         return np.array(getattr(kaldi_native_io, kind).read(rxfilename).numpy())
     except (RuntimeError, UnicodeDecodeError) as error:  # The latter because messages may quote bytes of the file.
-        raise DataError(
-            f"{rxfilename}: no Kaldi matrix there; check the path and offset, or run speechtl features again"
-        ) from error
+        raise DataError(f"{rxfilename}: {_NO_MATRIX}") from error
+
+
+def _require_size(rxfilename: str) -> None:
+    """Refuse a binary matrix that claims more numbers than its file has bytes, for which Kaldi's code takes the memory.
+
+    Raises:
+        DataError: it does, or is of no type that a matrix has.
+    """
+    path, offset = _place(rxfilename)
+    with contextlib.suppress(OSError), open(path, "rb") as file:  # Kaldi's own code says what is wrong.
+        file.seek(offset)
+        head = file.read(_COMPRESSED.size)
+        if not head.startswith(b"\0B"):
+            return
+        kind = head[2:5] if head[2:5] in _TYPES else head[2:6].partition(b" ")[0]
+        layout, places = (_HEADER, (3, 5)) if kind in _TYPES else (_COMPRESSED, (4, 5))
+        if kind == b"CM":
+            head = head[:4] + b" " + head[4:-1]  # As long as the names of the others.
+        if kind not in _TYPES and kind not in (b"CM", b"CM2", b"CM3"):
+            raise DataError(f"{rxfilename}: {_NO_MATRIX}")
+        claimed = math.prod(layout.unpack_from(head)[place] for place in places) if len(head) >= layout.size else 0
+        if not 0 <= claimed <= os.fstat(file.fileno()).st_size:
+            raise DataError(f"{rxfilename}: damaged, it claims more than there is; run speechtl features again")

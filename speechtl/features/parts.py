@@ -99,7 +99,7 @@ def _read_part(journal: Path) -> Part:
         return Part(journal, int(content["number"]), config, utterances)
     except OSError as error:
         raise DataError(f"{journal}: cannot read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise DataError(f"{journal}: not a journal of computed features; delete it to compute them again") from error
 
 

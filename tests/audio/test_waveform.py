@@ -176,3 +176,11 @@ def test_an_utterance_brings_its_stretch_and_speed(flac):
     without_audio = Utterance("u", "s", "r", "", None, None, 1.0, None, None, None)
     with pytest.raises(DataError, match="recording 'r' has no audio"):
         load_utterance(without_audio, FeatureConfig())
+
+
+@pytest.mark.parametrize("rate", [1, 999, 2_000_001, 2_097_152_000])
+def test_a_rate_that_no_recording_has_is_refused_before_anything_is_computed(tmp_path, rate):
+    header = b".snd" + b"".join(number.to_bytes(4, "big") for number in (24, 1600, 3, rate, 1))
+    (tmp_path / "a.au").write_bytes(header + bytes(1600))
+    with pytest.raises(DataError, match=rf"a\.au: {rate} samples a second, which no recording of speech has"):
+        read_waveform(str(tmp_path / "a.au"), 16000)

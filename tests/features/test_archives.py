@@ -55,6 +55,25 @@ def test_reads_the_other_forms_of_kaldi(tmp_path):
     np.testing.assert_array_equal(read_matrix(scp(tmp_path / "f.scp")["a"] + "[2:4]"), matrix[2:5])
 
 
+def test_no_more_memory_is_taken_than_the_file_has_numbers(tmp_path):
+    """Kaldi's own code, which reads all but plain matrices, takes what the header claims."""
+    path = tmp_path / "a.ark"
+    sizes = b"\x04" + (30_000).to_bytes(4, "little")
+    for content in (
+        b"\0B FM " + 2 * sizes,
+        b"\0BCM " + bytes(8) + 2 * (200_000).to_bytes(4, "little") + bytes(100),
+        b"\0BCM2 " + bytes(8) + 2 * (200_000).to_bytes(4, "little") + bytes(100),
+        b"\0BCM3 " + bytes(8) + 2 * (200_000).to_bytes(4, "little") + bytes(100),
+        b"\0BCM " + bytes(8) + (-5).to_bytes(4, "little", signed=True) + (3).to_bytes(4, "little") + bytes(100),
+    ):
+        path.write_bytes(b"a " + content)
+        with pytest.raises(DataError, match=r"no Kaldi matrix there|claims more than there is"):
+            read_matrix(f"{path}:2")
+    path.write_bytes(b"a \0BFM " + 2 * sizes)
+    with pytest.raises(DataError, match="damaged, it claims more than there is"):
+        read_matrix(f"{path}:2[0:1]")
+
+
 def test_a_matrix_file_without_key(tmp_path):
     stats = np.arange(6.0).reshape(2, 3)
     with open(tmp_path / "a.mat", "wb") as file:
