@@ -67,7 +67,11 @@ learn() { # learn SYSTEM LANGUAGE MINUTES SEED
       settings+=(--set 'training.rates={"encoder/transformer*" = 0.1, "encoder/norm/*" = 0.1}')
       case $1 in
         after_conservative) settings+=(--set transfer.2.source="$model") ;;
-        after_progressive) settings+=(--set transfer.2.columns="$model") ;;
+        after_progressive)
+          settings+=(--set transfer.2.columns="$model")
+          # Outputs of the column beside come in everywhere, so nothing is computed once, and masks come at the beginning.
+          settings+=(--set augmentation.after=input --set augmentation.frequency_width=16 --set training.cache_frozen=auto)
+          ;;
         after_multitask | after_adversarial)
           [ -e data/an4/train/feats.scp ] || speechtl features data/an4/train --config conf/features.toml --nj "$nj"
           ;;

@@ -5,7 +5,6 @@ samples would be lost.
 """
 
 import contextlib
-import functools
 import os
 import re
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from typing import IO, Any
 import numpy as np
 import soundfile
 
-from speechtl.audio.containers import explain, ffmpeg_format, is_mp3, parts_of, read_head, second_choice
+from speechtl.audio.containers import explain, ffmpeg_format, is_mp3, parts_of, parts_of_path, read_head, second_choice
 from speechtl.audio.ffmpeg_file import FfmpegFile
 from speechtl.audio.findings import Findings
 from speechtl.audio.muted import muted
@@ -182,7 +181,7 @@ class AudioFile:
         self._quiet = is_mp3(head, body)
         if head[:4] in (b"RIFF", b"RIFX"):
             return self._open_wav(source, file, end)
-        starts = _cached_parts(source) if isinstance(source, str) else tuple(parts_of(file, head, body, end))
+        starts = parts_of_path(source) if isinstance(source, str) else tuple(parts_of(file, head, body, end))
         if len(starts) == 1:
             return [self._open_part(source, file, 0, end)]
         ends = [*starts[1:], end]
@@ -293,15 +292,3 @@ class _Mp3(soundfile.SoundFile):
     def seekable(self) -> bool:
         """Say no: otherwise every block that is read is followed by seeking to its end."""
         return False
-
-
-def _cached_parts(path: str) -> tuple[int, ...]:
-    status = os.stat(path)
-    return _parts_of_path(path, status.st_size, status.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4096)
-def _parts_of_path(path: str, size: int, changed: int) -> tuple[int, ...]:
-    """Look for joined files once, however many segments are read."""
-    with open(path, "rb") as file:
-        return tuple(parts_of(file, *read_head(file), size))

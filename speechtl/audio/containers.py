@@ -1,5 +1,7 @@
 """What kind of file it is: told by its content, since names lie."""
 
+import functools
+import os
 import re
 from collections.abc import Iterator
 from typing import IO
@@ -85,6 +87,18 @@ def parts_of(file: IO[bytes], head: bytes, body: bytes, end: int) -> list[int]:
     if is_mp3(head, body):
         return [0, *_mp3_parts(file, end)]
     return [0]
+
+
+def parts_of_path(path: str) -> tuple[int, ...]:
+    """Return the same of a file; it is looked for once, however many segments are read."""
+    status = os.stat(path)
+    return _parts_of_path(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _parts_of_path(path: str, size: int, changed: int) -> tuple[int, ...]:
+    with open(path, "rb") as file:
+        return tuple(parts_of(file, *read_head(file), size))
 
 
 def _mp3_parts(file: IO[bytes], end: int) -> Iterator[int]:

@@ -106,7 +106,7 @@ class ShardIndex:
                 entry = _entry(line, sizes)
                 if entry.id in seen:
                     raise ValueError(f"utterance '{entry.id}' occurs twice")
-            except (ValueError, TypeError, RecursionError) as error:
+            except (ValueError, TypeError, RecursionError, OverflowError) as error:
                 problems.append(f"{origin}:{number}: {error}")
                 continue
             seen.add(entry.id)
@@ -162,7 +162,7 @@ def _head(line: tuple[int, str, str], origin: str) -> tuple[str, dict[str, int]]
         if any("/" in name or not name.endswith(".tar") for name in sizes):
             raise ValueError("a shard is not the name of a .tar file")
         return str(head["digest"]), sizes
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, OverflowError) as error:
         advice = "write it with speechtl data shard"
         raise DataError(f"{origin}:1: not the index of a set of shards: {error}; {advice}") from error
 

@@ -87,7 +87,7 @@ class ExperimentDirectory(ExperimentLayout):
             model = self._table["model"]
             parts = [model["encoder"], model.get("top", {})]
             return math.prod(int(part.get("subsampling", {}).get("factor", 1)) for part in parts)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise ModelError(
                 f"{self.config}: [model] is not whole ({error}); a config in an experiment directory has every value, "
                 "as speechtl train writes it"

@@ -88,6 +88,13 @@ def test_without_a_lexicon_there_are_phones_alone(world):
         assert " ".join(phone["phone"] for phone in segment["phones"]) == longer[json.loads(line)["utterance"]]
 
 
+def test_a_config_with_an_impossible_rate_is_damaged(world):
+    path = world / "exp" / "config.toml"
+    path.write_text(path.read_text().replace("factor = 3", "factor = inf"))
+    with pytest.raises(ModelError, match=r"config\.toml: \[model\] is not whole"):
+        run(world)
+
+
 def test_settings_go_over_the_config_over_the_experiment(world):
     (world / "my.toml").write_text("[decoding]\nbeam = 9.5\nlm_weight = 2.0\n[model]\nanything = 1\n")
     run(world, config=world / "my.toml", set_=["decoding.lm_weight=3.0"])

@@ -1,5 +1,7 @@
 import io
 import json
+import re
+import shutil
 import tarfile
 
 import numpy as np
@@ -202,6 +204,17 @@ def test_damage_is_named(data, shards, tmp_path):
     (tmp_path / "x" / "index.jsonl").write_text("\n".join(lines) + "\n")
     with pytest.raises(DataError, match=r"index\.jsonl:4: "):
         DataDir.load(tmp_path / "x")
+
+
+def test_sizes_of_an_index_that_are_no_numbers_are_refused(shards, tmp_path):
+    shutil.copytree(shards, tmp_path / "x")
+    index = tmp_path / "x" / "index.jsonl"
+    lines = index.read_text().splitlines()
+    for place, wanted in ((0, "size"), (1, "offset")):
+        changed = [re.sub(rf'"{wanted}": ?\d+', f'"{wanted}": Infinity', line) for line in lines]
+        index.write_text("\n".join(lines[:place] + changed[place : place + 1] + lines[place + 1 :]) + "\n")
+        with pytest.raises(DataError, match=r"index\.jsonl"):
+            DataDir.load(tmp_path / "x")
 
 
 def test_whole_compressed_files_stay_as_they_are(tmp_path):
