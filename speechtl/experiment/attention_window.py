@@ -16,13 +16,13 @@ def attention_window(config: Mapping[str, Any]) -> int | None:
     model = config["model"]
     encoder, top = model["encoder"], model.get("top", {"kind": "tdnn"})
     methods = {one.get("method") for one in config.get("transfer", [])}
-    if top.get("kind") != "tdnn" or "progressive" in methods:
+    window = encoder.get("window")
+    if not isinstance(window, int) or top.get("kind") != "tdnn" or "progressive" in methods:
         return None
     if encoder["kind"] == "whisper":
         # Silence that is added is as loud as all of the utterance says.
-        return None if encoder["pad"] else 2 * int(encoder["window"])
+        return None if encoder.get("pad", True) else 2 * window
     # Convolutions that are normalised over time depend on all of it.
-    local = encoder["kind"] == "wav2vec2" and encoder["stem_norm"] == "layer"
-    if local and encoder["position_convs"] * encoder["position_kernel"] < encoder["window"]:
-        return int(encoder["window"])
-    return None
+    local = encoder["kind"] == "wav2vec2" and encoder.get("stem_norm") == "layer"
+    reach = encoder.get("position_convs", 1) * encoder.get("position_kernel", window)
+    return window if local and reach < window else None
