@@ -28,7 +28,7 @@ if [ ! -e "$out/dev_words/tuned.toml" ]; then
   speechtl lm $data/train/text -o $data/dev.arpa --order 3 --vocabulary $data/lexicon.txt
   speechtl lm $data/train_all/text -o $data/test.arpa --order 3 --vocabulary $data/lexicon.txt
   speechtl decode "$model" $data/dev "$out/dev_words" "${decode[@]}" --lm $data/dev.arpa --tune $data/dev --nj "$nj" \
-    --grid lm_weight=0.5,0.7,1,1.4 --grid word_insertion_penalty=-1,0,1,2 --grid blank_penalty=0,1,2
+    --grid lm_weight=0.7,1,1.4,2 --grid word_insertion_penalty=0,1,2,3 --grid blank_penalty=1,2,3,4
 fi
 tried=()
 for system in $systems; do

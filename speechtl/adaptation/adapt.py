@@ -94,7 +94,7 @@ class Adaptation:
         request = self.request
         data, transcripts = self._recordings()
         seconds = sum(data.utt2num_frames.values()) * self.features.frame_shift_ms / 1000
-        config = choose_config(seconds, request.method, request.settings)
+        config = choose_config(seconds, request.method, request.settings, self.experiment.model)
         learner = Learner(self.experiment, config, self.language)
         speech = self._speech(learner, data)
         self._repeat_training_speech(learner)

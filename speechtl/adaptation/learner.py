@@ -23,7 +23,7 @@ from speechtl.errors import ModelError
 from speechtl.experiment.experiment import Experiment
 from speechtl.models.weights import arrays_of
 from speechtl.training.evaluate import forward_function
-from speechtl.training.frozen_outputs import frozen_outputs
+from speechtl.training.frozen_outputs import frozen_outputs, move_masks
 from speechtl.training.layer_rates import rate_factors
 from speechtl.training.objective import Objective, ctc_losses
 from speechtl.training.optimizer import cosine_schedule, make_optimizer
@@ -125,8 +125,14 @@ class Learner:
         self.methods = config.transfer(str(experiment.path))
         for method in self.methods:
             self.model = method.prepare(self.model)
-        augmentation = experiment.config.augmentation if config.augment else None
-        self.frozen = frozen_outputs(self.model, self.methods, config.cache_frozen, augmentation)
+        self.frozen = frozen_outputs(self.model, self.methods, config.cache_frozen)
+        self.masks = experiment.config.augmentation if config.augment else None
+        if self.masks is not None:
+            # In front of the first block that learns, so that all below it is computed once; noise needs the features.
+            last = "input" if self.frozen is None or self.masks.noise else self.frozen.blocks[-1]
+            self.masks = move_masks(self.model, self.masks, last)
+            if last == "input":
+                self.frozen = frozen_outputs(self.model, self.methods, config.cache_frozen, self.masks)
         # What of the model runs in training.
         trained = self.model if self.frozen is None else self.frozen.model
         self.variables = self.model.trainable_variables()
@@ -252,9 +258,9 @@ class Learner:
         return speech.select(indices) + self.replay.select(old.tolist()), list(range(len(indices) + len(old)))
 
     def _augmented(self, batch: Batch, keys: Sequence[int], seed: int, epoch: int) -> Batch:
-        if not self.config.augment:
+        masks = self.masks
+        if masks is None:
             return batch
         sizes = () if self.frozen is None else self.frozen.sizes
-        masks = self.experiment.config.augmentation
         draws = np.stack([draw(masks, (self.config.seed, seed, epoch, int(key))) for key in keys])
         return batch._replace(features=augment(batch.features, batch.lengths, tf.constant(draws), masks, sizes))

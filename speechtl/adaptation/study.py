@@ -132,6 +132,7 @@ class _Bench:
         self.study, self.method, self.settings = study, None if method == "default" else method, settings
         self.language, self.inventory = language, inventory
         experiment = self._load()
+        self.model = experiment.model
         self.scorer = Scorer(inventory, lexicon, lm, decoding)
         self.shift = experiment.config.features.frame_shift_ms / 1000
         self.learners: dict[str, Learner] = {}
@@ -170,7 +171,7 @@ class _Bench:
 
     def _learner(self, seconds: float) -> Learner:
         """Return the learner for an amount of speech, compiled once for all draws with the same settings."""
-        config = choose_config(seconds, self.method, self.settings)
+        config = choose_config(seconds, self.method, self.settings, self.model)
         key = config.model_dump_json()
         if key not in self.learners:
             learner = Learner(self._load(), config, self.language)

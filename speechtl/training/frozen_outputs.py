@@ -195,6 +195,31 @@ def frozen_outputs(
     return FrozenOutputs(model, blocks, _kept(model, methods, blocks))
 
 
+def move_masks(model: AcousticModel, masks: AugmentationConfig, after: str) -> AugmentationConfig:
+    """Return masks at another place of a model that hide as much there as ``masks`` do where they are.
+
+    Args:
+        model: the whole model.
+        masks: of the features, or of the outputs of a block.
+        after: the block whose outputs are to be masked, or ``"input"``.
+    """
+    (size, frames), (new_size, new_frames) = (_extent(model, name) for name in (masks.after, after))
+    widths = {
+        "frequency_width": round(masks.frequency_width * new_size / size),
+        "time_width": round(masks.time_width * new_frames / frames),
+    }
+    return masks.model_copy(update={"after": after, **widths})
+
+
+def _extent(model: AcousticModel, after: str) -> tuple[int, int]:
+    """Return the size of a block's outputs, and how many there are for a minute at a hundred frames a second."""
+    names = [] if after == "input" else model.block_names[: model.block_names.index(after) + 1]
+    frames: Any = 6000
+    for name in names:
+        frames = model.block(name).output_lengths(frames)
+    return (model.block(names[-1]).output_size if names else model.inputs), int(frames)
+
+
 def is_worthwhile(model: AcousticModel, blocks: list[str], choice: CacheFrozen) -> bool:
     """Whether the outputs of the first blocks of a model are to be stored rather than computed in every step."""
     return bool(blocks) and (choice == "always" or (choice == "auto" and _size(model, blocks) >= _MANY))

@@ -10,12 +10,15 @@ from speechtl.adaptation.config import choose_config
 from speechtl.adaptation.learner import Learner
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.study import Study, run_study
+from speechtl.config import parse
 from speechtl.decoding.config import DecodingConfig
-from speechtl.experiment.config import load_config
+from speechtl.experiment.config import ExperimentConfig, load_config
 from speechtl.experiment.experiment import Experiment
 from speechtl.experiment.train import train
+from speechtl.models.acoustic_model import AcousticModel
+from speechtl.models.config import ModelConfig
 from speechtl.models.weights import load_arrays
-from speechtl.training.frozen_outputs import FrozenOutputs
+from speechtl.training.frozen_outputs import FrozenOutputs, move_masks
 
 # Learning is stable, so that rounding errors stay small.
 FEW = ("epochs=2", "folds=2", "frames=400")
@@ -108,3 +111,61 @@ def test_the_prefix_ends_where_the_speaker_layers_begin(workshop, computed):
         config = choose_config(10.0, method, (f"blocks={blocks}", "cache_frozen=always"))
         learner = Learner(Experiment.load(workshop / "source"), config, "xx")
         assert (learner.frozen and learner.frozen.blocks) == expected
+
+
+@pytest.fixture(scope="module")
+def whisper(shared_config_maker):
+    """Return a folder with a source on an encoder of Whisper's kind, and the recordings of a new speaker."""
+    root, make_config = shared_config_maker
+    make_corpus = corpus_maker(root)
+    for number, name in enumerate(("loud", "faint", "whispered")):
+        make_corpus(name, bins=80, utterances=6, speakers=1, seed=number)
+    encoder = {"kind": "whisper", "size": 8, "blocks": 3, "heads": 2, "hidden": 16, "window": 40}
+    table = load_config(make_config(train="loud", dev="faint"), SHORT).model_dump(exclude_none=True)
+    table |= {"features": {"kind": "whisper"}, "normalisation": {"kind": "none"}}
+    table["model"] = {"encoder": encoder, "top": {"kind": "tdnn", "size": 8, "dilations": [1], "dropout": 0.0}}
+    table["augmentation"] = {"frequency_width": 40, "time_width": 20}
+    train(parse(ExperimentConfig, table, "whisper"), root / "whisper")
+    return root
+
+
+def test_the_last_block_of_a_foundation_encoder_and_what_stands_on_it_learn_by_default(whisper, tmp_path, computed):
+    source = Experiment.load(whisper / "whisper")
+    config = choose_config(10.0, model=source.model)
+    assert config.method == "lora" and config.blocks == ("transformer3", "norm", "subsampling", "tdnn1")
+    assert config.weight and config.augment and config.stored_alone
+    # What the user says goes before, and models on encoders of their own have a transform of the features.
+    assert choose_config(10.0, "lhuc", model=source.model) == choose_config(10.0, "lhuc")
+    assert choose_config(10.0, None, ("epochs=3",), source.model).epochs == 3
+    assert choose_config(10.0, model=AcousticModel(ModelConfig(), 80, {"xx": 3})) == choose_config(10.0)
+
+    # Masks come after the blocks that are frozen, so that these are computed once.
+    settings = ("epochs=2", "folds=2", "frames=400", "learning_rate=0.01", "cache_frozen=always")
+    adapted = adapt(Request(whisper / "whisper", whisper / "whispered", tmp_path, settings=settings, export=False))
+    assert computed == [6] and adapted.config.method == "lora"
+    assert adapted.file == tmp_path / "speaker.h5" and adapted.size < 100_000
+    places = {name.split("/")[1] for name in load_arrays(adapted.file)[0] if "/" in name}
+    assert places == {"transformer3", "subsampling", "tdnn1"}
+
+
+def test_masks_hide_as_much_of_the_outputs_as_of_the_features(whisper, computed):
+    experiment = Experiment.load(whisper / "whisper")
+    masks = experiment.config.augmentation
+    moved = move_masks(experiment.model, masks, "transformer2")
+    # Of 8 instead of 80 values, and every second frame.
+    assert (moved.after, moved.frequency_width, moved.time_width) == ("transformer2", 4, 10)
+    assert moved.time_fraction == masks.time_fraction
+    assert move_masks(experiment.model, moved, "input") == masks == move_masks(experiment.model, masks, "input")
+    # Noise is added to features, and where nothing is frozen these are masked, too.
+    noisy = masks.model_copy(update={"noise": 0.5})
+    always = ("augment=true", "cache_frozen=always")
+    for method, given, blocks in (
+        ("layer_transfer", masks, ["stem", "transformer1"]),
+        ("layer_transfer", noisy, None),
+        ("fine_tuning", moved, None),
+    ):
+        experiment = Experiment.load(whisper / "whisper")
+        experiment.config = experiment.config.model_copy(update={"augmentation": given})
+        learner = Learner(experiment, choose_config(10.0, method, (*always[: 1 + (given is masks)],)), "xx")
+        assert (learner.frozen and learner.frozen.blocks) == blocks
+        assert learner.masks.after == (blocks[-1] if blocks else "input")
