@@ -1,25 +1,19 @@
 #!/usr/bin/env bash
-# Adaptation to the 125 test speakers of speechocean762, adults and children apart: ten recordings of each, tested on the other ten.
+# Adaptation to the 125 test speakers of speechocean762, adults and children apart: one and ten recordings of each, tested on ten others.
 #
-#   recipes/base/speakers.sh [--model DIR] [--systems "SYSTEM SYSTEM ..."] [--parts "adults children"] [--counts 10] [--nj N]
+#   recipes/base/speakers.sh [--model DIR] [--systems "SYSTEM SYSTEM ..."] [--parts "adults children"] [--counts 1,10] [--nj N]
 #
-# --systems are those of speechtl study; by default LHUC at the last two blocks, and further training of what stands on the
-# encoder (of base: of its last block), both on stored outputs of the blocks below. Methods that change the features or lower
-# blocks take many times as long.
+# --systems are those of speechtl study; by default what speechtl adapt does by default, with its word about whether to adapt at all.
+# Methods that change the features or lower blocks of the encoder take many times as long.
 # Results: exp/evaluation/MODEL/speakers/PART/table.md and chart.svg; "dev" is a part, too, the one to choose a system on.
 set -euo pipefail
 
-systems=
+systems=default
 parts="adults children"
-counts=10
+counts=1,10
 source "$(dirname "${BASH_SOURCE[0]}")/local/evaluated.sh"
 
 have speechocean762/dev speechocean762/test || exit 0
-if [ -z "$systems" ]; then
-  frozen=first:3
-  ! grep -q '^\[model\.top\]' "$model/config.toml" || frozen=encoder
-  systems="lhuc=lhuc,blocks=last:2 upper=layer_transfer,blocks=$frozen"
-fi
 data=data/speechocean762 out=$results/speakers
 mkdir -p "$out"
 decode=(--language en --lexicon "$data/lexicon.txt")
