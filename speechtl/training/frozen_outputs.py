@@ -203,21 +203,15 @@ def move_masks(model: AcousticModel, masks: AugmentationConfig, after: str) -> A
         masks: of the features, or of the outputs of a block.
         after: the block whose outputs are to be masked, or ``"input"``.
     """
-    (size, frames), (new_size, new_frames) = (_extent(model, name) for name in (masks.after, after))
+    (size, rate), (new_size, new_rate) = (
+        (model.inputs, 1) if name == "input" else (model.block(name).output_size, model.subsampling_at(name))
+        for name in (masks.after, after)
+    )
     widths = {
         "frequency_width": round(masks.frequency_width * new_size / size),
-        "time_width": round(masks.time_width * new_frames / frames),
+        "time_width": round(masks.time_width * rate / new_rate),
     }
     return masks.model_copy(update={"after": after, **widths})
-
-
-def _extent(model: AcousticModel, after: str) -> tuple[int, int]:
-    """Return the size of a block's outputs, and how many there are for a minute at a hundred frames a second."""
-    names = [] if after == "input" else model.block_names[: model.block_names.index(after) + 1]
-    frames: Any = 6000
-    for name in names:
-        frames = model.block(name).output_lengths(frames)
-    return (model.block(names[-1]).output_size if names else model.inputs), int(frames)
 
 
 def is_worthwhile(model: AcousticModel, blocks: list[str], choice: CacheFrozen) -> bool:
