@@ -63,7 +63,7 @@ score() { # score PART PENALTY LANGUAGE...: phone errors of each with a blank pe
   done
 }
 
-penalties="-1 0 1 2 3"
+penalties="-1 0 0.5 1 1.5 2 3"
 if ! is_new "$out/penalty"; then
   run_model dev "${dev[@]}"
   for penalty in $penalties; do

@@ -16,6 +16,9 @@ from speechtl.alignment.span import Span
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 
+# A log posterior that is as good as none.
+_IMPROBABLE = -1e6
+
 
 @dataclasses.dataclass(frozen=True)
 class WordAlignment:
@@ -138,7 +141,8 @@ def share_blanks(
         if may_pause[after] and last - first > max(pauses.gap, pauses.after + pauses.before):
             ends[after - 1], starts[after] = first + pauses.after, last - pauses.before
         elif last > first:
-            between = log_posteriors[first:last]
+            # Probabilities of 0 have no difference of logarithms.
+            between = np.maximum(log_posteriors[first:last], _IMPROBABLE)
             gain = between[:, units[after - 1]] - between[:, units[after]]
             total = np.concatenate([[0.0], np.cumsum(gain, dtype=np.float64)])
             best = np.flatnonzero(total >= total.max() - 1e-9)

@@ -47,6 +47,11 @@ class DecodingConfig(Section):
     8 without one, where nothing else holds back a flood of short words."""
     blank_penalty: pydantic.FiniteFloat = 0.0
     """Subtracted from the log posterior of the blank in every frame: positive gives more phones."""
+    phone_decision: Literal["best_path", "pooled"] = "best_path"
+    """How phones are found where no words are looked for. ``"best_path"``: the best unit of every frame. ``"pooled"``:
+    a frame holds a phone if all phones together are more probable than the blank, and neighbours that sound alike are
+    one phone unless both are sure (`phone_runs.pooled`); for languages that training did not have, whose sounds lie
+    between its phones. Models that come with speechtl have it."""
     acoustic_scale: pydantic.FiniteFloat = pydantic.Field(default=1.0, gt=0)
     """Weight of the acoustic score. Apart from the beams, halving it is doubling the other weights."""
     oov_penalty: pydantic.FiniteFloat = 0.0

@@ -1,6 +1,4 @@
-"""Phones without any lexicon: the best unit of every frame."""
-
-from itertools import pairwise
+"""Phones without any lexicon, in time."""
 
 import numpy as np
 
@@ -8,6 +6,7 @@ from speechtl.alignment.ctc import CtcAlignment
 from speechtl.alignment.span import Hypothesis, PhoneSpan
 from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.config import DecodingConfig
+from speechtl.decoding.phone_runs import best_path, pooled
 from speechtl.decoding.search_scores import search_scores
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -15,12 +14,12 @@ from speechtl.lang.phone_inventory import PhoneInventory
 def recognise_phones(
     log_posteriors: np.ndarray, inventory: PhoneInventory, config: DecodingConfig | None = None, *, nbest: int = 1
 ) -> Hypothesis:
-    """Find the phones of an utterance by best-path decoding (Graves et al. 2006).
+    """Find the phones of an utterance, by the best unit of every frame (Graves et al. 2006) or as `phone_runs.pooled`.
 
     Args:
         log_posteriors: natural logarithms ``(frames, units)``, unit 0 the blank.
         inventory: the phones of units 1, 2, ...
-        config: its ``blank_penalty`` is heeded, and nothing else matters.
+        config: its ``phone_decision`` and ``blank_penalty`` are heeded, and nothing else matters.
         nbest: how many phones are listed at each place, the one that was found included.
 
     Returns:
@@ -31,19 +30,26 @@ def recognise_phones(
     Raises:
         DataError: the posteriors do not have the model's units, or are not logarithms of probabilities.
     """
-    scores = search_scores(log_posteriors, inventory, config or DecodingConfig())
+    config = config or DecodingConfig()
+    scores = search_scores(log_posteriors, inventory, config)
     if not len(scores):
         return Hypothesis((), (), 0.0)
-    best = scores.argmax(axis=1)
-    edges = np.flatnonzero(np.diff(best, prepend=-1, append=-1))
-    on = [(int(first), int(last)) for first, last in pairwise(edges) if best[first]]
-    units = [int(best[first]) for first, _ in on]
-    score = float(scores[np.arange(len(best)), best].sum())
-    frames = np.array(on, np.int64).reshape(-1, 2)
-    alignment = CtcAlignment(frames[:, 0], frames[:, 1], score)
+    if config.phone_decision == "pooled":
+        runs = pooled(scores / np.float32(config.acoustic_scale), inventory)
+    else:
+        runs = best_path(scores)
+    units = [run.unit for run in runs]
+    is_on = np.zeros(len(scores), bool)
+    for run in runs:
+        is_on[run.first : run.end] = True
+    score = (
+        float(scores[is_on, 1:].max(axis=1).sum() + scores[~is_on, 0].sum()) if len(inventory) else float(scores.sum())
+    )
+    on = np.array([(run.first, run.end) for run in runs], np.int64).reshape(-1, 2)
+    alignment = CtcAlignment(on[:, 0], on[:, 1], score)
     starts, ends = share_blanks(np.asarray(log_posteriors), units, alignment, [True] * len(units), Pauses())
     spans = []
-    for unit, (first, last), start, end in zip(units, on, starts.tolist(), ends.tolist(), strict=True):
+    for (unit, first, last), start, end in zip(runs, starts.tolist(), ends.tolist(), strict=True):
         means = np.exp(log_posteriors[first:last, 1:]).mean(axis=0)
         others = [place for place in np.argsort(-means, kind="stable")[:nbest].tolist() if place != unit - 1]
         alternatives = tuple((inventory.phone(place + 1), float(means[place])) for place in others[: nbest - 1])

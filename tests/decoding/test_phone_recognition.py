@@ -1,5 +1,7 @@
 """Phones without a lexicon, on posteriors made by hand."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,9 +11,11 @@ from speechtl.alignment.ctc import greedy_phones
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.phone_recognition import recognise_phones
 from speechtl.errors import DataError
+from speechtl.lang.articulation import phone_distance
 from speechtl.lang.phone_inventory import PhoneInventory
 
 PHONES = PhoneInventory(["a", "b", "k"])
+POOLED = DecodingConfig(phone_decision="pooled")
 
 
 def log(rows):
@@ -20,11 +24,17 @@ def log(rows):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.integers(1, 100), min_size=4, max_size=4), max_size=12), st.integers(1, 5))
-def test_phones_are_the_greedy_ones_in_order_without_overlap(rows, nbest):
+@given(
+    st.lists(st.lists(st.integers(1, 100), min_size=4, max_size=4), max_size=12),
+    st.integers(1, 5),
+    st.sampled_from([DecodingConfig(), POOLED]),
+)
+def test_phones_are_in_order_without_overlap(rows, nbest, config):
     matrix = log(rows) if rows else np.zeros((0, 4), np.float32)
-    found = recognise_phones(matrix, PHONES, nbest=nbest)
-    assert list(found.phones) == greedy_phones(matrix, PHONES) == [span.label for span in found.phone_spans]
+    found = recognise_phones(matrix, PHONES, config, nbest=nbest)
+    if config is not POOLED:
+        assert list(found.phones) == greedy_phones(matrix, PHONES)
+    assert list(found.phones) == [span.label for span in found.phone_spans]
     edges = [0, *(edge for span in found.phone_spans for edge in (span.start, span.end)), len(matrix)]
     assert edges == sorted(edges)
     for span in found.phone_spans:
@@ -54,3 +64,76 @@ def test_a_penalty_on_the_blank_finds_more_phones():
 def test_posteriors_of_another_model_are_refused():
     with pytest.raises(DataError, match="take posteriors and phones from the same model"):
         recognise_phones(log([[1, 1, 1]]), PHONES)
+
+
+def pooled_by_definition(matrix, inventory, penalty):
+    """(phone, first frame, one past the last) of each phone, frame by frame."""
+    runs = []
+    for frame, row in enumerate(np.exp(matrix.astype(float))):
+        phones = row[1:]
+        if phones.sum() <= row[0] * math.exp(-penalty):
+            continue
+        best, share = inventory.phones[phones.argmax()], phones.max() / phones.sum()
+        if runs and runs[-1][2] == frame and runs[-1][0] == best:
+            runs[-1][2:] = frame + 1, max(runs[-1][3], share)
+        else:
+            runs.append([best, frame, frame + 1, share])
+    merged = []
+    for phone, first, end, share in runs:
+        last = merged[-1] if merged else ["", -1, -1, 0.0]
+        if last[2] == first and min(last[3], share) < 0.9 and phone_distance(last[0], phone) <= 0.3:
+            together = np.exp(matrix[last[1] : end, 1:].astype(float)).sum(axis=0)
+            merged[-1] = [inventory.phones[together.argmax()], last[1], end, max(last[3], share)]
+        else:
+            merged.append([phone, first, end, share])
+    return [(phone, first, end) for phone, first, end, _ in merged]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(st.lists(st.sampled_from([0, 1, 2, 5, 30]), min_size=6, max_size=6).filter(sum), min_size=1, max_size=12),
+    st.sampled_from([-1.0, 0.0, 0.7, 2.0]),
+    st.sampled_from([1.0, 0.4]),
+)
+def test_the_pooled_decision_is_that_of_its_definition(rows, penalty, scale):
+    inventory = PhoneInventory(["t", "d", "a", "e", "n"])
+    with np.errstate(divide="ignore"):
+        # A little off whole numbers: no two sums are equal.
+        matrix = log(np.array(rows) * (1 + np.arange(6) * 1e-3) ** np.arange(len(rows))[:, None])
+    config = DecodingConfig(phone_decision="pooled", blank_penalty=penalty, acoustic_scale=scale)
+    found = recognise_phones(matrix, inventory, config)
+    expected = pooled_by_definition(matrix, inventory, penalty)
+    assert list(found.phones) == [phone for phone, _, _ in expected]
+    assert math.isfinite(found.score)
+    for span, (phone, first, end) in zip(found.phone_spans, expected, strict=True):
+        assert span.start <= first < end <= span.end
+        assert span.confidence == pytest.approx(
+            np.exp(matrix[first:end, 1 + inventory.phones.index(phone)]).mean(), rel=1e-5
+        )
+
+
+def test_a_sound_between_two_phones_is_found_though_neither_beats_the_blank():
+    matrix = log([[9, 1, 1], [4, 3, 3.5], [9, 1, 1]])
+    between = PhoneInventory(["e", "i"])
+    assert recognise_phones(matrix, between).phones == ()
+    assert recognise_phones(matrix, between, POOLED).phones == ("i",)
+
+
+@pytest.mark.parametrize(
+    ("phones", "second", "expected"),
+    [
+        # Of t the model is sure in its second frame, of d it is not.
+        ("t d", [1, 30, 70], ("t",)),
+        ("t d", [1, 1, 98], ("t", "d")),
+        # A vowel beside a consonant is a phone of its own, however unsure.
+        ("t a", [1, 30, 70], ("t", "a")),
+        # Letters that are no IPA sound like nothing else.
+        ("T D", [1, 30, 70], ("T", "D")),
+    ],
+)
+def test_neighbours_that_sound_alike_are_one_phone_unless_both_are_sure(phones, second, expected):
+    matrix = log([[9, 1, 0.5], [1, 60, 40], [1, 98, 1], second, [9, 1, 0.5]])
+    inventory = PhoneInventory(phones.split())
+    found = recognise_phones(matrix, inventory, POOLED)
+    assert found.phones == expected
+    assert recognise_phones(matrix, inventory).phones == tuple(phones.split())
