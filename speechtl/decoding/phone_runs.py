@@ -56,7 +56,7 @@ def pooled(scores: np.ndarray, inventory: PhoneInventory) -> list[PhoneRun]:
     for run in _runs(np.where(on, phones.argmax(axis=1) + 1, 0)):
         frames = slice(run.first, run.end)
         share = float((phones[frames, run.unit - 1] / mass[frames]).max())
-        if runs and _is_one(runs[-1], run, inventory) and min(shares[-1], share) < SURE:
+        if runs and _is_one(runs[-1], run, min(shares[-1], share) >= SURE, inventory):
             first = runs[-1].first
             unit = int(phones[first : run.end].sum(axis=0).argmax()) + 1
             runs[-1], shares[-1] = PhoneRun(unit, first, run.end), max(shares[-1], share)
@@ -66,9 +66,13 @@ def pooled(scores: np.ndarray, inventory: PhoneInventory) -> list[PhoneRun]:
     return runs
 
 
-def _is_one(before: PhoneRun, run: PhoneRun, inventory: PhoneInventory) -> bool:
-    """Whether two runs touch and sound alike."""
-    return before.end == run.first and _alike(inventory.phone(before.unit), inventory.phone(run.unit))
+def _is_one(before: PhoneRun, run: PhoneRun, both_sure: bool, inventory: PhoneInventory) -> bool:
+    if before.end != run.first:
+        return False
+    # What lay between two runs of one phone may have become part of the first.
+    return before.unit == run.unit or (
+        not both_sure and _alike(inventory.phone(before.unit), inventory.phone(run.unit))
+    )
 
 
 @functools.lru_cache(maxsize=100_000)

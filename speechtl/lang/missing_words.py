@@ -73,7 +73,7 @@ def in_known_spelling(texts: Mapping[str, str], known: Container[str]) -> tuple[
     """
     missing = {word for text in texts.values() for word in text.split() if word not in known and not is_tag(word)}
     spelled = {word: known_spelling(word, known) for word in sorted(missing)}
-    read = {word: without_punctuation(word) if known is None else known for word, known in spelled.items()}
+    read = {word: spelling or without_punctuation(word) for word, spelling in spelled.items()}
     found = [f"'{word}' as '{spelling}'" for word, spelling in spelled.items() if spelling]
     more = f" and {len(found) - _EXAMPLES} more" if len(found) > _EXAMPLES else ""
     lines = [f"read as the lexicon spells them: {', '.join(found[:_EXAMPLES])}{more}"] if found else []

@@ -146,9 +146,7 @@ class FrozenOutputs:
         return tf.concat([encoded.outputs[name][:, :longest] for name in self.kept], axis=-1), lengths
 
     def _frames(self, frames: Any) -> Any:
-        for name in self.blocks:
-            frames = self.whole.block(name).output_lengths(frames)
-        return frames
+        return self.whole.lengths_at(self.blocks[-1], frames)
 
 
 def frozen_outputs(

@@ -81,7 +81,8 @@ def pooled_by_definition(matrix, inventory, penalty):
     merged = []
     for phone, first, end, share in runs:
         last = merged[-1] if merged else ["", -1, -1, 0.0]
-        if last[2] == first and min(last[3], share) < 0.9 and phone_distance(last[0], phone) <= 0.3:
+        unsure = min(last[3], share) < 0.9 and phone_distance(last[0] or phone, phone) <= 0.3
+        if last[2] == first and (last[0] == phone or unsure):
             together = np.exp(matrix[last[1] : end, 1:].astype(float)).sum(axis=0)
             merged[-1] = [inventory.phones[together.argmax()], last[1], end, max(last[3], share)]
         else:
@@ -134,6 +135,12 @@ def test_a_sound_between_two_phones_is_found_though_neither_beats_the_blank():
 def test_neighbours_that_sound_alike_are_one_phone_unless_both_are_sure(phones, second, expected):
     matrix = log([[9, 1, 0.5], [1, 60, 40], [1, 98, 1], second, [9, 1, 0.5]])
     inventory = PhoneInventory(phones.split())
-    found = recognise_phones(matrix, inventory, POOLED)
-    assert found.phones == expected
+    assert recognise_phones(matrix, inventory, POOLED).phones == expected
     assert recognise_phones(matrix, inventory).phones == tuple(phones.split())
+
+
+def test_what_lies_between_two_runs_of_a_phone_is_part_of_it():
+    matrix = log([[9, 1, 0.5], [1, 98, 1], [1, 45, 55], [1, 98, 1], [9, 1, 0.5]])
+    found = recognise_phones(matrix, PhoneInventory(["t", "d"]), POOLED)
+    assert found.phones == ("t",)
+    assert recognise_phones(matrix, PhoneInventory(["t", "d"])).phones == ("t", "d", "t")

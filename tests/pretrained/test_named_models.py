@@ -234,6 +234,8 @@ def test_what_comes_with_the_package():
         files = [path for path in (folder / name).rglob("*") if path.is_file()]
         assert {path.relative_to(folder / name).as_posix() for path in files} == {"card.toml", *card.stored.digests}
         assert sum(path.stat().st_size for path in files) <= (6e6 if card.frozen else 12e6)
+        # They are for languages that training did not have.
+        assert read_toml(folder / name / "config.toml")["decoding"]["phone_decision"] == "pooled"
     everything = [path for path in Path(speechtl.__file__).parent.rglob("*") if path.is_file()]
     # What Python and numba have compiled does not come with it.
     assert sum(path.stat().st_size for path in everything if "__pycache__" not in path.parts) < 25e6
