@@ -104,22 +104,24 @@ def test_shorter_draws_of_minutes_are_within_the_longer(tmp_path, run_python):
     assert failed.returncode == 1 and failed.stderr.startswith("error: 60 minutes are more than there are (24.")
 
 
-def write_wer(folder, per, pfer):
+def write_wer(folder, per, pfer, phones=200):
     folder.mkdir(parents=True)
     (folder / "wer").write_text(
-        f"%PER {per:.2f} [ 40 / 200, 1 ins, 2 del, 37 sub ]\n%SER 90.00 [ 9 / 10 ]\n"
-        f"%PFER {pfer:.2f} [ 20.00 / 200 segments, 0.2 per utterance ]\n"
+        f"%PER {per:.2f} [ {per * phones // 100} / {phones}, 1 ins, 2 del, 37 sub ]\n%SER 90.00 [ 9 / 10 ]\n"
+        f"%PFER {pfer:.2f} [ {pfer * phones / 50:.2f} / {2 * phones} segments, 0.2 per utterance ]\n"
     )
 
 
 def test_languages_count_alike_in_the_mean(tmp_path, run_python):
-    for language, per, pfer in (("es", 20, 10), ("cs", 40, 14), ("el", 60, 30)):
-        write_wer(tmp_path / "test" / language, per, pfer)
+    for language, per, pfer, phones in (("es", 20, 10, 100), ("cs", 40, 14, 200), ("el", 60, 30, 700)):
+        write_wer(tmp_path / "test" / language, per, pfer, phones)
     result = run_python(LOCAL / "language_table.py", LOCAL / "unseen_languages.tsv", tmp_path / "test")
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert [line.split(" | ")[0] for line in lines[2:5]] == ["| Czech", "| Greek", "| Spanish"]
-    assert lines[5] == "| mean of 3 | 600 | **40.0** (20.0 to 60.0) | **18.0** (10.0 to 30.0) |"
+    assert lines[5] == "| mean of 3 | 1000 | **40.0** (20.0 to 60.0) | **18.0** (10.0 to 30.0) |"
+    # (20 + 80 + 420) / 1000 and (20 + 56 + 420) / 2000.
+    assert lines[6] == "| all phones alike | 1000 | 52.0 | 24.8 |"
 
 
 def test_the_value_with_the_fewest_feature_errors_is_taken(tmp_path, run_python):

@@ -7,7 +7,8 @@ The folder has LANGUAGE/wer for each language, as ``speechtl score --unit phone 
 has a folder of such folders for each value of a setting; each value is followed by its means over the languages, and
 the last line is the value with the lowest mean feature error rate.
 
-Languages count alike in the means, whatever their number of utterances. Intervals (95 %) resample the languages.
+Languages count alike in the means, whatever their number of utterances; the last row has the rates of all phones.
+Intervals (95 %) resample the languages.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import re
 import statistics
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 DRAWS = 10_000
 
@@ -27,17 +29,29 @@ def read_names(path: Path) -> dict[str, str]:
     return {row[0]: row[1] for row in rows}
 
 
-def read_rates(path: Path) -> tuple[float, float, int]:
-    """Return the phone error rate and the phone feature error rate in percent, and the phones of the references."""
+class Rates(NamedTuple):
+    """Error rates of phones and of their features in percent, and what they are: errors of how many."""
+
+    phones: float
+    features: float
+    phone_errors: float
+    phone_count: int
+    feature_errors: float
+    segments: int
+
+
+def read_rates(path: Path) -> Rates:
+    """Return what ``speechtl score --unit phone`` has found."""
     text = path.read_text(encoding="utf-8")
-    phones = re.search(r"%PER ([\d.]+) \[ \d+ / (\d+)", text)
-    features = re.search(r"%PFER ([\d.]+)", text)
+    phones = re.search(r"%PER ([\d.]+) \[ (\d+) / (\d+)", text)
+    features = re.search(r"%PFER ([\d.]+) \[ ([\d.]+) / (\d+)", text)
     if phones is None or features is None:
         sys.exit(f"error: {path}: no %PER and %PFER in it; it is not what speechtl score --unit phone --out writes")
-    return float(phones[1]), float(features[1]), int(phones[2])
+    counts = float(phones[2]), int(phones[3]), float(features[2]), int(features[3])
+    return Rates(float(phones[1]), float(features[1]), *counts)
 
 
-def rates_of(folder: Path) -> dict[str, tuple[float, float, int]]:
+def rates_of(folder: Path) -> dict[str, Rates]:
     """Return the rates of every language in a folder."""
     found = {path.parent.name: read_rates(path) for path in sorted(folder.glob("*/wer"))}
     if not found:
@@ -66,19 +80,21 @@ def best(folder: Path) -> list[str]:
     return [*lines, min(means, key=lambda value: (means[value][1], float(value)))]
 
 
-def table(names: dict[str, str], rates: dict[str, tuple[float, float, int]]) -> list[str]:
+def table(names: dict[str, str], rates: dict[str, Rates]) -> list[str]:
     """Return the rows of the table, languages in the order of ``names``."""
     lines = ["| language | phones | %PER | %PFER |", "|---|---|---|---|"]
     for language in sorted(rates, key=list(names).index):
-        per, pfer, phones = rates[language]
-        lines.append(f"| {names[language]} | {phones} | {per:.1f} | {pfer:.1f} |")
+        one = rates[language]
+        lines.append(f"| {names[language]} | {one.phone_count} | {one.phones:.1f} | {one.features:.1f} |")
     cells = []
     for column in (0, 1):
         values = [row[column] for row in rates.values()]
         low, high = interval(values)
         cells.append(f"**{statistics.fmean(values):.1f}** ({low:.1f} to {high:.1f})")
-    total = sum(row[2] for row in rates.values())
-    lines.append(f"| mean of {len(rates)} | {total} | {cells[0]} | {cells[1]} |")
+    _, _, phone_errors, phones, feature_errors, segments = (sum(column) for column in zip(*rates.values()))
+    lines.append(f"| mean of {len(rates)} | {phones} | {cells[0]} | {cells[1]} |")
+    both = f"{100 * phone_errors / phones:.1f} | {100 * feature_errors / segments:.1f}"
+    lines.append(f"| all phones alike | {phones} | {both} |")
     return lines
 
 
