@@ -16,14 +16,14 @@ mkdir -p "$out"
 cut -d' ' -f2- data/numbers/??.txt | tr ' ' '\n' | LC_ALL=C sort -u | sed '/^$/d' >"$out/phones.txt"
 if ! is_new "$out/all/phones"; then
   speechtl data combine "$out/data" data/numbers/dev "${test[@]/#/data/numbers/}" --overwrite
-  speechtl decode "$model" "$out/data" "$out/all" --inventory "$out/phones.txt" --save-posteriors "$out/all"
+  speechtl decode "$reader" "$out/data" "$out/all" --inventory "$out/phones.txt" --save-posteriors "$out/all"
 fi
 options=(--inventory "$out/phones.txt" --posteriors "$out/all/posteriors.scp" --set decoding.mode=isolated --no-times --nj "$nj")
 LC_ALL=C sort -u data/numbers/{hu,pt}.txt >"$out/dev.txt"
-is_new "$out/dev/text" || speechtl decode "$model" data/numbers/dev "$out/dev" --lexicon "$out/dev.txt" "${options[@]}" \
+is_new "$out/dev/text" || speechtl decode "$reader" data/numbers/dev "$out/dev" --lexicon "$out/dev.txt" "${options[@]}" \
   --tune data/numbers/dev --grid "blank_penalty=-4,-2,0,2,4,6,8"
 for language in "${test[@]}"; do
-  is_new "$out/$language/text" || speechtl decode "$model" "data/numbers/$language" "$out/$language" --lexicon "data/numbers/$language.txt" \
+  is_new "$out/$language/text" || speechtl decode "$reader" "data/numbers/$language" "$out/$language" --lexicon "data/numbers/$language.txt" \
     "${options[@]}" --config "$out/dev/tuned.toml"
 done
 python local/number_table.py local/number_languages.tsv data/numbers "$out" | tee "$out.md"

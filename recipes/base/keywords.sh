@@ -18,8 +18,8 @@ mkdir -p "$out"
 
 phone_errors() { # phone_errors PART PENALTY: error rates of phones and of their features with a blank penalty
   local place=$out/$1/blank_$2
-  is_new "$out/$1/phones" || speechtl decode "$model" "$data/$1" "$out/$1" --language en --save-posteriors "$out/$1"
-  speechtl decode "$model" "$data/$1" "$place" --language en --posteriors "$out/$1/posteriors.scp" \
+  is_new "$out/$1/phones" || speechtl decode "$reader" "$data/$1" "$out/$1" --language en --save-posteriors "$out/$1"
+  speechtl decode "$reader" "$data/$1" "$place" --language en --posteriors "$out/$1/posteriors.scp" \
     --set decoding.blank_penalty="$2"
   speechtl score "$data/$1" "$place/phones" --unit phone --lexicon $data/lexicon.txt --out "$place/per" | grep '^%P'
 }
@@ -40,7 +40,7 @@ for seed in $seeds; do
     --seed "$seed" --out "$keywords"
   for cost in 1 1.5 2 2.5 3 3.5 4 5; do
     # The wider default beam takes twenty times as long where phones cost little.
-    is_new "$out/$seed/$cost/ctm" || speechtl decode "$model" $data/test "$out/$seed/$cost" --language en --lexicon "$keywords" \
+    is_new "$out/$seed/$cost/ctm" || speechtl decode "$reader" $data/test "$out/$seed/$cost" --language en --lexicon "$keywords" \
       --posteriors "$out/test/posteriors.scp" --oov phones --set decoding.filler_phone_penalty=$cost \
       --set decoding.filler_penalty=0 --set decoding.word_insertion_penalty=0 --beam 8 --nj "$nj"
     runs+=("$out/$seed/$cost")

@@ -43,14 +43,14 @@ run_model() { # run_model PART LANGUAGE...: posteriors of them all, in one go if
   if [ $inventory = all ]; then
     ! is_new "$out/$part/all/phones" || return 0
     speechtl data combine "$out/$part/data" "${@/#/data/unseen/}" --overwrite
-    speechtl decode "$model" "$out/$part/data" "$out/$part/all" --inventory all --save-posteriors "$out/$part/all"
+    speechtl decode "$reader" "$out/$part/data" "$out/$part/all" --inventory all --save-posteriors "$out/$part/all"
     return
   fi
   mkdir -p "$out/$part"
   for language in "$@"; do
     ! is_new "$out/$part/$language/phones" || continue
     cut -d' ' -f2- "data/unseen/$language.txt" | tr ' ' '\n' | LC_ALL=C sort -u >"$out/$part/$language.phones"
-    speechtl decode "$model" "data/unseen/$language" "$out/$part/$language" --inventory "$out/$part/$language.phones" \
+    speechtl decode "$reader" "data/unseen/$language" "$out/$part/$language" --inventory "$out/$part/$language.phones" \
       --save-posteriors "$out/$part/$language"
   done
 }
@@ -59,14 +59,14 @@ score() { # score PART PENALTY LANGUAGE...: phone errors of each with a blank pe
   local place=$out/$1 scored=$out/$decision/$1/$2 language
   local settings=(--set decoding.blank_penalty="$2" --set decoding.phone_decision="$decision")
   shift 2
-  [ $inventory = own ] || speechtl decode "$model" "$place/data" "$scored" --inventory all --posteriors "$place/all/posteriors.scp" \
+  [ $inventory = own ] || speechtl decode "$reader" "$place/data" "$scored" --inventory all --posteriors "$place/all/posteriors.scp" \
     "${settings[@]}"
   for language in "$@"; do
     if [ $inventory = all ]; then
       mkdir -p "$scored/$language"
       awk 'NR == FNR { own[$1]; next } $1 in own' "data/unseen/$language/text" "$scored/phones" >"$scored/$language/phones"
     else
-      speechtl decode "$model" "data/unseen/$language" "$scored/$language" --inventory "$place/$language.phones" \
+      speechtl decode "$reader" "data/unseen/$language" "$scored/$language" --inventory "$place/$language.phones" \
         --posteriors "$place/$language/posteriors.scp" "${settings[@]}"
     fi
     speechtl score "data/unseen/$language" "$scored/$language/phones" --unit phone --lexicon "data/unseen/$language.txt" \

@@ -11,9 +11,12 @@ source ../shared/env.sh
 name=$(basename "$model" .speechtl)
 results=exp/evaluation/$name
 
-# The name of a model that comes with speechtl will do, too: parse_options.sh has taken it for a path.
+# The name of a model that comes with speechtl will do, too: parse_options.sh has taken it for a path. By its name it recognises
+# without TensorFlow; to go on training, it is an experiment.
+reader=$model
 if [ ! -e "$model" ] && [ "$model" = "$OLDPWD/$name" ]; then
   model=$(python -c 'import sys; from speechtl.pretrained.model_path import source_path; print(source_path(sys.argv[1]))' "$name")
+  reader=$name
 fi
 
 have_model() {
