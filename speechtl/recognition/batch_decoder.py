@@ -13,6 +13,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import recognise_phones
+from speechtl.decoding.phone_runs import pooled
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
@@ -85,6 +86,12 @@ class BatchDecoder:
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("rules", "decoders")} | {"jobs": 1}
 
+    def _phones(self, matrix: np.ndarray, inventory: PhoneInventory) -> list[str]:
+        """Return the phones beside words; all other settings are those of the search for words."""
+        if self.config.phone_decision == "best_path":
+            return greedy_phones(matrix, inventory)
+        return inventory.decode([run.unit for run in pooled(matrix, inventory)])
+
     def __call__(self, batches: Iterable[SpokenBatch]) -> Iterator[DecodedUtterance]:
         """Yield what is found in each utterance, in order; those that cannot be decoded when they are noticed."""
         problems: dict[str, str] = {}
@@ -95,8 +102,7 @@ class BatchDecoder:
                 inventory = self.inventories[batch.language]
                 for name, matrix in self.source.read(batch, len(inventory) + 1, problems):
                     alone = None if self.decoders else recognise_phones(matrix, inventory, self.config)
-                    # Where words are looked for, the settings are those of the search for words.
-                    phones = greedy_phones(matrix, inventory) if alone is None else alone.phones
+                    phones = self._phones(matrix, inventory) if alone is None else alone.phones
                     kept = matrix if self.keep else None
                     found = DecodedUtterance(name, "", len(matrix), " ".join(phones), (), alone, kept)
                     waiting[name] = found, batch.language

@@ -88,6 +88,20 @@ def test_without_a_lexicon_there_are_phones_alone(world):
         assert " ".join(phone["phone"] for phone in segment["phones"]) == longer[json.loads(line)["utterance"]]
 
 
+def test_phones_beside_words_are_those_without_words(world):
+    scores = [[0.1, 6, 0.1, 0.1], [6, 0.1, 0.1, 0.1], [0.1, 0.1, 6, 0.1], [6, 0.1, 0.1, 0.1]] * 2
+    # Between b and k: neither beats the blank.
+    scores += [[4, 0.1, 3.2, 3]]
+    matrix = np.log(np.array(scores) / np.sum(scores, axis=1, keepdims=True)).astype(np.float32)
+    with write_ark_scp(world / "posteriors.ark", world / "posteriors.scp") as write:
+        for key in TEXTS:
+            write(key, matrix)
+    for decision, expected in (("best_path", "a b a b"), ("pooled", "a b a b b")):
+        for lexicon in (world / "lexicon.txt", None):
+            run(world, lexicon=lexicon, set=[f"decoding.phone_decision={decision}"])
+            assert set(read_table(world / "out" / "phones").values()) == {expected}
+
+
 def test_a_config_with_an_impossible_rate_is_damaged(world):
     path = world / "exp" / "config.toml"
     path.write_text(path.read_text().replace("factor = 3", "factor = inf"))
