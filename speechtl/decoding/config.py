@@ -6,6 +6,8 @@ import pydantic
 
 from speechtl.config import Section
 
+PhoneDecision = Literal["best_path", "pooled"]
+
 # Fitted on AN4's dev speakers (recipes/an4); the default of models that were not tuned on speech like theirs.
 _CONFIDENCE_WEIGHTS = (0.52, 0.44, 0.43)
 
@@ -47,7 +49,7 @@ class DecodingConfig(Section):
     8 without one, where nothing else holds back a flood of short words."""
     blank_penalty: pydantic.FiniteFloat = 0.0
     """Subtracted from the log posterior of the blank in every frame: positive gives more phones."""
-    phone_decision: Literal["best_path", "pooled"] = "best_path"
+    phone_decision: PhoneDecision = "best_path"
     """How phones are found where no words are looked for. ``"best_path"``: the best unit of every frame. ``"pooled"``:
     a frame holds a phone if all phones together are more probable than the blank, and neighbours that sound alike are
     one phone unless both are sure (`phone_runs.pooled`); for languages that training did not have, whose sounds lie

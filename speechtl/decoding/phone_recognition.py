@@ -6,7 +6,7 @@ from speechtl.alignment.ctc import CtcAlignment
 from speechtl.alignment.span import Hypothesis, PhoneSpan
 from speechtl.alignment.words import Pauses, share_blanks
 from speechtl.decoding.config import DecodingConfig
-from speechtl.decoding.phone_runs import best_path, pooled
+from speechtl.decoding.phone_runs import find_runs
 from speechtl.decoding.search_scores import search_scores
 from speechtl.lang.phone_inventory import PhoneInventory
 
@@ -34,10 +34,7 @@ def recognise_phones(
     scores = search_scores(log_posteriors, inventory, config)
     if not len(scores):
         return Hypothesis((), (), 0.0)
-    if config.phone_decision == "pooled":
-        runs = pooled(scores / np.float32(config.acoustic_scale), inventory)
-    else:
-        runs = best_path(scores)
+    runs = find_runs(scores / np.float32(config.acoustic_scale), inventory, config.phone_decision)
     units = [run.unit for run in runs]
     is_on = np.zeros(len(scores), bool)
     for run in runs:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from speechtl.decoding.config import PhoneDecision
 from speechtl.errors import LexiconError
 from speechtl.lang.articulation import phone_distance
 from speechtl.lang.phone_inventory import PhoneInventory
@@ -23,6 +24,11 @@ class PhoneRun(NamedTuple):
     unit: int
     first: int
     end: int
+
+
+def find_runs(scores: np.ndarray, inventory: PhoneInventory, decision: PhoneDecision) -> list[PhoneRun]:
+    """Find the phones as a config's ``phone_decision`` says; for the arguments see `pooled`."""
+    return pooled(scores, inventory) if decision == "pooled" else best_path(scores)
 
 
 def best_path(scores: np.ndarray) -> list[PhoneRun]:

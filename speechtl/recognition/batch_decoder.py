@@ -7,13 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from speechtl.alignment.ctc import greedy_phones
 from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import recognise_phones
-from speechtl.decoding.phone_runs import pooled
+from speechtl.decoding.phone_runs import find_runs
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
@@ -86,12 +85,6 @@ class BatchDecoder:
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key not in ("rules", "decoders")} | {"jobs": 1}
 
-    def _phones(self, matrix: np.ndarray, inventory: PhoneInventory) -> list[str]:
-        """Return the phones beside words; all other settings are those of the search for words."""
-        if self.config.phone_decision == "best_path":
-            return greedy_phones(matrix, inventory)
-        return inventory.decode([run.unit for run in pooled(matrix, inventory)])
-
     def __call__(self, batches: Iterable[SpokenBatch]) -> Iterator[DecodedUtterance]:
         """Yield what is found in each utterance, in order; those that cannot be decoded when they are noticed."""
         problems: dict[str, str] = {}
@@ -102,7 +95,12 @@ class BatchDecoder:
                 inventory = self.inventories[batch.language]
                 for name, matrix in self.source.read(batch, len(inventory) + 1, problems):
                     alone = None if self.decoders else recognise_phones(matrix, inventory, self.config)
-                    phones = self._phones(matrix, inventory) if alone is None else alone.phones
+                    if alone is None:
+                        # All settings but this one are those of the search for words.
+                        runs = find_runs(matrix, inventory, self.config.phone_decision)
+                        phones = inventory.decode([run.unit for run in runs])
+                    else:
+                        phones = list(alone.phones)
                     kept = matrix if self.keep else None
                     found = DecodedUtterance(name, "", len(matrix), " ".join(phones), (), alone, kept)
                     waiting[name] = found, batch.language
