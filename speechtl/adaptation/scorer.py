@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from speechtl.alignment.ctc import greedy_phones
 from speechtl.alignment.span import Hypothesis
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
+from speechtl.decoding.phone_runs import find_phones
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
@@ -24,7 +24,8 @@ class Scores:
 
     Attributes:
         words: of the words; None where the transcripts are phones.
-        phones: of the greedy phones, against the pronunciations that fit them best.
+        phones: of the phones that are found without a lexicon, as the config's ``phone_decision`` says, against the
+            pronunciations that fit them best.
     """
 
     words: ErrorRate | None
@@ -57,7 +58,7 @@ class Scorer:
         Raises:
             LexiconError: phones that the model lacks, or no words.
         """
-        self.inventory, self.lexicon = inventory, lexicon
+        self.inventory, self.lexicon, self.config = inventory, lexicon, config
         self.decoder = LexiconDecoder(lexicon, inventory, lm, config) if lexicon is not None else None
 
     def hypotheses(self, posteriors: Mapping[str, np.ndarray], times: bool = False) -> dict[str, Hypothesis]:
@@ -70,7 +71,9 @@ class Scorer:
     def score(self, references: Mapping[str, str], posteriors: Mapping[str, np.ndarray]) -> Scores:
         """Count the errors on utterances that both have."""
         scored = {name: matrix for name, matrix in posteriors.items() if name in references}
-        phones = {name: " ".join(greedy_phones(matrix, self.inventory)) for name, matrix in scored.items()}
+        decision = self.config.phone_decision
+        found = {name: find_phones(matrix, self.inventory, decision) for name, matrix in scored.items()}
+        phones = {name: " ".join(labels) for name, labels in found.items()}
         text = {name: references[name] for name in scored}
         if self.lexicon is None:
             return Scores(None, error_rate(text, phones, "phone"))

@@ -11,7 +11,6 @@ import numpy as np
 
 from speechtl.alignment.ctc_graph import CtcGraph, ctc_graph, viterbi
 from speechtl.errors import DataError
-from speechtl.lang.phone_inventory import PhoneInventory
 
 _IMPOSSIBLE = (
     "these posteriors give the text no probability at all; check that they are natural logarithms of a model's"
@@ -24,18 +23,6 @@ def merge_repeats(units: np.ndarray) -> list[int]:
     first = np.ones(len(units), dtype=bool)
     first[1:] = units[1:] != units[:-1]
     return [int(unit) for unit in units[first] if unit]
-
-
-def greedy_phones(log_posteriors: np.ndarray, inventory: PhoneInventory) -> list[str]:
-    """Decode the best unit of every frame without a lexicon (best-path decoding, Graves et al. 2006).
-
-    Args:
-        log_posteriors: ``(frames, units)``, unit 0 the blank.
-        inventory: the phones of units 1, 2, ...
-    """
-    if not len(log_posteriors):
-        return []
-    return inventory.decode(merge_repeats(np.argmax(log_posteriors, axis=1)))
 
 
 def frames_needed(units: Sequence[int] | np.ndarray) -> int:

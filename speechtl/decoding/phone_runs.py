@@ -31,6 +31,11 @@ def find_runs(scores: np.ndarray, inventory: PhoneInventory, decision: PhoneDeci
     return pooled(scores, inventory) if decision == "pooled" else best_path(scores)
 
 
+def find_phones(scores: np.ndarray, inventory: PhoneInventory, decision: PhoneDecision) -> list[str]:
+    """Return the phones of `find_runs` alone."""
+    return inventory.decode([run.unit for run in find_runs(scores, inventory, decision)])
+
+
 def best_path(scores: np.ndarray) -> list[PhoneRun]:
     """Take the best unit of every frame (Graves et al. 2006); a run of frames with the same one is a phone.
 

@@ -12,7 +12,7 @@ from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.decode import decode
 from speechtl.decoding.lexicon_decoder import LexiconDecoder
 from speechtl.decoding.phone_recognition import recognise_phones
-from speechtl.decoding.phone_runs import find_runs
+from speechtl.decoding.phone_runs import find_phones
 from speechtl.grammar.ngram_model import NgramModel
 from speechtl.grammar.word_graph import WordGraph
 from speechtl.lang.lexicon import Lexicon
@@ -97,8 +97,7 @@ class BatchDecoder:
                     alone = None if self.decoders else recognise_phones(matrix, inventory, self.config)
                     if alone is None:
                         # All settings but this one are those of the search for words.
-                        runs = find_runs(matrix, inventory, self.config.phone_decision)
-                        phones = inventory.decode([run.unit for run in runs])
+                        phones = find_phones(matrix, inventory, self.config.phone_decision)
                     else:
                         phones = list(alone.phones)
                     kept = matrix if self.keep else None

@@ -70,7 +70,7 @@ class FrozenOutputs:
         return dataclasses.replace(data, train=train, dev=dev)
 
     def _source(self, source: Source) -> OutputSource:
-        frames = np.asarray(self._frames(source.frames), np.int32)
+        frames = np.asarray(self.whole.lengths_at(self.blocks[-1], source.frames), np.int32)
         return OutputSource(source, frames, self.sizes)
 
     def compute(self) -> None:
@@ -144,9 +144,6 @@ class FrozenOutputs:
         lengths = encoded.lengths[self.kept[-1]]
         longest = tf.reduce_max(lengths)
         return tf.concat([encoded.outputs[name][:, :longest] for name in self.kept], axis=-1), lengths
-
-    def _frames(self, frames: Any) -> Any:
-        return self.whole.lengths_at(self.blocks[-1], frames)
 
 
 def frozen_outputs(

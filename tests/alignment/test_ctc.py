@@ -8,24 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from posteriors import best_by_brute_force, collapsed, peaked, random_posteriors
 
-from speechtl.alignment.ctc import align_units, choose_pronunciations, frames_needed, greedy_phones, merge_repeats
+from speechtl.alignment.ctc import align_units, choose_pronunciations, frames_needed, merge_repeats
 from speechtl.errors import DataError
-from speechtl.lang.phone_inventory import PhoneInventory
-
-PHONES = PhoneInventory(["a", "b", "k"])
-
-
-def of_units(units):
-    return np.eye(4, dtype=np.float32)[units]
-
-
-def test_repeats_merge_and_blanks_part():
-    assert greedy_phones(of_units([0, 1, 1, 0, 1, 2, 2, 0, 0, 3]), PHONES) == ["a", "a", "b", "k"]
-
-
-def test_nothing():
-    assert greedy_phones(np.zeros((0, 4), np.float32), PHONES) == []
-    assert greedy_phones(of_units([0, 0]), PHONES) == []
 
 
 @given(st.lists(st.integers(0, 3)))
