@@ -44,12 +44,11 @@ def read_recordings(
     channel: str | int | None = None,
     allow_pipes: bool = False,
     need_text: bool = True,
-    otherwise: str = "adapt without transcripts (--unsupervised)",
-    one_speaker: bool = True,
     longest: float = LONGEST,
-    in_numpy: bool = False,
 ) -> Recordings:
-    """Read recordings of any of the three kinds, compute features where there are none, and leave out what is no use.
+    """Read recordings of one speaker to learn from, and compute their features where there are none.
+
+    Recordings whose speaker no table names are of one speaker.
 
     Args:
         path: whatever `speechtl.exchange.read_source` reads: a Kaldi data directory; a folder of audio (and folders in
@@ -60,59 +59,14 @@ def read_recordings(
             directory or the features say.
         allow_pipes: run the commands of ``wav.scp``.
         need_text: whether an utterance without a transcript is of no use.
-        otherwise: what else can be done where no recording has one.
-        one_speaker: recordings whose speaker no table names are of one; otherwise of that of their folder.
         longest: seconds; what is longer is of no use.
-        in_numpy: see `compute_features`.
 
     Raises:
         DataError: nothing that can be read, or nothing that is of use; every utterance's reason is listed.
     """
-    path, folder = Path(path), Path(folder)
-    data = read_tables(path) if one_speaker else read_source(path)[0]
-    if folder.resolve() == path.resolve():
-        raise DataError(f"{path}: is the folder that results are written into; choose another one")
-    if not data.utt2spk:
-        raise DataError(f"{path}: {NO_AUDIO}")
-    left_out = _not_unicode(data)
-    data = _without(data, left_out)
-    left_out = {printable(name): reason for name, reason in left_out.items()}
-    if not data.utt2spk:
-        raise _nothing(path, left_out)
-    if need_text:
-        lacking = {name: "no transcript" for name in data.utterance_ids if not data.text.get(name, "").strip()}
-        left_out |= lacking
-        if len(lacking) == len(data):
-            raise DataError(
-                f"{path}: no recording has a transcript; write it beside the audio (a.wav, a.txt), into the CSV or "
-                f"into the table text{', or ' + otherwise if otherwise else ''}"
-            )
-        data = _without(data, lacking)
-    text = {name: line for name, line in data.text.items() if line.strip()}
-    # A table of transcripts is for all utterances or for none.
-    data.text = text if len(text) == len(data) else {}
-    if not data.feats_scp:
-        config = _with_channel(data, config, channel)
-        # What is there of other recordings stays until all of these can take its place.
-        data.path = folder
-        summary = compute_features(
-            data, config, folder / "feats", allow_pipes=allow_pipes, all_tables=True, in_numpy=in_numpy
-        )
-        left_out |= summary.broken
-    else:
-        if channel is not None:
-            raise DataError(f"{path}: {_CHANNEL_CHOSEN}")
-        check_features(data, config)
-    useless = _useless(data, config, longest)
-    left_out = useless | left_out
-    data = _without(data, useless)
-    if not data.utt2spk:
-        raise _nothing(path, left_out)
-    if useless:
-        _normalise_without(data, folder)
-    data.save(folder)
-    text = {name: text[name] for name in data.utterance_ids if name in text}
-    return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
+    path = Path(path)
+    use = _Use(channel, allow_pipes, need_text, longest)
+    return _prepare(read_tables(path), path, Path(folder), config, use)
 
 
 def recordings_to_recognise(
@@ -131,23 +85,78 @@ def recordings_to_recognise(
 
     Args and errors: see `read_recordings`.
     """
-    data, _ = read_source(Path(path))
+    path = Path(path)
+    data, _ = read_source(path)
     if not data.feats_scp:
-        return read_recordings(
-            path,
-            folder,
-            config,
-            channel=channel,
-            allow_pipes=allow_pipes,
-            need_text=need_text,
-            otherwise="",
-            one_speaker=False,
-            longest=math.inf,
-            in_numpy=True,
-        )
+        use = _Use(channel, allow_pipes, need_text, otherwise="", in_numpy=True)
+        return _prepare(data, path, Path(folder), config, use)
     if channel is not None:
         raise DataError(f"{path}: {_CHANNEL_CHOSEN}")
     return Recordings(data, data.text, {})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Use:
+    """What recordings are for; see `read_recordings`.
+
+    Attributes:
+        otherwise: the end of the message that none has a transcript.
+        in_numpy: see `compute_features`.
+    """
+
+    channel: str | int | None
+    allow_pipes: bool
+    need_text: bool
+    longest: float = math.inf
+    otherwise: str = ", or adapt without transcripts (--unsupervised)"
+    in_numpy: bool = False
+
+
+def _prepare(data: DataDir, path: Path, folder: Path, config: FeatureConfig, use: _Use) -> Recordings:
+    """Compute features where there are none, and leave out what is no use."""
+    if folder.resolve() == path.resolve():
+        raise DataError(f"{path}: is the folder that results are written into; choose another one")
+    if not data.utt2spk:
+        raise DataError(f"{path}: {NO_AUDIO}")
+    left_out = _not_unicode(data)
+    data = _without(data, left_out)
+    left_out = {printable(name): reason for name, reason in left_out.items()}
+    if not data.utt2spk:
+        raise _nothing(path, left_out)
+    if use.need_text:
+        lacking = {name: "no transcript" for name in data.utterance_ids if not data.text.get(name, "").strip()}
+        left_out |= lacking
+        if len(lacking) == len(data):
+            raise DataError(
+                f"{path}: no recording has a transcript; write it beside the audio (a.wav, a.txt), into the CSV or "
+                f"into the table text{use.otherwise}"
+            )
+        data = _without(data, lacking)
+    text = {name: line for name, line in data.text.items() if line.strip()}
+    # A table of transcripts is for all utterances or for none.
+    data.text = text if len(text) == len(data) else {}
+    if not data.feats_scp:
+        config = _with_channel(data, config, use.channel)
+        # What is there of other recordings stays until all of these can take its place.
+        data.path = folder
+        summary = compute_features(
+            data, config, folder / "feats", allow_pipes=use.allow_pipes, all_tables=True, in_numpy=use.in_numpy
+        )
+        left_out |= summary.broken
+    else:
+        if use.channel is not None:
+            raise DataError(f"{path}: {_CHANNEL_CHOSEN}")
+        check_features(data, config)
+    useless = _useless(data, config, use.longest)
+    left_out = useless | left_out
+    data = _without(data, useless)
+    if not data.utt2spk:
+        raise _nothing(path, left_out)
+    if useless:
+        _normalise_without(data, folder)
+    data.save(folder)
+    text = {name: text[name] for name in data.utterance_ids if name in text}
+    return Recordings(DataDir.load(folder), text, dict(sorted(left_out.items())))
 
 
 def _nothing(path: Path, left_out: dict[str, str]) -> DataError:
