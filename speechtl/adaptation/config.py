@@ -51,6 +51,9 @@ class AdaptationConfig(Section):
             speaker's, repeated if necessary. They keep the model from fitting the few recorded words alone.
         augment: whether features are masked (SpecAugment, as in the source's training).
         folds: of the cross-validation on the recordings.
+        standard_errors: by how much the held-out loss after all epochs must be above the lowest one for that to decide,
+            and the number of errors above that of the source to keep the source, as `held_out` explains. 0: the lowest
+            loss decides, and a single error more keeps the source.
         epochs_alone: for a single utterance, of which nothing can be held out.
         cache_frozen: whether the outputs of the first blocks, where they stay frozen, are computed once, as in
             ``[training]``.
@@ -74,6 +77,7 @@ class AdaptationConfig(Section):
     replay: int = Field(default=0, ge=0)
     augment: bool = False
     folds: int = Field(default=3, ge=2)
+    standard_errors: float = Field(default=0.0, ge=0)
     epochs_alone: int = Field(default=4, ge=0)
     cache_frozen: CacheFrozen = "auto"
     seed: int = 1

@@ -1,6 +1,12 @@
-"""Cross-validation on the recordings: when to stop, and whether adaptation helps at all."""
+"""Cross-validation on the recordings: when to stop, and whether adaptation helps at all.
+
+Where other speakers have shown how long to train, a few held-out recordings are poor judges of it: they say less about
+the speaker's other speech than that does. So they can be told to speak up only when they are sure, by the rule of one
+standard error (Breiman et al., *Classification and Regression Trees*, 1984, 3.4.3).
+"""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -68,21 +74,45 @@ def cross_validate(
                 curve.append(learner.evaluate(held))
                 advance()
             curves.append(curve)
-    losses = np.array([[outputs.loss for outputs in curve] for curve in curves])
-    total = losses.sum(axis=0)
-    epochs = int(np.argmin(total))
+    losses = [np.array([[outputs.losses[name] for outputs in curve] for name in curve[0].losses]) for curve in curves]
+    epochs = choose_epochs(np.concatenate(losses), config.standard_errors)
     chosen: dict[str, np.ndarray] = {}
     for number, curve in enumerate(curves):
-        others = total - losses[number] if len(curves) > 1 else total
-        chosen |= curve[int(np.argmin(others))].posteriors
-    count = sum(len(part) for part in parts)
+        others = losses[:number] + losses[number + 1 :] or losses
+        chosen |= curve[choose_epochs(np.concatenate(others), config.standard_errors)].posteriors
+    means = np.concatenate(losses).mean(axis=0).tolist()
     known = {name: references[name] for name in chosen if name in references}
     if not known:
-        return Verdict(epochs, None, None, [float(value) / count for value in total])
+        return Verdict(epochs, None, None, means)
     first = scorer.score(known, {name: before.posteriors[name] for name in known})
     second = scorer.score(known, chosen)
-    if second.main.total.errors > first.main.total.errors:
+    errors = {name: counts.errors for name, counts in first.main.per_utterance.items()}
+    more = [counts.errors - errors[name] for name, counts in second.main.per_utterance.items()]
+    if is_above(np.array(more), config.standard_errors):
         epochs = 0
     if epochs == 0:
         second = first
-    return Verdict(epochs, first, second, [float(value) / count for value in total])
+    return Verdict(epochs, first, second, means)
+
+
+def choose_epochs(losses: np.ndarray, standard_errors: float) -> int:
+    """Return when to stop: after the last epoch, unless less was better.
+
+    Args:
+        losses: ``(utterances, epochs + 1)``, held out, before training and after each epoch.
+        standard_errors: that the loss after the last epoch must be above the lowest one.
+    """
+    lowest, last = int(losses.sum(axis=0).argmin()), losses.shape[1] - 1
+    if not standard_errors or is_above(losses[:, last] - losses[:, lowest], standard_errors):
+        return lowest
+    return last
+
+
+def is_above(differences: np.ndarray, standard_errors: float) -> bool:
+    """Whether the mean of the differences of utterances is more than so many standard errors above 0."""
+    total = float(differences.sum())
+    if not standard_errors or total <= 0:
+        return total > 0
+    if len(differences) < 2:
+        return False
+    return total > standard_errors * math.sqrt(len(differences)) * float(differences.std(ddof=1))

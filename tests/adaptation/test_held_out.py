@@ -2,9 +2,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.stats
+from hypothesis import given
+from hypothesis import strategies as st
 
 from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
-from speechtl.adaptation.held_out import cross_validate, deal
+from speechtl.adaptation.held_out import choose_epochs, cross_validate, deal, is_above
 from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.report import BeforeAfter, table_lines, verdict_line
 from speechtl.adaptation.scorer import Scores
@@ -28,8 +31,9 @@ def test_of_many_utterances_a_fifth_is_held_out_once():
 class FakeLearner:
     """Losses by fold and epoch as given; posteriors that name fold and epoch."""
 
-    def __init__(self, curves):
-        self.curves, self.config = curves, SimpleNamespace(folds=len(curves), epochs=len(curves[0]), seed=0)
+    def __init__(self, curves, standard_errors=0.0):
+        shape = {"folds": len(curves), "epochs": len(curves[0])}
+        self.curves, self.config = curves, SimpleNamespace(**shape, seed=0, standard_errors=standard_errors)
 
     def learn(self, speech, epochs, seed):
         self.fold, self.epoch = seed - 1, 0
@@ -84,6 +88,57 @@ def test_the_source_is_kept_where_errors_rise_though_losses_fall():
     before = Outputs(dict.fromkeys(ids, (-1, 5)), dict.fromkeys(ids, 10.0))
     verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, dict.fromkeys(ids, "a"), FakeScorer(5))
     assert verdict.epochs == 0 and verdict.after.words.total.errors == 0
+
+
+@given(st.lists(st.integers(-5, 5), min_size=2, max_size=12), st.sampled_from([0.5, 1.0, 2.0]))
+def test_above_by_standard_errors_is_its_definition(differences, standard_errors):
+    found = np.array(differences, float)
+    expected = found.mean() - standard_errors * scipy.stats.sem(found)
+    if abs(expected) > 1e-9:
+        assert is_above(found, standard_errors) == (expected > 0)
+    assert is_above(found, 0.0) == (sum(differences) > 0)
+    assert not is_above(np.array([5.0]), standard_errors)
+
+
+@given(st.lists(st.lists(st.floats(0, 9), min_size=4, max_size=4), min_size=1, max_size=6), st.floats(0, 3))
+def test_the_lowest_loss_decides_or_the_last_epoch(rows, standard_errors):
+    losses = np.array(rows)
+    found = choose_epochs(losses, standard_errors)
+    lowest = int(losses.sum(axis=0).argmin())
+    assert choose_epochs(losses, 0.0) == lowest
+    assert found in (lowest, 3)
+    # Whoever is not sure by less is not sure by more.
+    if found == 3:
+        assert choose_epochs(losses, standard_errors + 0.5) == 3
+
+
+def test_recordings_that_disagree_do_not_overrule_the_epochs():
+    # Two recordings are better after one epoch, two after two; on average one epoch is better by 0.5.
+    unsure = np.array([[10.0, 5.0, 8.0], [10.0, 8.0, 6.0], [10.0, 5.0, 8.0], [10.0, 7.0, 5.0]])
+    assert choose_epochs(unsure, 0.0) == 1
+    assert choose_epochs(unsure, 1.0) == 2
+    sure = unsure + np.array([0.0, 0.0, 3.0])
+    assert choose_epochs(sure, 1.0) == 1
+    # That all get worse is no chance, either.
+    assert choose_epochs(unsure + np.array([0.0, 9.0, 9.0]), 1.0) == 0
+
+
+@pytest.mark.parametrize(("standard_errors", "epochs"), [(0.0, 0), (1.0, 1)])
+def test_one_error_more_keeps_the_source_only_without_standard_errors(standard_errors, epochs):
+    ids = [f"u{number}" for number in range(6)]
+    speech = Speech(ids, [np.zeros((3, 2))] * 6, [[1]] * 6)
+    before = Outputs(dict.fromkeys(ids, "before"), dict.fromkeys(ids, 10.0))
+
+    class OneMore:
+        def score(self, references, posteriors):
+            wrong = {"u0"} if "before" in posteriors.values() else {"u1", "u2"}
+            rate = error_rate(dict.fromkeys(ids, "a"), {name: "b" if name in wrong else "a" for name in ids})
+            return Scores(rate, rate)
+
+    learner = FakeLearner([[1.0], [1.0]], standard_errors)
+    verdict = cross_validate(learner, speech, before, dict.fromkeys(ids, "a"), OneMore())
+    assert verdict.epochs == epochs
+    assert verdict.after.words.total.errors == (2 if epochs else 1)
 
 
 def test_without_transcripts_losses_alone_decide():
