@@ -68,6 +68,8 @@ _speechtl_set_up() { # _speechtl_set_up VENV EXTRA...: make or update the enviro
 
 _speechtl_activate() { # _speechtl_activate EXTRA...
   local active=${VIRTUAL_ENV:-${CONDA_PREFIX:-}} missing
+  # As activating an environment does: the standard library of another Python is of no use to this one.
+  unset PYTHONHOME
   if [ -n "$active" ] && [ -x "$active/bin/speechtl" ]; then
     missing=$("$active/bin/python" "$_speechtl_root/recipes/shared/requirements.py" --missing "$@") || return
     if [ -n "$missing" ]; then
@@ -79,9 +81,11 @@ _speechtl_activate() { # _speechtl_activate EXTRA...
     active=${SPEECHTL_VENV:-$_speechtl_root/.venv}
     case $active in /*) ;; *) active=$PWD/$active ;; esac
     _speechtl_set_up "$active" "$@" || return
+    # Nothing there was compiled when it was installed: Python must keep what it compiles, or TensorFlow alone takes twice
+    # as long to start, every time.
+    unset PYTHONDONTWRITEBYTECODE
   fi
   export PATH="$active/bin:$PATH"
-  unset PYTHONHOME
 }
 
 _speechtl_activate "$@" || exit 1
