@@ -1,8 +1,9 @@
 """Cross-validation on the recordings: when to stop, and whether adaptation helps at all.
 
-Where other speakers have shown how long to train, a few held-out recordings are poor judges of it: they say less about
-the speaker's other speech than that does. So they can be told to speak up only when they are sure, by the rule of one
-standard error (Breiman et al., *Classification and Regression Trees*, 1984, 3.4.3).
+Where other speakers have shown how long to train, a few held-out recordings are poor judges of it: their losses rise
+while the errors on the speaker's other speech still fall, and their errors are too few to count. Then they only guard
+against harm, and speak up when they are sure, as by the rule of one standard error (Breiman et al., *Classification and
+Regression Trees*, 1984, 3.4.3).
 """
 
 import dataclasses
@@ -75,14 +76,17 @@ def cross_validate(
                 advance()
             curves.append(curve)
     losses = [np.array([[outputs.losses[name] for outputs in curve] for name in curve[0].losses]) for curve in curves]
-    epochs = choose_epochs(np.concatenate(losses), config.standard_errors)
+    epochs = _choose_epochs(np.concatenate(losses), config.standard_errors)
     chosen: dict[str, np.ndarray] = {}
     for number, curve in enumerate(curves):
         others = losses[:number] + losses[number + 1 :] or losses
-        chosen |= curve[choose_epochs(np.concatenate(others), config.standard_errors)].posteriors
+        chosen |= curve[_choose_epochs(np.concatenate(others), config.standard_errors)].posteriors
     means = np.concatenate(losses).mean(axis=0).tolist()
     known = {name: references[name] for name in chosen if name in references}
     if not known:
+        everything = np.concatenate(losses)
+        if is_above(everything[:, epochs] - everything[:, 0], config.standard_errors):
+            epochs = 0
         return Verdict(epochs, None, None, means)
     first = scorer.score(known, {name: before.posteriors[name] for name in known})
     second = scorer.score(known, chosen)
@@ -95,24 +99,21 @@ def cross_validate(
     return Verdict(epochs, first, second, means)
 
 
-def choose_epochs(losses: np.ndarray, standard_errors: float) -> int:
-    """Return when to stop: after the last epoch, unless less was better.
-
-    Args:
-        losses: ``(utterances, epochs + 1)``, held out, before training and after each epoch.
-        standard_errors: that the loss after the last epoch must be above the lowest one.
-    """
-    lowest, last = int(losses.sum(axis=0).argmin()), losses.shape[1] - 1
-    if not standard_errors or is_above(losses[:, last] - losses[:, lowest], standard_errors):
-        return lowest
-    return last
-
-
-def is_above(differences: np.ndarray, standard_errors: float) -> bool:
-    """Whether the mean of the differences of utterances is more than so many standard errors above 0."""
+def is_above(differences: np.ndarray, standard_errors: float | None) -> bool:
+    """Whether the mean of the differences of utterances is above 0, by more than so many standard errors of it."""
     total = float(differences.sum())
     if not standard_errors or total <= 0:
         return total > 0
     if len(differences) < 2:
         return False
     return total > standard_errors * math.sqrt(len(differences)) * float(differences.std(ddof=1))
+
+
+def _choose_epochs(losses: np.ndarray, standard_errors: float | None) -> int:
+    """Return the number of epochs with the lowest held-out loss, or that of all where errors alone have a say.
+
+    Args:
+        losses: ``(utterances, epochs + 1)``, before training and after each epoch.
+        standard_errors: of the config.
+    """
+    return int(losses.sum(axis=0).argmin()) if standard_errors is None else losses.shape[1] - 1

@@ -149,7 +149,9 @@ def lines_of(result: Adapted, request: Request, taken: float) -> list[str]:
         lines.append("adaptation did not help on held-out speech: the source model is kept as it is")
     else:
         lines.append(f"trained on everything for {result.epochs} of at most {config.epochs} epochs")
-        if config.standard_errors and any(one.title == "held out" and one.reduction < 0 for one in result.comparisons):
+        if config.standard_errors is not None and any(
+            one.title == "held out" and one.reduction < 0 for one in result.comparisons
+        ):
             lines.append(
                 "the errors more on held-out speech may be chance, and other speakers had fewer; with "
                 "--set standard_errors=0 any error more keeps the source"

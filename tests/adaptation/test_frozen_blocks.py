@@ -133,7 +133,8 @@ def test_the_last_block_of_a_foundation_encoder_and_what_stands_on_it_learn_by_d
     source = Experiment.load(whisper / "whisper")
     config = choose_config(10.0, model=source.model)
     assert config.method == "lora" and config.blocks == ("transformer3", "norm", "subsampling", "tdnn1")
-    assert config.weight and config.augment and config.stored_alone
+    assert config.weight and config.augment and config.stored_alone and config.standard_errors
+    assert choose_config(60.0, model=source.model).learning_rate > config.learning_rate
     # What the user says goes before, and models on encoders of their own have a transform of the features.
     assert choose_config(10.0, "lhuc", model=source.model) == choose_config(10.0, "lhuc")
     assert choose_config(10.0, None, ("epochs=3",), source.model).epochs == 3

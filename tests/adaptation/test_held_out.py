@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
-from speechtl.adaptation.held_out import choose_epochs, cross_validate, deal, is_above
+from speechtl.adaptation.held_out import cross_validate, deal, is_above
 from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.report import BeforeAfter, table_lines, verdict_line
 from speechtl.adaptation.scorer import Scores
@@ -31,7 +31,7 @@ def test_of_many_utterances_a_fifth_is_held_out_once():
 class FakeLearner:
     """Losses by fold and epoch as given; posteriors that name fold and epoch."""
 
-    def __init__(self, curves, standard_errors=0.0):
+    def __init__(self, curves, standard_errors=None):
         shape = {"folds": len(curves), "epochs": len(curves[0])}
         self.curves, self.config = curves, SimpleNamespace(**shape, seed=0, standard_errors=standard_errors)
 
@@ -59,13 +59,13 @@ class FakeScorer:
         return Scores(rate, rate)
 
 
-def judge(curves, right, start=10.0, count=4):
+def judge(curves, right, start=10.0, count=4, standard_errors=None):
     ids = [f"u{number}" for number in range(count)]
     speech = Speech(ids, [np.zeros((3, 2))] * count, [[1]] * count)
     parts = len(curves)
     before = Outputs(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, start * parts / count))
-    scorer = FakeScorer(right)
-    return cross_validate(FakeLearner(curves), speech, before, dict.fromkeys(ids, "a"), scorer), scorer
+    learner, scorer = FakeLearner(curves, standard_errors), FakeScorer(right)
+    return cross_validate(learner, speech, before, dict.fromkeys(ids, "a"), scorer), scorer
 
 
 def test_the_other_parts_decide_when_a_part_stops():
@@ -96,35 +96,20 @@ def test_above_by_standard_errors_is_its_definition(differences, standard_errors
     expected = found.mean() - standard_errors * scipy.stats.sem(found)
     if abs(expected) > 1e-9:
         assert is_above(found, standard_errors) == (expected > 0)
-    assert is_above(found, 0.0) == (sum(differences) > 0)
+    assert is_above(found, 0.0) == is_above(found, None) == (sum(differences) > 0)
     assert not is_above(np.array([5.0]), standard_errors)
 
 
-@given(st.lists(st.lists(st.floats(0, 9), min_size=4, max_size=4), min_size=1, max_size=6), st.floats(0, 3))
-def test_the_lowest_loss_decides_or_the_last_epoch(rows, standard_errors):
-    losses = np.array(rows)
-    found = choose_epochs(losses, standard_errors)
-    lowest = int(losses.sum(axis=0).argmin())
-    assert choose_epochs(losses, 0.0) == lowest
-    assert found in (lowest, 3)
-    # Whoever is not sure by less is not sure by more.
-    if found == 3:
-        assert choose_epochs(losses, standard_errors + 0.5) == 3
+@pytest.mark.parametrize("standard_errors", [0.0, 2.0])
+def test_where_errors_alone_have_a_say_all_epochs_are_trained(standard_errors):
+    # The losses are lowest after one epoch; the words are right after three.
+    verdict, scorer = judge([[5.0, 8.0, 9.0], [4.0, 9.0, 9.5]], right=3, standard_errors=standard_errors)
+    assert dict(scorer.seen.values()) == {0: 3, 1: 3}
+    assert verdict.epochs == 3 and verdict.after.words.total.errors == 0
 
 
-def test_recordings_that_disagree_do_not_overrule_the_epochs():
-    # Two recordings are better after one epoch, two after two; on average one epoch is better by 0.5.
-    unsure = np.array([[10.0, 5.0, 8.0], [10.0, 8.0, 6.0], [10.0, 5.0, 8.0], [10.0, 7.0, 5.0]])
-    assert choose_epochs(unsure, 0.0) == 1
-    assert choose_epochs(unsure, 1.0) == 2
-    sure = unsure + np.array([0.0, 0.0, 3.0])
-    assert choose_epochs(sure, 1.0) == 1
-    # That all get worse is no chance, either.
-    assert choose_epochs(unsure + np.array([0.0, 9.0, 9.0]), 1.0) == 0
-
-
-@pytest.mark.parametrize(("standard_errors", "epochs"), [(0.0, 0), (1.0, 1)])
-def test_one_error_more_keeps_the_source_only_without_standard_errors(standard_errors, epochs):
+@pytest.mark.parametrize(("standard_errors", "epochs"), [(None, 0), (0.0, 0), (1.0, 1)])
+def test_one_error_more_is_not_enough_for_standard_errors(standard_errors, epochs):
     ids = [f"u{number}" for number in range(6)]
     speech = Speech(ids, [np.zeros((3, 2))] * 6, [[1]] * 6)
     before = Outputs(dict.fromkeys(ids, "before"), dict.fromkeys(ids, 10.0))
@@ -147,6 +132,12 @@ def test_without_transcripts_losses_alone_decide():
     before = Outputs(dict.fromkeys(ids, (-1, 0)), dict.fromkeys(ids, 10.0))
     verdict = cross_validate(FakeLearner([[1.0], [1.0]]), speech, before, {}, FakeScorer(0))
     assert verdict.epochs == 1 and verdict.before is None
+    # Losses that have risen, in both alike.
+    for standard_errors in (None, 1.0):
+        verdict = cross_validate(FakeLearner([[9.0], [11.0]], standard_errors), speech, before, {}, FakeScorer(0))
+        assert verdict.epochs == (0 if standard_errors is None else 1)
+        verdict = cross_validate(FakeLearner([[12.0], [12.1]], standard_errors), speech, before, {}, FakeScorer(0))
+        assert verdict.epochs == 0
 
 
 def test_a_method_and_its_settings():
