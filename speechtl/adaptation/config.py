@@ -133,7 +133,7 @@ ON_ENCODER: dict[str, Any] = {
     "weight": 0.5,
     "augment": True,
     "epochs": 10,
-    "epochs_alone": 2,
+    "epochs_alone": 3,
     "standard_errors": 2.0,
 }
 # By the maximum number of seconds of speech, as above.
