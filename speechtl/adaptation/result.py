@@ -153,7 +153,7 @@ def lines_of(result: Adapted, request: Request, taken: float) -> list[str]:
             one.title == "held out" and one.reduction < 0 for one in result.comparisons
         ):
             lines.append(
-                "the errors more on held-out speech may be chance, and other speakers had fewer; with "
+                "that there are more errors on held-out speech may be chance, and other speakers had fewer: with "
                 "--set standard_errors=0 any error more keeps the source"
             )
     lines.append(f"{result.file}: {result.size / 1000:.1f} kB; {taken:.1f} s")

@@ -10,6 +10,8 @@ from speechtl.adaptation.config import METHODS, AdaptationConfig, choose_config
 from speechtl.adaptation.held_out import cross_validate, deal, is_above
 from speechtl.adaptation.learner import Outputs, Speech
 from speechtl.adaptation.report import BeforeAfter, table_lines, verdict_line
+from speechtl.adaptation.request import Request
+from speechtl.adaptation.result import Adapted, lines_of
 from speechtl.adaptation.scorer import Scores
 from speechtl.errors import ConfigError
 from speechtl.scoring.error_rate import error_rate
@@ -149,6 +151,20 @@ def test_a_method_and_its_settings():
         choose_config(30.0, "magic")
     with pytest.raises(ConfigError, match=r"method lhuc: 1 problem\n  rate: unknown key; known keys: alpha, augment"):
         choose_config(30.0, "lhuc", ("rate=3",))
+
+
+@pytest.mark.parametrize(("standard_errors", "said"), [(2.0, True), (None, False)])
+def test_the_report_says_why_a_speaker_is_adapted_in_spite_of_more_errors(standard_errors, said, tmp_path):
+    references = {f"u{number}": "a b c d" for number in range(10)}
+    before = error_rate(references, dict(references))
+    after = error_rate(references, references | {"u1": "a b c"})
+    config = choose_config(30.0).model_copy(update={"standard_errors": standard_errors})
+    pair = BeforeAfter("held out", Scores(before, before), Scores(after, after))
+    numbers = {"seconds": 30.0, "utterances": 10, "epochs": 3, "parameters": 5, "size": 100}
+    result = Adapted(config, comparisons=[pair], warnings=[], lines=[], file=tmp_path / "speaker.h5", **numbers)
+    lines = lines_of(result, Request(tmp_path, tmp_path, tmp_path), 1.0)
+    assert any("0 word errors before, 1 after" in line for line in lines)
+    assert any("may be chance" in line for line in lines) == said
 
 
 def test_the_table_lines_up_and_the_sentence_says_how_sure():
