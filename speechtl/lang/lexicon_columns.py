@@ -14,8 +14,9 @@ _DECIMAL = re.compile(r"[+-]?(\d*\.\d+|\d+\.?\d*[eE][+-]?\d+)", re.ASCII)
 _STARTS_NUMBERS = frozenset("0123456789.+-")
 # Names of silence and noise in the lexicons of Kaldi, MFA and Sphinx: models have units for them, speech has no phones.
 _NOISE = re.compile(r"sil|spn|nsn|sp|<eps>|\+[^\s+]+\+", re.IGNORECASE)
-# Of lists with commas and their like: a word and a phone with nothing but the separator between them.
-_SEPARATED = re.compile(r"[^\s,;|]+([,;|])[^\s,;|]")
+# Of lists with commas and their like: a word and a phone with nothing but the separator between them. "0,5" is a word:
+# no phone of IPA or ARPABET begins with a digit.
+_SEPARATED = re.compile(r"[^\s,;|]+([,;|])[^\s,;|\d]")
 _ALTERNATIVE = re.compile(r"(.+?)(\(\d+\))+")
 _EXPECTED = "expected a number above 0 and at most 1 after the word"
 _KNOWN = (
@@ -90,7 +91,9 @@ def misread(lines: Sequence[tuple[int, str]]) -> dict[int, str]:
         lines: numbers and texts of all that are not empty.
     """
     marks = {found[1] if (found := _SEPARATED.match(text)) else "" for _, text in lines}
-    if len(lines) > 1 and len(marks) == 1 and (mark := marks.pop()):
+    # Where a probability follows, what is in front of it is a word, whatever is in it.
+    numbered = _all_have_numbers(text for _, text in lines)
+    if len(lines) > 1 and len(marks) == 1 and (mark := marks.pop()) and not numbered:
         return {lines[0][0]: f"'{mark}' separates word and phones in every line; expected a tab or a space"}
     if not all("\t" in text for _, text in lines):
         return {}

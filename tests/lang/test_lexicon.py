@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 from speechtl.errors import LexiconError
 from speechtl.lang import dictionaries
 from speechtl.lang.lexicon import Lexicon, Pronunciation
-from speechtl.lang.lexicon_columns import without_variant
+from speechtl.lang.lexicon_columns import _SEPARATED, without_variant
 from speechtl.lang.lexicon_file import _STRANGE_SPACE
 from speechtl.lang.phone_inventory import PhoneInventory
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6).filter(
-    # "a(2)" is read as a variant of "a".
-    lambda word: word.split() == [word] and not _STRANGE_SPACE.search(word) and without_variant(word) == word
+    # "a(2)" is read as a variant of "a"; where all words are like "a,b", the comma is taken for a separator.
+    lambda word: (
+        word.split() == [word]
+        and not _STRANGE_SPACE.search(word)
+        and without_variant(word) == word
+        and not _SEPARATED.match(word)
+    )
 )
 PHONES = st.sampled_from(["a", "aː", "t͡ʃʰ", "ɛ̃", "n̩", "a͡ɪ", "ʔ", "a˥˩", "ç"])
 
@@ -116,6 +121,19 @@ def test_a_lexicon_survives_a_file(tmp_path_factory, entries):
     merged = Lexicon.load(path)
     merged.merge(lexicon)
     assert merged == lexicon
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("lexiconp.txt", "a,b 1.0 a\na,b 0.5 a a\n", ["a,b"]),
+        ("lexicon.txt", "a,b 1.0 a\nc;d 0.5 a a\n", ["a,b", "c;d"]),
+        ("lexicon.txt", "0,5 n u\n0,7 n a\n", ["0,5", "0,7"]),
+        ("lexicon.txt", "a,b a\nc a\n", ["a,b", "c"]),
+    ],
+)
+def test_words_may_have_commas_in_them(name, text, words, tmp_path):
+    assert list(Lexicon.load(write(tmp_path, name, text)).words) == words
 
 
 def test_the_same_pronunciation_twice_is_merged(tmp_path, caplog):
