@@ -76,15 +76,15 @@ def cross_validate(
                 advance()
             curves.append(curve)
     losses = [np.array([[outputs.losses[name] for outputs in curve] for name in curve[0].losses]) for curve in curves]
-    epochs = _choose_epochs(np.concatenate(losses), config.standard_errors)
+    everything = np.concatenate(losses)
+    epochs = _choose_epochs(everything, config.standard_errors)
     chosen: dict[str, np.ndarray] = {}
     for number, curve in enumerate(curves):
         others = losses[:number] + losses[number + 1 :] or losses
         chosen |= curve[_choose_epochs(np.concatenate(others), config.standard_errors)].posteriors
-    means = np.concatenate(losses).mean(axis=0).tolist()
+    means = everything.mean(axis=0).tolist()
     known = {name: references[name] for name in chosen if name in references}
     if not known:
-        everything = np.concatenate(losses)
         if is_above(everything[:, epochs] - everything[:, 0], config.standard_errors):
             epochs = 0
         return Verdict(epochs, None, None, means)

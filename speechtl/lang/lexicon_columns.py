@@ -91,9 +91,9 @@ def misread(lines: Sequence[tuple[int, str]]) -> dict[int, str]:
         lines: numbers and texts of all that are not empty.
     """
     marks = {found[1] if (found := _SEPARATED.match(text)) else "" for _, text in lines}
+    mark = marks.pop() if len(lines) > 1 and len(marks) == 1 else ""
     # Where a probability follows, what is in front of it is a word, whatever is in it.
-    numbered = _all_have_numbers(text for _, text in lines)
-    if len(lines) > 1 and len(marks) == 1 and (mark := marks.pop()) and not numbered:
+    if mark and not _all_have_numbers(text for _, text in lines):
         return {lines[0][0]: f"'{mark}' separates word and phones in every line; expected a tab or a space"}
     if not all("\t" in text for _, text in lines):
         return {}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from speechtl.alignment.ctc import merge_repeats
 from speechtl.decoding.config import DecodingConfig
 from speechtl.decoding.phone_recognition import recognise_phones
+from speechtl.decoding.phone_runs import find_phones
 from speechtl.errors import DataError
 from speechtl.lang.articulation import phone_distance
 from speechtl.lang.phone_inventory import PhoneInventory
@@ -21,6 +22,16 @@ POOLED = DecodingConfig(phone_decision="pooled")
 def log(rows):
     matrix = np.array(rows, float)
     return np.log(matrix / matrix.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.mark.parametrize("decision", ["best_path", "pooled"])
+def test_repeats_merge_and_blanks_part(decision):
+    def of_units(units):
+        return np.log(np.eye(4, dtype=np.float32)[units] + np.float32(1e-9))
+
+    assert find_phones(of_units([0, 1, 1, 0, 1, 2, 2, 0, 0, 3]), PHONES, decision) == ["a", "a", "b", "k"]
+    assert find_phones(np.zeros((0, 4), np.float32), PHONES, decision) == []
+    assert find_phones(of_units([0, 0]), PHONES, decision) == []
 
 
 @settings(max_examples=60, deadline=None)
