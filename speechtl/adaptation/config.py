@@ -124,20 +124,24 @@ BY_SECONDS: tuple[tuple[float, str, dict[str, Any]], ...] = (
 )
 
 
-# Of a model on a foundation encoder, which a transform of the features would run from end to end in every step. On the
-# dev speakers of speechocean762 that made more errors than it mended, and so did LHUC (recipes/base, Speakers). With
-# less than half a minute, no settings mended words there; these are the ones that did no harm.
+# Of a model on a foundation encoder, which a transform of the features would run from end to end in every step. What is
+# the same for all methods, and what some have besides: chosen on dev speakers (recipes/base, Speakers).
+DEFAULT_ON_ENCODER = "lora"
 ON_ENCODER: dict[str, Any] = {
-    "optimizer": "adam",
-    "rank": 16,
     "weight": 0.5,
     "augment": True,
     "epochs": 10,
     "epochs_alone": 3,
     "standard_errors": 2.0,
 }
-# By the maximum number of seconds of speech, as above.
-RATES_ON_ENCODER = ((25.0, 1e-3), (float("inf"), 3e-3))
+METHODS_ON_ENCODER: dict[str, dict[str, Any]] = {
+    "lora": {"rank": 16, "learning_rate": 3e-3},
+    "adapter": {"rank": 16},
+    "lhuc": {"learning_rate": 0.3},
+}
+# With less than half a minute, no settings of LoRA mended words; these are the ones that did no harm.
+FEW_SECONDS = 25.0
+FEW_ON_ENCODER: dict[str, dict[str, Any]] = {"lora": {"learning_rate": 1e-3}}
 
 
 def choose_config(
@@ -154,22 +158,32 @@ def choose_config(
     Raises:
         ConfigError: an unknown method or a wrong setting.
     """
-    name, suited = next((name, suited) for most, name, suited in BY_SECONDS if seconds <= most)
-    upper = [] if model is None else _last_transformer_and_above(model)
-    if upper:
-        rate = next(rate for most, rate in RATES_ON_ENCODER if seconds <= most)
-        name, suited = "lora", {**ON_ENCODER, "learning_rate": rate, "blocks": upper}
-    if method is not None:
-        name, suited = method, {}
+    if model is not None and isinstance(model.config.encoder, WhisperConfig | Wav2Vec2Config):
+        name = method or DEFAULT_ON_ENCODER
+        suited = _suited_to_encoder(name, seconds, model)
+    else:
+        name, suited = next((name, suited) for most, name, suited in BY_SECONDS if seconds <= most)
+        if method is not None:
+            name, suited = method, {}
     if name not in METHODS:
         raise ConfigError(f"--method {name}: unknown; known: {', '.join(METHODS)}")
     table = override({"method": name, **METHODS[name], **suited}, settings)
     return parse(AdaptationConfig, table, f"method {name}")
 
 
-def _last_transformer_and_above(model: AcousticModel) -> list[str]:
-    """Return the blocks of a model on a foundation encoder from its last transformer on; none of another model."""
-    if not isinstance(model.config.encoder, WhisperConfig | Wav2Vec2Config):
-        return []
+def _suited_to_encoder(method: str, seconds: float, model: AcousticModel) -> dict[str, Any]:
+    """Return what suits a method on a foundation encoder: its last transformer block and what stands on it learn.
+
+    Methods of the whole network, or of its input, go through all blocks.
+    """
+    suited = ON_ENCODER | METHODS_ON_ENCODER.get(method, {})
+    if seconds <= FEW_SECONDS:
+        suited |= FEW_ON_ENCODER.get(method, {})
+    if method == "conservative_training":
+        del suited["weight"]  # It has its own, by distance.
     places = [place for place, block in enumerate(model.blocks) if isinstance(block, TransformerBlock)]
-    return model.block_names[places[-1] :]
+    if method in ("lora", "adapter", "lhuc"):
+        suited["blocks"] = model.block_names[places[-1] :]
+    elif method == "layer_transfer":  # Those that stay as they are.
+        suited["blocks"] = model.block_names[: places[-1]]
+    return suited

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from speechtl.adaptation.draws import Draw, draws
 from speechtl.adaptation.held_out import cross_validate
 from speechtl.adaptation.learner import Learner, Outputs, Speech
 from speechtl.adaptation.scorer import Scorer, Scores
-from speechtl.adaptation.study_results import study_results
+from speechtl.adaptation.study_results import Origin, study_results
 from speechtl.batches.config import DataConfig
 from speechtl.batches.labelling import Labelling
 from speechtl.batches.source import Source
@@ -59,6 +59,13 @@ class Study:
     every_epoch: bool = False
     seeds: tuple[int, ...] = (1,)
 
+    def origin(self, options: Mapping[str, Any]) -> Origin:
+        """Return what its results are results of, with further options."""
+        paths = {"model": self.source, "data": self.data, "source speech": self.source_speech, "replay": self.replay}
+        named = {name: None if path is None else str(path.resolve()) for name, path in paths.items()}
+        systems = {name: ",".join([method, *settings]) for name, (method, settings) in self.systems.items()}
+        return Origin({**named, "folds": self.folds, **options}, systems)
+
 
 def run_study(
     study: Study,
@@ -86,7 +93,8 @@ def run_study(
         All lines.
 
     Raises:
-        DataError: no speaker has two utterances with features, or another process writes into ``out``.
+        DataError: no speaker has two utterances with features, or another process writes into ``out``, or results there
+            are of something else.
     """
     data = DataDir.load(study.data)
     source = Experiment.load(study.source)
@@ -101,7 +109,13 @@ def run_study(
     if lexicon is not None:
         lexicon = fit_lexicon(lexicon, inventory, missing_phones)
         tell_coverage(lm, lexicon, "the language model")
-    with study_results(out) as results:
+    options = {
+        "language": language,
+        "lexicon": None if lexicon is None else lexicon.summary(),
+        "n-grams": None if lm is None else len(lm),
+        **{f"decoding.{name}": value for name, value in decoding.model_dump(mode="json").items()},
+    }
+    with study_results(out, study.origin(options)) as results:
         for system, (method, settings) in study.systems.items():
             bench = _Bench(study, method, settings, data, lexicon, lm, decoding, language, inventory)
             todo = [one for one in bench.draws if (system, *one.key) not in results.done]

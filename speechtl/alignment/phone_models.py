@@ -71,26 +71,39 @@ def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.nda
     frames, states = len(features), len(model)
     densities = np.empty(constants.shape[1])
     scores, now = np.full(states, -np.inf), np.full(states, -np.inf)
-    back = np.zeros((frames, states), np.int8)  # 0: stayed, 1: from the state before, 2: skipped a pause
-    first = 0
+    # Few states may be occupied in a frame: only those have an entry, at ``origins[frame] + state``.
+    origins = np.empty(frames, np.int64)
+    first, stop, entries = 0, 0, 0
     for frame in range(frames):
         while first < states and high[first] <= frame:
+            first += 1
+        while stop < states and low[stop] <= frame:
+            stop += 1
+        origins[frame] = entries - first
+        entries += max(stop - first, 0)
+    back = np.zeros(entries, np.int8)  # 0: stayed, 1: from the state before, 2: skipped a pause
+    first = 0
+    for frame in range(frames):
+        while first < states and high[first] < frame:
             now[first] = scores[first] = -np.inf
             first += 1
         for state in range(first, states):
             if low[state] > frame:
                 break
+            if high[state] == frame:  # Left now at the latest.
+                now[state] = -np.inf
+                continue
             if frame == 0:
                 score = 0.0 if state == 0 or skip[state] == MAY_START else -np.inf
             else:
                 score = scores[state] + loop[model[state]]
                 if state > 0 and scores[state - 1] + leave[model[state - 1]] > score:
                     score = scores[state - 1] + leave[model[state - 1]]
-                    back[frame, state] = 1
+                    back[origins[frame] + state] = 1
                 other = skip[state]
                 if other >= 0 and scores[other] + leave[model[other]] > score:
                     score = scores[other] + leave[model[other]]
-                    back[frame, state] = 2
+                    back[origins[frame] + state] = 2
             if score > -np.inf:
                 number = model[state]
                 score += _log_likelihoods(
@@ -108,9 +121,9 @@ def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.nda
         return path, total
     for frame in range(frames - 1, -1, -1):
         path[frame] = state
-        if back[frame, state] == 1:
+        if back[origins[frame] + state] == 1:
             state -= 1
-        elif back[frame, state] == 2:
+        elif back[origins[frame] + state] == 2:
             state = skip[state]
     return path, total
 

@@ -61,6 +61,7 @@ def study(
     from speechtl.adaptation.study import Study, run_study
     from speechtl.adaptation.study_report import markdown_table, study_chart, study_rows, text_table
     from speechtl.cluster.open_workers import open_workers
+    from speechtl.errors import ConfigError
     from speechtl.experiment.directory import ExperimentDirectory
     from speechtl.files import atomic_write
     from speechtl.grammar.read import read_language_model
@@ -73,6 +74,8 @@ def study(
     for text in systems or ["default", *METHODS]:
         first, *rest = text.split(",")
         name, equals, method = first.partition("=")
+        if name in chosen:
+            raise ConfigError(f"--system {name}: given twice; name one of them (--system NAME=METHOD,key=value,...)")
         chosen[name] = (method if equals else name, tuple(rest))
         if chosen[name][0] != "default":
             choose_config(30.0, *chosen[name])

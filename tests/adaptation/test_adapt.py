@@ -307,6 +307,11 @@ def test_a_study_reads_the_lexicon_as_the_source_does(workshop, tmp_path, monkey
     assert [option.phones for option in given[0].entries["tak"]] == [("t", "ˈa", "k")]
 
 
+def test_a_study_of_two_systems_of_one_name_is_refused(workshop, tmp_path):
+    with pytest.raises(ConfigError, match="--system lhuc: given twice; name one of them"):
+        verb("study", workshop / "source", workshop / "own", tmp_path, system=["lhuc", "lhuc,epochs=1"])
+
+
 def test_the_verb(workshop, tmp_path, capsys):
     place, out = [workshop / "source", workshop / "own"], tmp_path / "out"
     assert verb("adapt", *place, out, method="lhuc", set_=FEW) == 0

@@ -6,7 +6,7 @@ from invented_corpus import corpus_maker
 from training_runs import SHORT
 
 from speechtl.adaptation.adapt import adapt
-from speechtl.adaptation.config import choose_config
+from speechtl.adaptation.config import METHODS, choose_config
 from speechtl.adaptation.learner import Learner
 from speechtl.adaptation.request import Request
 from speechtl.adaptation.study import Study, run_study
@@ -22,7 +22,7 @@ from speechtl.training.frozen_outputs import FrozenOutputs, move_masks
 
 # Learning is stable, so that rounding errors stay small.
 FEW = ("epochs=2", "folds=2", "frames=400")
-METHODS = {
+OF_METHOD = {
     "lhuc": ("blocks=last:1", "learning_rate=0.1"),
     "lora": ("blocks=last:1",),
     "layer_transfer": ("blocks=first:2", "replay=4"),
@@ -51,12 +51,12 @@ def computed(tmp_path, monkeypatch):
     return counts
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", OF_METHOD)
 def test_adaptation_is_what_it_is_without(workshop, tmp_path, computed, method):
     found = {}
     for choice in ("always", "never"):
         out = tmp_path / choice
-        settings = (*FEW, *METHODS[method], f"cache_frozen={choice}")
+        settings = (*FEW, *OF_METHOD[method], f"cache_frozen={choice}")
         more = {"decoding": DecodingConfig(), "test": workshop / "dev"}
         result = adapt(
             Request(workshop / "source", workshop / "own", out, method=method, settings=settings, export=False, **more)
@@ -74,7 +74,7 @@ def test_adaptation_is_what_it_is_without(workshop, tmp_path, computed, method):
 
 
 def test_a_study_computes_every_recording_once(workshop, tmp_path, computed):
-    systems = {method: (method, (*FEW[:1], *METHODS[method], "cache_frozen=always")) for method in ("lhuc", "lora")}
+    systems = {method: (method, (*FEW[:1], *OF_METHOD[method], "cache_frozen=always")) for method in ("lhuc", "lora")}
     study = Study(workshop / "source", workshop / "dev", systems, (2,), 2, workshop / "own")
     lines = run_study(study, tmp_path / "once", None, None, DecodingConfig(), None)
     assert computed == [6, 12, 0, 0]
@@ -135,8 +135,9 @@ def test_the_last_block_of_a_foundation_encoder_and_what_stands_on_it_learn_by_d
     assert config.method == "lora" and config.blocks == ("transformer3", "norm", "subsampling", "tdnn1")
     assert config.weight and config.augment and config.stored_alone and config.standard_errors
     assert choose_config(60.0, model=source.model).learning_rate > config.learning_rate
-    # What the user says goes before, and models on encoders of their own have a transform of the features.
-    assert choose_config(10.0, "lhuc", model=source.model) == choose_config(10.0, "lhuc")
+    # The method may be named, what the user says goes before, and models on encoders of their own have a transform of
+    # the features.
+    assert choose_config(10.0, "lora", model=source.model) == config
     assert choose_config(10.0, None, ("epochs=3",), source.model).epochs == 3
     assert choose_config(10.0, model=AcousticModel(ModelConfig(), 80, {"xx": 3})) == choose_config(10.0)
 
@@ -147,6 +148,19 @@ def test_the_last_block_of_a_foundation_encoder_and_what_stands_on_it_learn_by_d
     assert adapted.file == tmp_path / "speaker.h5" and adapted.size < 100_000
     places = {name.split("/")[1] for name in load_arrays(adapted.file)[0] if "/" in name}
     assert places == {"transformer3", "subsampling", "tdnn1"}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_all_epochs_near_the_source_of_a_foundation_encoder(whisper, method):
+    model = Experiment.load(whisper / "whisper").model
+    config = choose_config(10.0, method, model=model)
+    assert (config.epochs, config.epochs_alone, config.standard_errors, config.augment) == (10, 3, 2.0, True)
+    assert config.weight == 0.5 and choose_config(10.0, method).standard_errors is None
+    last = ("transformer3", "norm", "subsampling", "tdnn1")
+    blocks = {"layer_transfer": ("stem", "transformer1", "transformer2"), "lora": last, "adapter": last, "lhuc": last}
+    assert config.blocks == blocks.get(method)
+    by_weights = choose_config(10.0, "conservative_training", ("distance=parameter",), model)
+    assert by_weights.weight == 1.0  # Its own, by distance.
 
 
 def test_masks_hide_as_much_of_the_outputs_as_of_the_features(whisper, computed):

@@ -20,6 +20,7 @@ STUDY = (
     b'{"system": "a", "speaker": "s", "part": 0, "count": 1, "seed": 1, "last": true, "errors": 1, "words": 4}\n'
     b'{"system": "a", "speaker": "s", "part": 0, "count": 2, "seed": 1, "last": false, "errors": 0, "words": 4}\n'
 )
+STUDY_ORIGIN = b'{"options": {"folds": 2, "data": "/x"}, "systems": {"a": "lhuc,epochs=1", "b": "lora"}}'
 STORED_OUTPUTS = b'{"bytes": 0, "utterances": {"ab": [2, 3, 4], "cd": [90, 1, 4]}}'
 CARD = (
     b'summary = "A model."\nlicence = "CC0"\nattribution = ["Nobody."]\ntrained = "For seconds."\ngood = ["x"]\n'
@@ -48,6 +49,16 @@ def _(folder, content):
     results = StudyResults(_file(folder, "results.jsonl", content))
     results.close()
     assert StudyResults(folder / "results.jsonl").lines == results.lines
+
+
+@parser("study-origin", [STUDY_ORIGIN])
+def _(folder, content):
+    from speechtl.adaptation.study_results import Origin, study_results
+
+    (folder / "results.jsonl").write_bytes(STUDY)
+    _file(folder, "study.json", content)
+    with study_results(folder, Origin({"folds": 2}, {"b": "lora"})) as results:
+        assert results.lines
 
 
 @parser("stored-outputs", [STORED_OUTPUTS])
