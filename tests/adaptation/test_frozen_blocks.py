@@ -151,11 +151,13 @@ def test_the_last_block_of_a_foundation_encoder_and_what_stands_on_it_learn_by_d
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_trains_all_epochs_near_the_source_of_a_foundation_encoder(whisper, method):
+def test_every_method_stays_near_the_source_of_a_foundation_encoder(whisper, method):
     model = Experiment.load(whisper / "whisper").model
     config = choose_config(10.0, method, model=model)
-    assert (config.epochs, config.epochs_alone, config.standard_errors, config.augment) == (10, 3, 2.0, True)
-    assert config.weight == 0.5 and choose_config(10.0, method).standard_errors is None
+    assert (config.epochs, config.epochs_alone, config.augment, config.weight) == (10, 3, True, 0.5)
+    # Of those that made more errors in the end, held-out losses say when to stop.
+    assert (config.standard_errors is None) == (method in ("fine_tuning", "conservative_training", "lhuc"))
+    assert choose_config(10.0, method).standard_errors is None
     last = ("transformer3", "norm", "subsampling", "tdnn1")
     blocks = {"layer_transfer": ("stem", "transformer1", "transformer2"), "lora": last, "adapter": last, "lhuc": last}
     assert config.blocks == blocks.get(method)
