@@ -37,8 +37,9 @@ from speechtl.lang.ipa import is_nucleus, split_ipa
 from speechtl.lang.ipa_symbols import STRESS_MARKS
 from speechtl.lang.lexicon_file import Pronunciation
 
-# How much less likely stress is one vowel further from the middle of a word.
-_STRESS_DECAY = 0.5
+# How much less likely stress is one vowel further from the middle of a word, and where it is not tried any more: each
+# place costs as much as a whole word.
+_STRESS_DECAY, _STRESS_REACH = 0.5, 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +96,13 @@ class SpellingRules:
             LexiconError: the word has digits or letters that the language does not have, or is not written as the
                 rules need it.
         """
-        letters = self._prepare(word)
-        known = self.rules.words.get(letters.strip("#").lower())
+        plain = self._letters(word)
+        known = self.rules.words.get(plain)
+        letters = f"#{plain}#"
+        for rule in self.rules.spelling if known is None else ():
+            letters = rule.rewrite(letters)
+        if known is None:  # Written in another way: with stress marks, or another apostrophe.
+            known = self.rules.words.get(letters.strip("#").lower())
         totals: dict[tuple[str, ...], float] = {}
         if known is not None:
             for phones in known:
@@ -111,7 +117,8 @@ class SpellingRules:
         ranked = sorted(totals.items(), key=lambda item: -item[1])
         return [Pronunciation(phones, min(weight, 1.0)) for phones, weight in ranked[:n]]
 
-    def _prepare(self, word: str) -> str:
+    def _letters(self, word: str) -> str:
+        """Return the letters of a word in lower case, without what is ignored."""
         for upper, lower in self.rules.upper.items():
             word = word.replace(upper, lower)
         letters = unicodedata.normalize("NFC", word.lower())
@@ -124,9 +131,6 @@ class SpellingRules:
         for pattern, message in self.rules.needs:
             if not re.search(pattern, letters):
                 raise LexiconError(f"'{word}': {message}")
-        letters = f"#{letters}#"
-        for rule in self.rules.spelling:
-            letters = rule.rewrite(letters)
         return letters
 
     def _variants(self, word: str, letters: str) -> list[tuple[list[str], float]]:
@@ -183,7 +187,8 @@ class SpellingRules:
             return [(phones, 1.0)]
         if self.rules.stress == "free":
             middle = len(nuclei) / 2
-            weights = [_STRESS_DECAY ** abs(number + 0.5 - middle) for number in range(len(nuclei))]
+            distances = [abs(number + 0.5 - middle) for number in range(len(nuclei))]
+            weights = [_STRESS_DECAY**distance if distance <= _STRESS_REACH else 0.0 for distance in distances]
         else:
             at = {"last": len(nuclei) - 1, "penult": max(len(nuclei) - 2, 0), "first": 0}[self.rules.stress]
             weights = [float(number == at) for number in range(len(nuclei))]
