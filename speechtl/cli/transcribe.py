@@ -146,7 +146,8 @@ def transcribe(
     recordings += [Recording(name, one, channel=None if side == "each" else side) for name, one in utterances.items()]
     lengths = [None if file == "-" else duration(file) for file, _ in files.values()]
     lengths += [None] * len(utterances)
-    failed, unheard = 0, Unheard()
+    sentences = all(decoder.config.mode == "sentence" for decoder in recogniser.decoders.values())
+    failed, unheard = 0, Unheard(sentences and words.grammar is None)
     with contextlib.ExitStack() as stack:
         stream = sys.stdout
         total = None if None in lengths else sum(filter(None, lengths))
