@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -360,6 +362,13 @@ def test_a_study_continues_where_it_stopped(workshop, tmp_path):
     strip = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in lines]
     order = [{key: value for key, value in line.items() if key not in ("wall", "processor")} for line in again]
     assert sorted(map(json.dumps, strip)) == sorted(map(json.dumps, order))
+    with pytest.raises(DataError, match="folds: 2 there, 3 here"):
+        run_study(dataclasses.replace(study, folds=3), tmp_path, None, None, DECODING, None)
+    # A model is known by its weights, wherever it is.
+    shutil.copytree(workshop / "source", tmp_path / "moved")
+    assert dataclasses.replace(study, source=tmp_path / "moved").origin({}) == study.origin({})
+    (tmp_path / "moved" / "weights.h5").write_bytes(b"others")
+    assert dataclasses.replace(study, source=tmp_path / "moved").origin({}) != study.origin({})
     # A study from before there were seeds goes on, too: what it has is of seed 1.
     unseeded = [{key: value for key, value in line.items() if key != "seed"} for line in lines]
     (tmp_path / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in unseeded))
