@@ -18,7 +18,6 @@ from speechtl.batches.source import Source
 from speechtl.data.datadir import DataDir
 from speechtl.errors import DataError, list_problems
 from speechtl.experiment.experiment import Experiment
-from speechtl.experiment.export_info import weights_digest
 from speechtl.experiment.language_choice import open_language
 from speechtl.grammar.coverage import tell_coverage
 from speechtl.grammar.ngram_model import NgramModel
@@ -26,11 +25,10 @@ from speechtl.grammar.read import read_language_model
 from speechtl.lang.lexicon import Lexicon
 from speechtl.lang.phone_inventory import PhoneInventory
 from speechtl.lang.phone_mapping import MissingPhones, fit_lexicon
-from speechtl.layout import ExperimentLayout
 from speechtl.models.weights import arrays_of
 from speechtl.pieces import Here, Workers, spread
 from speechtl.progress import progress_bar
-from speechtl.transfer.speaker_layers import speaker_size
+from speechtl.transfer.speaker_layers import fingerprint, speaker_size
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +61,10 @@ class Study:
 
     def origin(self, options: Mapping[str, Any]) -> Origin:
         """Return what its results are results of, with further options."""
-        # A model that comes with speechtl is wherever the cache is.
-        weights = {"weights of the model": weights_digest(ExperimentLayout(self.source))}
         paths = {"data": self.data, "source speech": self.source_speech, "replay": self.replay}
         named = {name: None if path is None else str(path.resolve()) for name, path in paths.items()}
         systems = {name: ",".join([method, *settings]) for name, (method, settings) in self.systems.items()}
-        return Origin({**weights, **named, "folds": self.folds, **options}, systems)
+        return Origin({**named, "folds": self.folds, **options}, systems)
 
 
 def run_study(
@@ -114,6 +110,8 @@ def run_study(
         lexicon = fit_lexicon(lexicon, inventory, missing_phones)
         tell_coverage(lm, lexicon, "the language model")
     options = {
+        # Wherever it is: a model that comes with speechtl is in the cache.
+        "weights of the model": fingerprint(source.model),
         "language": language,
         "lexicon": None if lexicon is None else lexicon.summary(),
         "n-grams": None if lm is None else len(lm),

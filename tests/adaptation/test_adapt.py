@@ -30,7 +30,7 @@ from speechtl.features.archives import read_matrix, write_ark_scp
 from speechtl.features.cmvn import accumulate, add
 from speechtl.models.acoustic_model import AcousticModel
 from speechtl.models.config import ModelConfig
-from speechtl.models.weights import load_arrays
+from speechtl.models.weights import load_arrays, save_arrays
 from speechtl.transfer.speaker_layers import SpeakerLayers
 
 DECODING = DecodingConfig(word_insertion_penalty=2.0)
@@ -366,9 +366,13 @@ def test_a_study_continues_where_it_stopped(workshop, tmp_path):
         run_study(dataclasses.replace(study, folds=3), tmp_path, None, None, DECODING, None)
     # A model is known by its weights, wherever it is.
     shutil.copytree(workshop / "source", tmp_path / "moved")
-    assert dataclasses.replace(study, source=tmp_path / "moved").origin({}) == study.origin({})
-    (tmp_path / "moved" / "weights.h5").write_bytes(b"others")
-    assert dataclasses.replace(study, source=tmp_path / "moved").origin({}) != study.origin({})
+    moved = dataclasses.replace(study, source=tmp_path / "moved")
+    assert run_study(moved, tmp_path, None, None, DECODING, None) == again
+    arrays, attributes = load_arrays(tmp_path / "moved" / "weights.h5")
+    name = next(iter(arrays))
+    save_arrays(tmp_path / "moved" / "weights.h5", arrays | {name: arrays[name] + 1}, attributes)
+    with pytest.raises(DataError, match="weights of the model: "):
+        run_study(moved, tmp_path, None, None, DECODING, None)
     # A study from before there were seeds goes on, too: what it has is of seed 1.
     unseeded = [{key: value for key, value in line.items() if key != "seed"} for line in lines]
     (tmp_path / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in unseeded))
