@@ -37,7 +37,7 @@ class AdaptationConfig(Section):
         alpha: of ``lora``; its product is multiplied by ``alpha / rank``.
         distance: to the source, of its posteriors (``output``) or its weights (``parameter``).
         weight: of the distance to the source in the loss; by default that of the method, 0 for all but conservative
-            training.
+            training, and 0.5 for all methods on a foundation encoder.
         learning_rate: initial rate; it decays along a cosine to a tenth.
         optimizer: ``sgd``, plain gradient descent, or ``adam``. In the few steps there are, Adam moves every weight by
             about the learning rate, whether or not the recordings are informative about it; gradient descent moves

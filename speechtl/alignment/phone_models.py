@@ -71,17 +71,10 @@ def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.nda
     frames, states = len(features), len(model)
     densities = np.empty(constants.shape[1])
     scores, now = np.full(states, -np.inf), np.full(states, -np.inf)
-    # Few states may be occupied in a frame: only those have an entry, at ``origins[frame] + state``.
-    origins = np.empty(frames, np.int64)
-    first, stop, entries = 0, 0, 0
-    for frame in range(frames):
-        while first < states and high[first] <= frame:
-            first += 1
-        while stop < states and low[stop] <= frame:
-            stop += 1
-        origins[frame] = entries - first
-        entries += max(stop - first, 0)
-    back = np.zeros(entries, np.int8)  # 0: stayed, 1: from the state before, 2: skipped a pause
+    # How each state was entered in the frames of its window, at ``origins[state] + frame``.
+    widths = np.maximum(high - low, 0).astype(np.int64)
+    origins = np.cumsum(widths) - widths - low
+    back = np.zeros(widths.sum(), np.int8)  # 0: stayed, 1: from the state before, 2: skipped a pause
     first = 0
     for frame in range(frames):
         while first < states and high[first] < frame:
@@ -99,11 +92,11 @@ def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.nda
                 score = scores[state] + loop[model[state]]
                 if state > 0 and scores[state - 1] + leave[model[state - 1]] > score:
                     score = scores[state - 1] + leave[model[state - 1]]
-                    back[origins[frame] + state] = 1
+                    back[origins[state] + frame] = 1
                 other = skip[state]
                 if other >= 0 and scores[other] + leave[model[other]] > score:
                     score = scores[other] + leave[model[other]]
-                    back[origins[frame] + state] = 2
+                    back[origins[state] + frame] = 2
             if score > -np.inf:
                 number = model[state]
                 score += _log_likelihoods(
@@ -121,9 +114,9 @@ def viterbi(features: np.ndarray, row: Row, models: PhoneModels) -> tuple[np.nda
         return path, total
     for frame in range(frames - 1, -1, -1):
         path[frame] = state
-        if back[origins[frame] + state] == 1:
+        if back[origins[state] + frame] == 1:
             state -= 1
-        elif back[origins[frame] + state] == 2:
+        elif back[origins[state] + frame] == 2:
             state = skip[state]
     return path, total
 

@@ -97,12 +97,11 @@ class SpellingRules:
                 rules need it.
         """
         plain = self._letters(word)
-        known = self.rules.words.get(plain)
         letters = f"#{plain}#"
-        for rule in self.rules.spelling if known is None else ():
+        for rule in self.rules.spelling:
             letters = rule.rewrite(letters)
-        if known is None:  # Written in another way: with stress marks, or another apostrophe.
-            known = self.rules.words.get(letters.strip("#").lower())
+        # An entry may be of the word as it is written, or as its spelling is rewritten: without stress marks, for one.
+        known = self.rules.words.get(plain) or self.rules.words.get(letters.strip("#").lower())
         totals: dict[tuple[str, ...], float] = {}
         if known is not None:
             for phones in known:
