@@ -27,22 +27,8 @@ from speechtl.lang.phone_inventory import split_ipa
 FOLDER = Path(__file__).parent
 REFERENCES = FOLDER / "references.tsv"
 STRAY_TIE = re.compile(f"(?<![{''.join(sorted(LETTERS))}]){TIE}|{TIE}(?![{''.join(sorted(LETTERS))}])")
-ESPEAK_VOICES = {
-    "ar": "ar",
-    "de": "de",
-    "en": "en-us",
-    "es": "es",
-    "fr": "fr",
-    "hi": "hi",
-    "it": "it",
-    "ja": "ja",
-    "nl": "nl",
-    "pl": "pl",
-    "pt": "pt-br",
-    "ru": "ru",
-    "tr": "tr",
-    "zh": "cmn",
-}
+# Where it is not the language's code.
+ESPEAK_VOICES = {"en": "en-us", "pt": "pt-br", "zh": "cmn"}
 EPITRAN_CODES = {
     "ar": "ara-Arab",
     "de": "deu-Latn",
@@ -104,8 +90,9 @@ def espeak_pronouncer() -> Callable[[str, str], str]:
         raise LexiconError("espeak-ng does not start; reinstall espeakng-loader")
 
     def pronounce(language: str, word: str) -> str:
-        if library.espeak_SetVoiceByName(ESPEAK_VOICES[language].encode()) != 0:
-            raise LexiconError(f"espeak-ng has no voice '{ESPEAK_VOICES[language]}'")
+        voice = ESPEAK_VOICES.get(language, language)
+        if library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise LexiconError(f"espeak-ng has no voice '{voice}'")
         spelled = SPELLED_OUT.get(word, word) if language in ("ar", "ja") else word
         text = ctypes.c_char_p(spelled.encode())
         ipa = library.espeak_TextToPhonemes(ctypes.byref(text), utf8, ipa_with_ties).decode().strip()

@@ -12,10 +12,11 @@ write them in other ways. Of several pronunciations by the rules the nearest cou
 
 import argparse
 import collections
-import ctypes
 import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
-import espeakng_loader
 import wordfreq
 from rapidfuzz.distance import Levenshtein
 
@@ -25,38 +26,20 @@ from speechtl.g2p.spelling_rules import SpellingRules
 from speechtl.lang.ipa import split_ipa
 from speechtl.scoring.feature_error_rate import feature_distances
 
-# Where it is not the language's code.
-VOICES = {"pt": "pt-br"}
+sys.path.insert(0, str(Path(__file__).parents[2] / "lexicons"))
+from check import espeak_pronouncer
+
 # Codes that wordfreq has for several of ours.
 LISTS = {"hr": "sh", "sr": "sh", "no": "nb"}
-# What espeak-ng writes in ASCII, languages that it changes to, and marks of its own.
-IGNORED = re.compile(r"\([a-z-]+\)|['ˈˌː.‿\-‑|]")
-SYNCHRONOUS, UTF8, IPA_WITH_TIES = 2, 1, 0x02 | 0x80 | (0x361 << 8)
-
-
-class Espeak:
-    """espeak-ng, by its library."""
-
-    def __init__(self) -> None:
-        self.library = ctypes.CDLL(espeakng_loader.get_library_path())
-        self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-        self.library.espeak_Initialize(SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), 0)
-
-    def has(self, language: str) -> bool:
-        """Choose a voice, if there is one."""
-        return self.library.espeak_SetVoiceByName(VOICES.get(language, language).encode()) == 0
-
-    def pronounce(self, word: str) -> list[str]:
-        """Return the phones of a word by the voice that was chosen; none if they are not all IPA."""
-        text = ctypes.c_char_p(word.encode())
-        ipa = self.library.espeak_TextToPhonemes(ctypes.byref(text), UTF8, IPA_WITH_TIES).decode()
-        if "(" in ipa:  # Read as a word of another language.
-            return []
-        return plain(ipa)
+# Length, stress and marks of espeak-ng's own.
+IGNORED = re.compile(r"['ˈˌː.‿\-‑|]")
 
 
 def plain(ipa: str) -> list[str]:
-    """Return phones without length and stress, diphthongs and affricates as one each."""
+    """Return phones without length and stress, diphthongs and affricates as one each.
+
+    There are none in what is not all IPA: espeak-ng names a language in parentheses where it reads a word as one of it.
+    """
     try:
         return split_ipa(IGNORED.sub("", ipa))
     except LexiconError:
@@ -70,24 +53,24 @@ def main() -> None:
     parser.add_argument("--words", type=int, default=3000)
     parser.add_argument("--show", type=int, default=0, help="so many words, and replaced phones, that differ most")
     options = parser.parse_args()
-    espeak = Espeak()
+    espeak = espeak_pronouncer()
     print("| language | words | not read | % PER | % PFER |\n|---|---|---|---|---|")
     for language in options.languages:
         code = LISTS.get(language, language)
-        if not espeak.has(language) or code not in wordfreq.available_languages():
-            print(f"| {language} | no voice, or no list of words | | | |")
+        if code not in wordfreq.available_languages():
+            print(f"| {language} | no list of words | | | |")
             continue
         measure(language, code, espeak, options.words, options.show)
 
 
-def measure(language: str, code: str, espeak: Espeak, number: int, show: int) -> None:
+def measure(language: str, code: str, espeak: Callable[[str, str], str], number: int, show: int) -> None:
     """Print the row of a language."""
     rules = SpellingRules.load(language)
     rows, unread = [], 0
     for word in wordfreq.top_n_list(code, number):
         letters = word.replace("'", "").replace("’", "")
         # espeak-ng reads one letter by its name.
-        theirs = espeak.pronounce(word) if len(letters) > 1 and letters.isalpha() else []
+        theirs = plain(espeak(language, word)) if len(letters) > 1 and letters.isalpha() else []
         if not theirs:
             continue
         try:
